@@ -1,1 +1,1 @@
-"""How fast the parts are, and how good: programs that print figures, never tests."""
+"""Benchmarks of speed and quality: programs that print numbers, never tests."""

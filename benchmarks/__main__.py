@@ -1,7 +1,7 @@
-"""All benchmarks, one after the other: `python -m benchmarks` (`make bench`).
+"""Run all benchmarks, one after the other: `python -m benchmarks` (`make bench`).
 
-Every module here with a `main` is one, except those that take long, or files to work on.
-Each runs in a process of its own, so that none warms up or slows down another.
+It runs every module here that has a `main`, except those that take long or need input files. Each
+runs in its own process, so that none warms up or slows down another.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ NOT_HERE |= {"ablation", "adversaries", "generator_training", "gpu", "roofline"}
 
 
 def main() -> int:
-    """Run them; returns the worst exit status."""
+    """Run them and return the worst exit status."""
     worst = 0
     for path in sorted(Path(__file__).parent.glob("*.py")):
         if path.stem not in NOT_HERE:

@@ -1,9 +1,10 @@
-r"""Table 2 of the paper again: five archs, several seeds, one common generator.
+r"""Repeat Table 2 of the paper: five archs, several seeds, one common generator.
 
     python -m benchmarks.ablation --generator RUN/bundle --images faces.zip:val \
         --metrics-dir metrics --out runs/ablation [--preset compact-64] [--kimg 20] [--seeds 3]
 
-Writes table.md: mean and spread over seeds, and whether the paper's three orderings hold.
+Writes table.md: mean and standard deviation over seeds, and whether the paper's three orderings
+hold.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ MEASURES = (
     Measure("KID, all", "kid768_x1000", "all", 2),
     Measure("VGG distance, all", "vgg", "all", 3),
 )
-DECISIVE = MEASURES[2:]  # for the orderings
+DECISIVE = MEASURES[2:]  # measures that decide the orderings
 
 
 class Ordering(NamedTuple):
-    """One claim of the paper: the first arch is better than the second."""
+    """A claim of the paper: the first arch is better than the second."""
 
     claim: str
     better: Arch
@@ -46,7 +47,7 @@ ORDERINGS = (
 
 
 def orderings(results: Mapping[str, list[Scores]]) -> str:
-    """Markdown: each claim, with how many seeds support it and by how much."""
+    """Format each claim in Markdown, with the seeds that support it and the difference."""
     lines = []
     for claim, better, worse in ORDERINGS:
         for measure in DECISIVE:

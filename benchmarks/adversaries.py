@@ -1,10 +1,10 @@
-r"""Which adversary suits the inpainter: the paper's discriminator, projected ones, or both.
+r"""Compare discriminators for the inpainter: the paper's, projected ones, or both.
 
     python -m benchmarks.adversaries --generator RUN/bundle --images faces.zip:val \
         --metrics-dir metrics --out runs/adversaries --feature-networks lite0.pt face.pt
 
-RUN/bundle is a generator's that was trained with `--with-discriminator`, so that all adversaries
-start from what they learned beside it. Writes table.md: mean and spread over seeds.
+RUN/bundle is a generator trained with `--with-discriminator`, so that all discriminators start from
+what they learned with it. Writes table.md: mean and standard deviation over seeds.
 """
 
 from __future__ import annotations
@@ -25,11 +25,23 @@ MEASURES = (
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train, measure and compare the adversaries."""
+    """Train, measure and compare the inpainters."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     trainings.add_arguments(parser)
-    parser.add_argument("--feature-networks", type=Path, nargs="+", required=True, metavar="FILE")
-    parser.add_argument("--lambda-projected", type=float, default=0.1)
+    parser.add_argument(
+        "--feature-networks",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="networks of the projected discriminators",
+    )
+    parser.add_argument(
+        "--lambda-projected",
+        type=float,
+        default=0.1,
+        help="weight of the projected adversarial loss (default: 0.1)",
+    )
     args = parser.parse_args(arguments)
     projected = ["--lambda-projected", args.lambda_projected]
     projected += ["--feature-networks", *args.feature_networks]

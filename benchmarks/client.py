@@ -1,8 +1,9 @@
-"""What the wire costs: `python -m benchmarks.client`.
+"""Measure the cost of the wire protocol: `python -m benchmarks.client`.
 
-A 512 px hole in a 1024 px RGBA crop goes up (5 MiB), four fills of 512 x 512 RGBA with coverage
-come down (5 MiB), from a daemon without a model in a process of its own. The pure-Python client of
-the plug-ins beside grpcio, over TCP and a Unix socket; and what a host pays for its pixels.
+A 512 px hole in a 1024 px RGBA crop is uploaded (5 MiB), and four fills of 512 x 512 RGBA with
+coverage are downloaded (5 MiB), from a daemon without a model in its own process. The plug-ins'
+pure-Python client is compared with grpcio, over TCP and a Unix socket. The conversion of pixels in
+a host is timed as well.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ CROP, HOLE, CANDIDATES, REPEATS = 1024, 512, 4, 15
 
 
 def make_job() -> FillJob:
-    """Return a fill of the hole in the middle of a crop."""
+    """Build a fill of a hole in the middle of a crop."""
     margin = (CROP - HOLE) // 2
     row = bytes(margin) + b"\xff" * HOLE + bytes(margin)
     hole = bytes(margin * CROP) + row * HOLE + bytes(margin * CROP)
@@ -55,14 +56,14 @@ def make_job() -> FillJob:
 
 @contextmanager
 def with_client(address: str, job: FillJob) -> Iterator[Fill]:
-    """Yield a function that fills through our client."""
+    """Yield a function that fills with the plug-ins' client."""
     with BlockingClient(lambda: parse_endpoint(address)) as client:
         yield lambda: (event for event in client.fill(job) if isinstance(event, Candidate))
 
 
 @contextmanager
 def with_grpcio(address: str, job: FillJob) -> Iterator[Fill]:
-    """Yield a function that fills through grpcio."""
+    """Yield a function that fills with grpcio."""
     unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     with grpc.insecure_channel(address, options=unlimited) as channel:
         stub = pb_grpc.InpaintStub(channel)
@@ -74,7 +75,7 @@ def with_grpcio(address: str, job: FillJob) -> Iterator[Fill]:
 
 
 def measure(fill: Fill) -> tuple[float, float]:
-    """Median milliseconds to the first candidate and to the last."""
+    """Return the median milliseconds to the first candidate and to the last."""
     first, last = [], []
     for _ in range(REPEATS + 2):
         start = time.perf_counter()
@@ -87,7 +88,7 @@ def measure(fill: Fill) -> tuple[float, float]:
 
 @contextmanager
 def daemon(*arguments: str) -> Iterator[str]:
-    """The address of a running daemon."""
+    """Run a daemon and yield its address."""
     command = [sys.executable, str(FAKE_DAEMON), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout is not None
@@ -99,9 +100,11 @@ def daemon(*arguments: str) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print how long fills take through either client."""
+    """Print the times of fills with both clients."""
     job = make_job()
-    print(f"{CROP} px RGBA up, {CANDIDATES} fills of {HOLE} px down; medians of {REPEATS}, ms")
+    print(
+        f"{CROP} px RGBA sent, {CANDIDATES} fills of {HOLE} px received; medians of {REPEATS}, ms"
+    )
     print(f"{'':24}{'first':>8}{'all':>8}")
     with tempfile.TemporaryDirectory() as folder:
         for where, arguments in (("TCP", ()), ("Unix", ("--unix", f"{folder}/s.sock"))):

@@ -1,17 +1,19 @@
-"""What the daemon adds to a fill, and how fast it answers: `python -m benchmarks.daemon`.
+"""How much the daemon adds to the time of a fill, and how fast it responds.
 
-A 512 px hole in a 1024 px crop, RGB, with `--no-blend`, four candidates:
-in the process, and through the socket with grpcio and with the pure-Python client. The ways take
-turns, in a new order each time, so that other work on the machine meets all of them alike. What one
-costs over another is the median of their differences within a turn, with the quartiles: where these
-lie far apart, the machine was busy, and the median says little. Two more numbers are steadier:
+    python -m benchmarks.daemon
 
-- outside: from the client's call to its first candidate, without the time that the daemon itself
-  counts from the start of the work to the first candidate sent; that is upload, checks, queue and
-  the way back;
-- processor: the processor time of a whole fill, of the daemon and its client together.
+A 512 px RGB hole in a 1024 px crop is filled with `--no-blend` and four candidates: in the process,
+and through the socket with grpcio and with the pure-Python client. The three are interleaved in
+random order, so that other work on the machine affects all of them equally. Their overhead is the
+median of the differences within a round, with quartiles; if these are far apart, the machine was
+busy, and the median means little. Two more numbers are more stable:
 
-Then an edit in a cached session, blended, and health checks under full load.
+- outside: the time from the client's call to its first candidate, minus the time that the daemon
+  itself counts from the start of the work to sending the first candidate. This is upload, checks,
+  queue and the way back.
+- CPU: the CPU time of a fill, of the daemon and its client together.
+
+Then an edit in a cached session with blending is timed, and health checks under full load.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ from inpaint_client import (
 from inpaint_client.discovery import read_runtime_file
 from inpaint_server.cli import SPIN_COUNT
 
-os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # as in the daemon; read with torch
+os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # as in the daemon; must precede torch
 from inpaint_model import DocumentInpainter
 from inpaint_model.document import blending
 from inpaint_model.inference.host_memory import keep_freed_memory
@@ -73,19 +75,19 @@ class Sample(NamedTuple):
     first: float
     last: float
     processor: float
-    outside: float  # of the first candidate: before the daemon's work began, and after it
+    outside: float  # time to the first candidate before and after the daemon's work
 
 
 class Way(NamedTuple):
-    """One way to the same candidates."""
+    """One way to get the same candidates."""
 
     name: str
-    fill: Callable[[], Iterable[object]]  # each candidate, and Done if there is a daemon
+    fill: Callable[[], Iterable[object]]  # yields each candidate, and Done if there is a daemon
     candidates: int = CANDIDATES
 
 
 def make_job(side: int = HOLE) -> FillJob:
-    """Noise around a square hole."""
+    """Build a fill of a square hole in noise."""
     rng = np.random.default_rng(0)
     hole = np.zeros((CROP, CROP), np.uint8)
     margin = (CROP - side) // 2
@@ -103,7 +105,7 @@ def make_job(side: int = HOLE) -> FillJob:
 
 
 def in_process(document: DocumentInpainter, job: FillJob) -> Iterator[object]:
-    """The same fill without a daemon."""
+    """Fill without a daemon."""
     pixels = np.frombuffer(job.capture.crop.data, np.uint8).reshape(CROP, CROP, 3)
     mask = np.frombuffer(job.capture.hole.data, np.uint8).reshape(CROP, CROP)
     session = document.open(pixels, mask, blending=blending.RAW)
@@ -112,16 +114,16 @@ def in_process(document: DocumentInpainter, job: FillJob) -> Iterator[object]:
 
 
 def processor_ms(pid: int) -> float:
-    """The processor time of this process and of the one called `pid`.
+    """Return the CPU time of this process and the process `pid`, in milliseconds.
 
-    Linux has a clock for every process, whose number clock_getcpuclockid(3) makes like this.
+    Linux has a clock for every process; its id is computed as by clock_getcpuclockid(3).
     """
     other = time.clock_gettime(~pid << 3 | 2) if sys.platform == "linux" else float("nan")
     return 1000 * (time.process_time() + other)
 
 
 def measured(way: Way, pid: int) -> Sample:
-    """One fill."""
+    """Time one fill."""
     moments, within = [], float("nan")
     began, worked = time.perf_counter(), processor_ms(pid)
     for event in way.fill():
@@ -134,18 +136,18 @@ def measured(way: Way, pid: int) -> Sample:
 
 
 def in_turns(ways: Sequence[Way], repeats: int, pid: int) -> dict[str, list[Sample]]:
-    """`repeats` fills of every way, after two that warm up."""
+    """Time `repeats` fills of every way, interleaved, after two warm-up rounds."""
     samples: dict[str, list[Sample]] = {way.name: [] for way in ways}
     for _ in range(repeats + 2):
         for way in random.sample(ways, len(ways)):
             samples[way.name].append(measured(way, pid))
-            time.sleep(0.05)  # for threads that still wait for more to do
+            time.sleep(0.05)  # until worker threads stop spinning
     return {name: taken[2:] for name, taken in samples.items()}
 
 
 @contextmanager
 def running_daemon(model: str, device: str) -> Iterator[tuple[Endpoint, int]]:
-    """A daemon of our own, and its process."""
+    """Run a daemon; yield its endpoint and process id."""
     with tempfile.TemporaryDirectory(prefix="inpaint-bench-") as folder:
         daemon = subprocess.Popen(  # noqa: S603 (our own daemon)
             [sys.executable, "-m", "inpaint_server", "--device", device, "--model", model],
@@ -164,13 +166,13 @@ def running_daemon(model: str, device: str) -> Iterator[tuple[Endpoint, int]]:
 
 
 def through_grpcio(stub: pb_grpc.InpaintStub, token: Secret, job: FillJob) -> Iterator[object]:
-    """What grpcio delivers."""
+    """Yield the candidates that grpcio receives."""
     metadata = [("authorization", f"Bearer {token.reveal()}")]
     return _results(map(wire.event, stub.Fill(wire.fill_requests(job), metadata=metadata)))
 
 
 def through_client(client: BlockingClient, job: FillJob) -> Iterator[object]:
-    """What the plug-ins get."""
+    """Yield the candidates that the plug-ins' client receives."""
     return _results(client.fill(job))
 
 
@@ -179,7 +181,7 @@ def _results(events: Iterable[object]) -> Iterator[object]:
 
 
 def health_under_load(endpoint: Endpoint, job: FillJob) -> tuple[float, float]:
-    """Median and worst milliseconds of a health check while fills run."""
+    """Return the median and maximum milliseconds of a health check while fills run."""
     stop = threading.Event()
 
     def load() -> None:
@@ -208,7 +210,7 @@ def health_under_load(endpoint: Endpoint, job: FillJob) -> tuple[float, float]:
 
 
 def edit_time(client: BlockingClient, job: FillJob, direction: str, repeats: int) -> float:
-    """Milliseconds of an edit in a cached session, blended as artists see it, as a slider moves."""
+    """Return the median milliseconds of a blended edit in a cached session, as with a slider."""
     session = ""
     for event in client.fill(replace(job, blending=Blending())):
         session = event.session_id if isinstance(event, Accepted) else session
@@ -228,19 +230,21 @@ def main() -> None:
 
     bundled = Path(inpaint_model.__file__).parent / "bundle" / "pretrained"
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", default=default_sources(bundled)[0])
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--repeats", type=int, default=30)
+    parser.add_argument(
+        "--model", default=default_sources(bundled)[0], help="name or folder of a bundle"
+    )
+    parser.add_argument("--device", default="auto", help="device of the model (default: auto)")
+    parser.add_argument("--repeats", type=int, default=30, help="number of rounds (default: 30)")
     options, _ = parser.parse_known_args()
     device = choose_device(options.device)
     keep_freed_memory()  # as the daemon does
     job = make_job()
     print(
         f"model {options.model} on {device_name(device)}: {CANDIDATES} candidates of a {HOLE} px "
-        f"hole in a {CROP} px crop, raw; medians of {options.repeats} (and quartiles of what each "
-        "costs over the process), ms"
+        f"hole in a {CROP} px crop, without blending; medians of {options.repeats} (and overhead "
+        "over the process, with quartiles), ms"
     )
-    print(f"{'':24}{'first':>6}{'':19}{'all':>6}{'':19}{'processor':>9}{'':16}{'outside':>8}")
+    print(f"{'':24}{'first':>6}{'':19}{'all':>6}{'':19}{'CPU':>6}{'':19}{'outside':>8}")
     document = DocumentInpainter(BundleLoader(device).load(options.model))
     with running_daemon(options.model, options.device) as (endpoint, pid):
         address = f"{endpoint.host}:{endpoint.port}"
@@ -281,7 +285,7 @@ def _print(way: Way, taken: Sequence[Sample], plain: Sequence[Sample]) -> None:
         over = "" if taken is plain else f"{middle:+.0f} ({low:+.0f}..{high:+.0f})"
         columns.append(f"{statistics.median(mine):6.0f} {over:18}")
     if way.candidates < CANDIDATES:
-        columns[1:3] = [" " * len(columns[0])] * 2  # of other work than in the process
+        columns[1:3] = [" " * len(columns[0])] * 2  # not comparable with four candidates
     outside = statistics.median(sample.outside for sample in taken)
     print(f"{way.name:24}{''.join(columns[:3])}{outside:8.1f}")
 

@@ -1,9 +1,9 @@
 """How well a framer finds frames: `python -m benchmarks.framer [--framer FILE]`; needs ../shared.
 
-Photographs are turned by up to 30 degrees and scaled so that the frame is 150 to 1100 px wide; in
-half of them part of the face is selected (and so does not show), in the others a dot. The truth is
-the FFHQ alignment computed from YuNet's landmarks on the untouched photograph. Confidence is
-measured on the validation portraits, pasted the same way, and on crops without a face.
+Photographs are rotated by up to 30 degrees and scaled so that the frame is 150 to 1100 px wide. In
+half of them part of the face is selected (and therefore hidden), in the others a dot. The ground
+truth is the FFHQ alignment computed from YuNet's landmarks in the original photograph. Confidence
+is measured on the validation portraits, pasted in the same way, and on crops without a face.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from sklearn.datasets import load_sample_images
 
 
 class Case(NamedTuple):
-    """A document, its selection, and the true frame (None without a face)."""
+    """A document, its hole, and the true frame (None without a face)."""
 
     pixels: NDArray[np.uint8]
     hole: Hole
@@ -48,10 +48,10 @@ class Case(NamedTuple):
 
 
 def ffhq_frame(landmarks: NDArray[np.float64]) -> Frame:
-    """The FFHQ alignment from 5 landmarks [5, 2]: two eyes, nose, two corners of the mouth.
+    """Compute the FFHQ alignment from 5 landmarks [5, 2]: two eyes, nose, two corners of the mouth.
 
-    The side follows the eyes' distance and the distance from eyes to mouth, the direction both; the
-    center lies a tenth of the way from the eyes to the mouth.
+    The side depends on the distance between the eyes and the distance from eyes to mouth, the
+    direction on both; the center is a tenth of the way from the eyes to the mouth.
     """
     left, right = sorted(landmarks[:2].tolist())
     mouth_left, mouth_right = sorted(landmarks[3:5].tolist())
@@ -66,7 +66,7 @@ def ffhq_frame(landmarks: NDArray[np.float64]) -> Frame:
 
 
 def true_frame(pixels: NDArray[np.uint8], detector: str) -> Frame | None:
-    """The frame of the largest face, or None."""
+    """Return the frame of the largest face, or None."""
     scale = min(1.0, 640 / max(pixels.shape[:2]))
     small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     net = cv2.FaceDetectorYN.create(detector, "", (small.shape[1], small.shape[0]), 0.6)
@@ -80,7 +80,7 @@ def true_frame(pixels: NDArray[np.uint8], detector: str) -> Frame | None:
 def transformed(
     pixels: NDArray[np.uint8], truth: Frame, side: float, turn: float, background: int = 255
 ) -> tuple[NDArray[np.uint8], Frame]:
-    """The image turned counter-clockwise by `turn` degrees, its frame `side` px wide."""
+    """Rotate an image by `turn` degrees counter-clockwise and scale its frame to `side` px."""
     scale = side / truth.side
     width, height = pixels.shape[1], pixels.shape[0]
     box_side = math.ceil(scale * math.hypot(width, height) * 0.9)
@@ -99,7 +99,7 @@ def transformed(
 def selection(
     shape: tuple[int, ...], frame: Frame, random: np.random.Generator, hides: bool
 ) -> Hole:
-    """An ellipse over a part of the face, or a dot on it."""
+    """Return an ellipse over a part of the face, or a dot on it."""
     rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
     points = np.stack([columns.ravel(), rows.ravel()], axis=1)
     u, v = geometry.transform_points(geometry.unit_from_document(frame), points).T.reshape(
@@ -112,7 +112,7 @@ def selection(
 
 
 def photographs(shared: Path, seed: int) -> Iterator[Case]:
-    """Yield photographs with a face, turned and resized at random, and the frame of the face."""
+    """Yield photographs with a face, rotated and resized at random, and the frame of the face."""
     random = np.random.default_rng(seed)
     detector = str(next((shared / "metrics").glob("face_detection_yunet*.onnx")))
     for index, path in enumerate(sorted((shared / "photos").glob("*.jpg"))):
@@ -126,7 +126,7 @@ def photographs(shared: Path, seed: int) -> Iterator[Case]:
 
 
 def portraits(shared: Path, seed: int, part: str = "val") -> Iterator[Case]:
-    """The validation portraits on canvases of one color, turned and scaled as the photographs."""
+    """Yield validation portraits on plain canvases, rotated and scaled like the photographs."""
     random = np.random.default_rng(seed)
     archive = f"{shared / 'faces/portraits256.zip'}:{part}"
     faces = load_images(archive, 256, limit=251, spread=True, progress=False)
@@ -140,15 +140,15 @@ def portraits(shared: Path, seed: int, part: str = "val") -> Iterator[Case]:
 
 
 def training_portraits(shared: Path, seed: int) -> Iterator[Case]:
-    """As many of those that it was trained on: for `FramerConfig.side_bias`."""
+    """Yield training portraits in the same way, for `FramerConfig.side_bias`."""
     return portraits(shared, seed, "train")
 
 
 def without_faces(shared: Path, seed: int) -> Iterator[Case]:
-    """Yield 100 crops of images that show no face.
+    """Yield 100 crops of images without a face.
 
-    They are photographs and micrographs that come with scikit-image and scikit-learn (a sky, a
-    flower, a cup, grass, bricks, coins, a cat, text, stars ...), clothes, and generated noise.
+    They are photographs and micrographs included in scikit-image and scikit-learn (a sky, a flower,
+    a cup, grass, bricks, coins, a cat, text, stars ...), clothes, and generated noise.
     """
     random = np.random.default_rng(seed)
     folder = Path(skimage.__file__).parent / "data"
@@ -176,16 +176,16 @@ def without_faces(shared: Path, seed: int) -> Iterator[Case]:
 
 
 def errors(found: Frame, truth: Frame) -> tuple[float, float, float]:
-    """Of center and side relative to the side, and of the angle in degrees."""
+    """Return the errors of center and side, relative to the side, and of the angle in degrees."""
     center = math.hypot(found.cx - truth.cx, found.cy - truth.cy) / truth.side
     angle = abs((found.angle - truth.angle + 180) % 360 - 180)
     return center, abs(found.side / truth.side - 1), angle
 
 
 def load_framer(path: Path | None) -> Framer:
-    """Return the framer of a file, or the one that ships.
+    """Load a framer from a file, or the one in the shipped model.
 
-    The file holds a training state, of which the averaged weights are taken, or `framer.*` tensors.
+    The file contains a training state, whose averaged weights are used, or `framer.*` tensors.
     """
     if path is None:
         shipped = load_bundle("portrait").framer
@@ -201,11 +201,11 @@ def load_framer(path: Path | None) -> Framer:
 
 
 def measure(framer: Framer, cases: Iterator[Case]) -> dict[str, object]:
-    """Return how good a framer's best proposals are, and how long they take."""
+    """Return the accuracy of a framer's best proposals and their time."""
     rows, ratios, confidences, times = [], [], [], []
     for case in cases:
         image = DocumentImage(case.pixels)
-        time.sleep(0.2)  # numpy's threads, which helped to make the case, spin for a while
+        time.sleep(0.2)  # numpy's threads, used to make the case, spin for a while
         start, used = time.perf_counter(), time.process_time()
         box = case.hole.bounds
         assert box is not None
@@ -220,10 +220,10 @@ def measure(framer: Framer, cases: Iterator[Case]) -> dict[str, object]:
         "cases": len(confidences),
         "confident": round(above, 3),
         "confidence_p5_p50_p95": np.percentile(confidences, [5, 50, 95]).round(3).tolist(),
-        "ms": (1000 * np.median(times, axis=0)).round(1).tolist(),  # passed, of processor time
+        "ms": (1000 * np.median(times, axis=0)).round(1).tolist(),  # wall-clock and CPU time
     }
     if ratios:
-        record["side_bias"] = round(float(np.median(ratios)), 3)  # before it is taken out
+        record["side_bias"] = round(float(np.median(ratios)), 3)  # before its correction
     for name, column in zip(("center", "side", "angle"), np.array(rows).T, strict=False):
         record[name] = {
             "median": round(float(np.median(column)), 4),
@@ -233,18 +233,26 @@ def measure(framer: Framer, cases: Iterator[Case]) -> dict[str, object]:
 
 
 def main() -> None:
-    """Print the figures of each kind of case as JSON."""
+    """Print the results for each kind of case as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--framer", type=Path, help="safetensors with a framer (default: portrait's)"
+        "--framer",
+        type=Path,
+        help="safetensors file with a framer (default: that of the model portrait)",
     )
-    parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
-        "--only", help="photographs, portraits, without_faces or training_portraits"
+        "--shared",
+        type=Path,
+        default=Path("../shared"),
+        help="folder with photographs and networks (default: ../shared)",
     )
-    parser.add_argument("--limit", type=int, help="cases of each kind")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2, help="number of CPU threads (default: 2)")
+    parser.add_argument(
+        "--only",
+        help="run one kind of cases: photographs, portraits, without_faces or training_portraits",
+    )
+    parser.add_argument("--limit", type=int, help="maximum number of cases of each kind")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the cases (default: 0)")
     args = parser.parse_args()
     framer = load_framer(args.framer)
     torch.set_num_threads(args.threads)

@@ -1,10 +1,11 @@
-r"""Time a step of a generator's training against projected discriminators, part by part.
+r"""Time the parts of a training step of a generator against projected discriminators.
 
     python -m benchmarks.generator_training --feature-networks lite0.pt face.pt \
         [--preset portrait-256] [--reduce 2] [--batch-size 16] [--threads 1] [--compile] [--fp32]
 
-Prints milliseconds an image for each part (processor time, the lowest of `--rounds`), and what they
-sum to in images a second. The gradient of the feature networks is timed in torch's own form too.
+Prints milliseconds per image for each part (CPU time, the minimum of `--rounds`) and the resulting
+images per second. The gradient of the feature networks is also timed in TorchScript, for
+comparison.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from torch import Tensor, nn
 
 
 def milliseconds(part: Callable[[], object], images: int, rounds: int) -> float:
-    """Processor time of one call, an image; the first call is not counted."""
+    """Return the minimum CPU time of a call, per image, not counting the first call."""
     part()
     lowest = float("inf")
     for _ in range(rounds):
@@ -42,14 +43,14 @@ def milliseconds(part: Callable[[], object], images: int, rounds: int) -> float:
 
 
 def with_gradient(network: nn.Module, images: Tensor) -> Callable[[], object]:
-    """Forward and backward of a feature network, from all of its maps to the images."""
+    """Return a function that runs a feature network forward and backward to the images."""
     with torch.no_grad():
         seeds = [torch.randn_like(x) for x in network(images)]
     return lambda: torch.autograd.backward(network(images), seeds)
 
 
 def by_torchscript(path: Path, dtype: torch.dtype) -> nn.Module:
-    """The same network as its file has it: the yardstick."""
+    """Load the same network as TorchScript, for comparison."""
     network = load_torchscript(path).to(dtype)
     for parameter in network.parameters():
         parameter.requires_grad_(False)
@@ -57,16 +58,30 @@ def by_torchscript(path: Path, dtype: torch.dtype) -> nn.Module:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print how long each part of a step takes."""
+    """Print the time of each part of a step."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--feature-networks", type=Path, nargs="+", required=True, metavar="FILE")
-    parser.add_argument("--preset", default="portrait-256")
-    parser.add_argument("--reduce", type=int, default=2)
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--fp32", action="store_true", help="float32 in place of bfloat16")
+    parser.add_argument(
+        "--feature-networks",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="networks of the projected discriminators",
+    )
+    parser.add_argument(
+        "--preset", default="portrait-256", help="preset of network sizes (default: portrait-256)"
+    )
+    parser.add_argument(
+        "--reduce",
+        type=int,
+        default=2,
+        help="divide the preset's resolution by this (default: 2)",
+    )
+    parser.add_argument("--batch-size", type=int, default=16, help="batch size (default: 16)")
+    parser.add_argument("--threads", type=int, default=1, help="number of CPU threads (default: 1)")
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds (default: 5)")
+    parser.add_argument("--compile", action="store_true", help="compile the generator")
+    parser.add_argument("--fp32", action="store_true", help="use float32 instead of bfloat16")
     args = parser.parse_args(arguments)
     keep_freed_memory(MOST)  # as trainings do
     torch.set_num_threads(args.threads)
@@ -131,12 +146,12 @@ def main(arguments: list[str] | None = None) -> None:
         spent = milliseconds(part, N, args.rounds)
         total += spent
         print(f"{spent:8.2f} ms  {name}", flush=True)
-    print(f"{total:8.2f} ms  an image: {1000 / total:.1f} images/s")
+    print(f"{total:8.2f} ms  per image: {1000 / total:.1f} images/s")
     for path, network in zip(args.feature_networks, networks, strict=True):
         ours = milliseconds(with_gradient(network, fake), N, args.rounds)
         yardstick = with_gradient(by_torchscript(path, dtype), fake)
         theirs = milliseconds(yardstick, N, args.rounds)
-        print(f"{path.name}: {ours:.2f} ms with its gradient; by TorchScript {theirs:.2f}")
+        print(f"{path.name}: {ours:.2f} ms with its gradient; with TorchScript {theirs:.2f}")
 
 
 if __name__ == "__main__":

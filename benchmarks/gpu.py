@@ -1,19 +1,19 @@
-"""Every figure that a GPU owes, by one command, the most important first, until time is over.
+"""Measure everything that depends on the GPU, most important first, within a time limit.
 
     python -m benchmarks.gpu --json FILE [--minutes 2] [--device cuda:0] [--presets ...]
         [--train-presets ...] [--batch-size 64] [--feature-networks FILE ...]
 
-FILE is replaced after every figure, so that a run that is cut off leaves what it had. A figure that
-cannot be taken says why, and the others follow. Measured are
+FILE is replaced after every measurement, so that an interrupted run keeps its results. If a
+measurement fails, the reason is recorded and the others continue. Measured are
 
-- the two ceilings: copying within memory, and a matrix product in bfloat16;
-- filling, in ms, with random weights: rendering, whole fills and codes of 1, 4 and 8 candidates,
-  the first candidate, an edit until its pixels are in the processor's memory; the memory it takes;
-  and the floor of each under these ceilings (`benchmarks.roofline`);
-- the yardsticks in the same turns: the generator as NVIDIA wrote it, with grouped convolutions, as
-  it is and by torch.compile;
-- training, in images a second: generator and inpainter as they are and with `--cuda-graphs`, and
-  the generator with `--compile`.
+- two ceilings: the bandwidth of a copy in memory, and a matrix product in bfloat16;
+- filling, in ms, with random weights: rendering, fills and codes of 1, 4 and 8 candidates, the
+  first candidate, an edit until its pixels are in CPU memory; the memory used; and the lower bound
+  of each with these ceilings (`benchmarks.roofline`);
+- for comparison, interleaved with ours: the generator as NVIDIA wrote it, with grouped
+  convolutions, in eager mode and with torch.compile;
+- training, in images per second: generator and inpainter in eager mode and with `--cuda-graphs`,
+  and the generator with `--compile`.
 
 `--device cpu --presets tiny --train-presets tiny --batch-size 8` tries everything without a GPU.
 """
@@ -62,12 +62,12 @@ from benchmarks.synthesis import grouped_synthesis, milliseconds, untrained
 
 COUNTS = (1, 4, 8)
 REPEATS = 20
-LEARNING = 12.0  # seconds of each training, after which its rate is read
+LEARNING = 12.0  # seconds of each training
 COPIED = 2**30  # bytes
 
 
 def sizes_of(name: str) -> Preset:
-    """A preset, or `paper-512` and `paper-1024`: the paper's networks, with more blocks."""
+    """Return a preset, or `paper-512` or `paper-1024`: the paper's networks with more blocks."""
     family, _, side = name.partition("-")
     if family != "paper" or side in ("256", "256-half"):
         return preset(name)
@@ -78,22 +78,22 @@ def sizes_of(name: str) -> Preset:
 
 
 class Report:
-    """What was measured so far, in a file that is always whole."""
+    """The measurements so far, in a file that is always complete."""
 
     def __init__(self, path: Path, seconds: float) -> None:
         self._path, self._end = path, time.monotonic() + seconds
         self.figures: dict[str, Any] = {}
 
     def take(self, name: str, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
-        """Measure, unless time is over; keep and print the figures, or why there are none."""
+        """Measure, unless the time is over; store and print the results, or why there are none."""
         figures: dict[str, Any] = {}
         if time.monotonic() > self._end:
-            self.figures[name] = {"not measured": "no time was left"}
+            self.figures[name] = {"not measured": "the time limit was reached"}
         else:
             try:
                 figures = measure()
                 self.figures[name] = figures
-            except Exception as error:  # a figure that fails must not cost the others
+            except Exception as error:  # a failure must not prevent the other measurements
                 self.figures[name] = {"not measured": f"{type(error).__name__}: {error}"}
         part = self._path.with_suffix(".part")
         part.write_text(json.dumps(self.figures, indent=1) + "\n", "utf-8")
@@ -106,12 +106,12 @@ class Report:
 
 
 def seconds_of(call: Callable[[], object]) -> float:
-    """The median time of one call, by the wall clock, with the device idle before and after."""
+    """Return the median wall-clock time of a call, with the device idle before and after."""
     return milliseconds({"call": call}, REPEATS)["call"] / 1000
 
 
 def ceilings(device: torch.device) -> dict[str, float]:
-    """Bytes read and written a second by a copy; operations a second of a matrix product."""
+    """Measure the bandwidth of a copy (read and written), and the speed of a matrix product."""
     small = device.type == "cpu"
     source = torch.randint(0, 255, (COPIED // (64 if small else 1),), dtype=torch.uint8).to(device)
     target, side = torch.empty_like(source), 512 if small else 8192
@@ -125,7 +125,7 @@ def ceilings(device: torch.device) -> dict[str, float]:
 
 
 def serving(name: str, device: torch.device) -> dict[str, float]:
-    """Times of filling, in ms, and the peak of the GPU's memory in MiB."""
+    """Measure the times of filling, in ms, and the peak GPU memory in MiB."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     inpainter = untrained(sizes_of(name), "hierarchical", device, best_dtype(device))
@@ -156,7 +156,7 @@ def serving(name: str, device: torch.device) -> dict[str, float]:
 
 
 def through_socket(name: str, device: torch.device) -> dict[str, float]:
-    """Milliseconds from a client's request to its pixels, through a daemon with random weights."""
+    """Measure the milliseconds from a request to its pixels, with a daemon and random weights."""
     from inpaint_client import BlockingClient, seed_sequence
 
     from benchmarks.daemon import (
@@ -199,7 +199,7 @@ def through_socket(name: str, device: torch.device) -> dict[str, float]:
 
 
 def floors(name: str, ceiling: dict[str, float]) -> dict[str, float]:
-    """The least time of each row under the measured ceilings, in ms."""
+    """Return the lower bound of each row with the measured ceilings, in ms."""
     costs: dict[str, Cost] = dict(filling(sizes_of(name)))
     return {
         what: max(cost.tflop / ceiling["tflops"], cost.weights / 1e3 / ceiling["terabytes_per_s"])
@@ -209,7 +209,7 @@ def floors(name: str, ceiling: dict[str, float]) -> dict[str, float]:
 
 
 def yardsticks(name: str, device: torch.device, compiled: bool) -> dict[str, float]:
-    """Synthesis by grouped convolutions beside ours, in the same turns, in ms."""
+    """Time synthesis with grouped convolutions and ours, interleaved, in ms."""
     torch.manual_seed(0)
     plain: nn.Module = InpaintingModel(inpainting_config(sizes_of(name))).generator.synthesis
     plain = plain.to(device).eval().requires_grad_(False)
@@ -235,7 +235,7 @@ def yardsticks(name: str, device: torch.device, compiled: bool) -> dict[str, flo
 
 
 class StartedLate(Deadline):
-    """Seconds from the first step on: what is compiled before it does not count."""
+    """A deadline that starts with the first step, so that compiling before it does not count."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -243,7 +243,7 @@ class StartedLate(Deadline):
 
     @property
     def passed(self) -> bool:
-        """Whether the time is over; the first question starts the clock."""
+        """Whether the time is over; the first call starts the clock."""
         if self._end == math.inf:
             self._end = time.monotonic() + self._seconds
         return super().passed
@@ -257,9 +257,9 @@ def learning(
     feature_networks: list[Path],
     **how: bool,
 ) -> dict[str, float]:
-    """Images a second of a training, the median of its lines of progress but the first.
+    """Return images per second of a training: the median of its progress lines except the first.
 
-    how: further options, such as cuda_graphs.
+    `how` are further options, such as cuda_graphs.
     """
     sizes = sizes_of(name)
     R = sizes.generator.resolution
@@ -310,20 +310,40 @@ def learning(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure everything that a GPU is used for, and write the figures to a file."""
+    """Run all measurements and write the results to a file."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--json", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--minutes", type=float, default=2.0, metavar="M")
-    parser.add_argument("--device", default="cuda:0")
+    parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="file to write")
+    parser.add_argument(
+        "--minutes", type=float, default=2.0, metavar="M", help="time limit (default: 2)"
+    )
+    parser.add_argument("--device", default="cuda:0", help="device to measure (default: cuda:0)")
     serve = ["paper-256", "compact-256", "paper-512", "paper-1024"]
-    parser.add_argument("--presets", nargs="+", default=serve)
-    parser.add_argument("--train-presets", nargs="+", default=["portrait-256", "paper-256-half"])
-    parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="of trainings")
-    parser.add_argument("--feature-networks", type=Path, nargs="+", default=[], metavar="FILE")
+    parser.add_argument("--presets", nargs="+", default=serve, help="presets to fill with")
+    parser.add_argument(
+        "--train-presets",
+        nargs="+",
+        default=["portrait-256", "paper-256-half"],
+        help="presets to train",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        default=64,
+        metavar="N",
+        help="batch size of trainings (default: 64)",
+    )
+    parser.add_argument(
+        "--feature-networks",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="train against projected discriminators on these networks",
+    )
     args = parser.parse_args(arguments)
     device = torch.device(args.device)
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("torch finds no CUDA device: give --device cpu to try the benchmark")
+        raise SystemExit("torch found no CUDA device: give --device cpu to try the benchmark")
     report = Report(args.json, args.minutes * 60)
     report.figures["about"] = {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",

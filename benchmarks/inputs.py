@@ -1,9 +1,9 @@
-"""How many inputs of a training one core makes in a second, and several threads together.
+"""How many training inputs a core prepares per second, and several threads together.
 
     python -m benchmarks.inputs [--preset portrait-256] [--batch-size 64] [--threads 1 2]
 
-A GPU that trains at N images a second needs N masks in that time, and, where the images do not
-fit into its memory, N images.
+A GPU that trains at N images per second needs N masks per second and, if the images do not fit into
+its memory, N images.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from inpaint_model.training.settings import InpainterTraining
 
 
 def rate(make: Callable[[], object], batch: int, seconds: float) -> float:
-    """Images a second by the wall clock; the first call is not counted."""
+    """Return images per second of wall-clock time, not counting the first call."""
     make()
     done, start = 0, time.perf_counter()
     while time.perf_counter() - start < seconds:
@@ -34,12 +34,25 @@ def rate(make: Callable[[], object], batch: int, seconds: float) -> float:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print how fast the inputs of a training are drawn."""
+    """Print how fast the inputs of a training are prepared."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--preset", default="portrait-256", help="sizes (default: %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=64, metavar="N")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], metavar="N")
-    parser.add_argument("--seconds", type=float, default=5.0, metavar="S", help="for each row")
+    parser.add_argument(
+        "--preset", default="portrait-256", help="preset of network sizes (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--batch-size", type=int, default=64, metavar="N", help="batch size (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        nargs="+",
+        default=[1, 2],
+        metavar="N",
+        help="numbers of threads to compare (default: 1 2)",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, metavar="S", help="time per row (default: 5)"
+    )
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     config, batch = preset(args.preset).generator, args.batch_size
@@ -66,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
         "images as bytes, for a GPU, one core": gathered,
         "images as mirrored float32, one core": floats,
     }
-    print(f"{args.preset}, {R} px, batch {batch}, images a second")
+    print(f"{args.preset}, {R} px, batch {batch}, images per second")
     for name, make in rows.items():
         print(f"{rate(make, batch, args.seconds):8.0f}  {name}", flush=True)
     for threads in (0, *args.threads):

@@ -1,10 +1,10 @@
-"""How long Krita's window stands still for a fill of a document of 4096 x 4096 px.
+"""How long Krita's window is blocked during a fill of a document of 4096 x 4096 px.
 
     python -m benchmarks.krita
 
-Needs a Krita on this machine (scripts/setup-hosts). The daemon is the scripted one, so that only
-the plug-in and Krita are measured. A turn is what the plug-in does before it lets Krita go on: aim
-50 ms. What Krita does by itself is told apart: without a GPU its canvas alone takes longer.
+Needs Krita on this machine (scripts/setup-hosts). The daemon is scripted, so that only the plug-in
+and Krita are measured. A turn is the time for which the plug-in blocks Krita's event loop; the goal
+is 50 ms. Krita's own work is reported separately: without a GPU its canvas alone takes longer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "plugins/krita")]
 
 
 def main() -> int:
-    """Measure in a real Krita; return the exit status."""
+    """Measure in a real Krita and return the exit status."""
     from fake_daemon import FakeDaemon
     from krita_host import find, profile, run_scenario
     from xvfb import HostMissing, display
@@ -48,13 +48,13 @@ def main() -> int:
     assert isinstance(value, dict)
     print(f"Krita {host.version}, 4096 x 4096 px, RGBA 8 bit, times in ms")
     longest, turns = value["longest_turn_ms"], value["turns"]
-    print(f"  the plug-in's longest turn {longest:.0f} (aim 50), of {turns} turns")
+    print(f"  the plug-in's longest turn {longest:.0f} (goal 50), of {turns} turns")
     for took, place in value["longest_turns"]:
         print(f"    {took:.0f}: {place}")
     gaps = ", ".join(f"{name.lower()} {gap:.0f}" for name, gap in value["gaps_ms"].items())
-    print(f"  longest gap of the event loop: {gaps}; with nothing to do {value['idle_ms']:.0f}")
-    print(f"  single calls of Krita's: add a layer {value['add_layer_ms']:.0f}, ", end="")
-    print(f"draw the image anew {value['refresh_ms']:.0f}")
+    print(f"  longest gap of the event loop: {gaps}; when idle {value['idle_ms']:.0f}")
+    print(f"  single calls of Krita: add a layer {value['add_layer_ms']:.0f}, ", end="")
+    print(f"redraw the image {value['refresh_ms']:.0f}")
     return 0
 
 

@@ -1,16 +1,16 @@
-"""The largest requests, for minutes, in little memory: `python -m benchmarks.memory`.
+"""Send the largest requests for minutes, with little memory: `python -m benchmarks.memory`.
 
-A daemon runs in a control group of its own with a limit (version 1 or 2; needs the right to make
-one, as root has in a container), or, where none can be made, under `ulimit -d` (--ulimit). Clients
-send it the largest requests that it takes: 8 and 16 bits, 3 and 4 channels, one and several
-candidates, holes in the middle and over nearly the whole crop, edits in between; and requests that
-can never fit. Fails if the daemon is killed, or if a request fails otherwise than by a refusal that
-names a size, or if that size is then refused.
+The daemon runs in its own control group with a limit (version 1 or 2; needs the right to create
+one, as root has in a container), or, where that is not possible, under `ulimit -d` (--ulimit).
+Clients send it the largest requests that it accepts: 8 and 16 bits, 3 and 4 channels, one and
+several candidates, holes in the middle and over nearly the entire crop, edits in between; and
+requests that can never fit. The benchmark fails if the daemon is killed, if a request fails other
+than by a refusal that names a size that would fit, or if a request of that size is then refused.
 
     python -m benchmarks.memory [--limits 2048 6144] [--minutes 10] [--clients 3] [--model portrait]
     python -m benchmarks.memory --price [--sides 1000 4000 8000]
 
---price prints what single requests take, beside what they are said to.
+--price prints the memory that single requests use, next to the estimates.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Case(NamedTuple):
 
     @property
     def price(self) -> int:
-        """Bytes that it is said to take."""
+        """Estimated memory in bytes."""
         crop = ModelBox(0, 0, self.side, self.side)
         margin = (self.side - self.hole) // 2
         hole = ModelBox(margin, margin, self.hole, self.hole)
@@ -80,7 +80,7 @@ class Case(NamedTuple):
 
 
 def job(case: Case) -> FillJob:
-    """A fill of stripes, which take no time to make."""
+    """Build a fill of stripes, which are fast to generate."""
     side, hole = case.side, case.hole
     sample = SampleType.U8 if case.bits == 8 else SampleType.U16
     row = bytes(range(256)) * (side * case.channels * case.bits // 8 // 256 + 1)
@@ -102,7 +102,7 @@ def job(case: Case) -> FillJob:
 
 
 class Group:
-    """A control group with a limit; `enter` is run in the process that goes into it."""
+    """A control group with a memory limit."""
 
     def __init__(self, limit: int) -> None:
         self._is_v1 = (GROUPS / "memory" / "memory.limit_in_bytes").exists()
@@ -117,12 +117,12 @@ class Group:
 
     @property
     def peak(self) -> int:
-        """The most bytes that were taken."""
+        """Peak memory in bytes."""
         name = "memory.max_usage_in_bytes" if self._is_v1 else "memory.peak"
         return int((self.folder / name).read_text())
 
     def remove(self) -> None:
-        """Take the group away, once its processes are gone."""
+        """Remove the group once its processes have ended."""
         for _ in range(50):
             try:
                 self.folder.rmdir()
@@ -142,7 +142,7 @@ class Served(NamedTuple):
 
 @contextmanager
 def served(folder: Path, group: Group | None, ulimit: int, model: str) -> Iterator[Served]:
-    """A daemon in the group, or with `ulimit -d`."""
+    """Run a daemon in the group, or with `ulimit -d`."""
 
     def enter() -> None:
         if group is not None:
@@ -170,7 +170,7 @@ def served(folder: Path, group: Group | None, ulimit: int, model: str) -> Iterat
 
 
 class Clients:
-    """What the clients have in common."""
+    """The shared state of the clients."""
 
     def __init__(self, endpoint: Endpoint, seconds: float) -> None:
         self._endpoint = endpoint
@@ -180,7 +180,7 @@ class Clients:
         self.largest = 0
 
     def run(self, seed: int) -> None:
-        """One client: large requests until the time is over."""
+        """Run one client: send large requests until the time is over."""
         rng = random.Random(seed)  # noqa: S311 (variety, not secrecy)
         while time.monotonic() < self._end and not self.failures:
             with BlockingClient(lambda: self._endpoint) as client:
@@ -203,10 +203,10 @@ class Clients:
             share = rng.choice([0.3, 0.95])
             case = case._replace(side=side, hole=int(share * side) // 2 * 2)
             if self._refused(client, case):
-                self.failures.append(f"{side} px were said to fit, and do not")
+                self.failures.append(f"{side} px was reported to fit, but was refused")
 
     def _refused(self, client: BlockingClient, case: Case) -> int:
-        """Fill, and edit the last candidate; the side that would fit, or 0 if it was filled."""
+        """Fill, and edit the last candidate; return 0, or the side that would fit if refused."""
         fill, last = job(case), None
         try:
             for event in client.fill(fill):
@@ -231,7 +231,7 @@ class Clients:
 
 
 def soak(limit: int, minutes: float, clients: int, model: str, *, ulimit: bool) -> bool:
-    """The largest requests under a limit; whether all went well."""
+    """Send the largest requests under a limit; return whether all went well."""
     group = None if ulimit else Group(limit)
     with tempfile.TemporaryDirectory(prefix="inpaint-memory-") as name:
         try:
@@ -244,7 +244,7 @@ def soak(limit: int, minutes: float, clients: int, model: str, *, ulimit: bool) 
                     thread.join()
                 killed = daemon.process.poll() is not None
                 budget = re.search("free_mib=.*", daemon.log.read_text())
-            peak = f"{group.peak >> 20} MiB at most" if group else "peak not known"
+            peak = f"peak {group.peak >> 20} MiB" if group else "peak unknown"
         finally:
             if group is not None:
                 group.remove()
@@ -258,8 +258,8 @@ def soak(limit: int, minutes: float, clients: int, model: str, *, ulimit: bool) 
 
 
 def prices(sides: list[int]) -> None:
-    """What single requests take."""
-    print("| crop | hole | bits x channels | candidates | smooth | took | said | s |")
+    """Print the memory that single requests use."""
+    print("| crop | hole | bits x channels | candidates | smooth | used | estimated | s |")
     print("|---|---|---|---|---|---|---|---|")
     shapes = [(8, 3, 1, False), (8, 3, 4, True), (16, 4, 4, False)]
     for case in (Case(min(side + 192, 8192), side, *shape) for side in sides for shape in shapes):
@@ -294,15 +294,35 @@ def _status(pid: int, name: str) -> int:
 
 
 def main() -> int:
-    """The command line; returns the exit status."""
+    """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--limits", type=int, nargs="+", default=[2048, 6144], help="MiB")
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--clients", type=int, default=3)
-    parser.add_argument("--model", default="portrait")
-    parser.add_argument("--ulimit", action="store_true", help="instead of a control group")
-    parser.add_argument("--price", action="store_true")
-    parser.add_argument("--sides", type=int, nargs="+", default=[1000, 2000, 4000, 8000])
+    parser.add_argument(
+        "--limits",
+        type=int,
+        nargs="+",
+        default=[2048, 6144],
+        help="memory limits in MiB (default: 2048 6144)",
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=10.0, help="duration for each limit (default: 10)"
+    )
+    parser.add_argument("--clients", type=int, default=3, help="number of clients (default: 3)")
+    parser.add_argument(
+        "--model", default="portrait", help="name or folder of a bundle (default: portrait)"
+    )
+    parser.add_argument(
+        "--ulimit", action="store_true", help="use `ulimit -d` instead of a control group"
+    )
+    parser.add_argument(
+        "--price", action="store_true", help="print the memory that single requests use"
+    )
+    parser.add_argument(
+        "--sides",
+        type=int,
+        nargs="+",
+        default=[1000, 2000, 4000, 8000],
+        help="sides of holes in px, with --price (default: 1000 2000 4000 8000)",
+    )
     options = parser.parse_args()
     if options.price:
         prices(options.sides)

@@ -1,11 +1,13 @@
-"""The whole way on real photographs: `python -m benchmarks.photographs --out DIR [--limit N]`.
+"""Evaluate the full pipeline on photographs.
 
-Needs ../shared; starts a daemon of its own. Each photograph gets three holes (eyes, mouth and chin,
-hair and forehead), which the daemon fills with a frame that the framer finds, with the true one,
-and with the true one and no blending. Telea's and the Navier-Stokes method fill the same holes.
-Judged are the face crops at 256 px: KID in 768 Inception features (paired) and VGG distance to the
-original, and the color step at the hole's border. The images stay in DIR, to be looked at, and a
-run that was cut goes on from them.
+    python -m benchmarks.photographs --out DIR [--limit N]
+
+Needs ../shared; starts its own daemon. Each photograph gets three holes (eyes, mouth and chin, hair
+and forehead), which the daemon fills with a frame found by the framer, with the true frame, and
+with the true frame without blending. Telea's and the Navier-Stokes method fill the same holes. The
+face crops at 256 px are evaluated: KID in 768 Inception features (paired), VGG distance to the
+original, and the color step at the hole's border. The images stay in DIR for viewing, and an
+interrupted run continues from them.
 """
 
 from __future__ import annotations
@@ -59,11 +61,11 @@ from benchmarks.seam import HOLES, added_step, cases, ellipse
 
 Bytes = NDArray[np.uint8]
 CROP = 256
-RADIUS = 5  # of the classical methods, px
+RADIUS = 5  # px, for the classical methods
 
 
 class Filled(NamedTuple):
-    """A photograph with one hole filled, and how far the frame was from the true one."""
+    """A photograph with one hole filled, and the error of the frame."""
 
     pixels: Bytes
     frame: dict[str, Any]
@@ -73,7 +75,7 @@ Method = Callable[[Bytes, Hole, Frame], Filled]
 
 
 def through_the_daemon(client: BlockingClient, auto: bool, blending: Blending) -> Method:
-    """A fill as the plug-ins ask for it, with the frame found or given."""
+    """Return a method that fills as the plug-ins do, with the frame found or given."""
 
     def fill(pixels: Bytes, hole: Hole, truth: Frame) -> Filled:
         height, width = hole.coverage.shape
@@ -101,7 +103,7 @@ def through_the_daemon(client: BlockingClient, auto: bool, blending: Blending) -
 
 
 def classical(flag: int) -> Method:
-    """Return a method that fills by OpenCV's algorithm `flag`."""
+    """Return a method that fills with OpenCV's algorithm `flag`."""
 
     def fill(pixels: Bytes, hole: Hole, truth: Frame) -> Filled:
         bgr, mask = np.ascontiguousarray(pixels[..., ::-1]), hole.mask.astype(np.uint8)
@@ -119,24 +121,24 @@ def face_crop(pixels: Bytes, frame: Frame) -> Bytes:
 
 
 class Results:
-    """What every method made of every hole."""
+    """The fills of all holes by all methods."""
 
     def __init__(self, methods: Iterable[str]) -> None:
         self.regions: list[str] = []
         self.originals: list[Bytes] = []
         self.crops: dict[str, list[Bytes]] = {name: [] for name in methods}
         self.seams: dict[str, list[float]] = {name: [] for name in methods}
-        self.frames: dict[str, dict[str, Any]] = {}  # that were found, by photograph and hole
+        self.frames: dict[str, dict[str, Any]] = {}  # frames found, by photograph and hole
 
     def frame_errors(self) -> dict[str, object]:
-        """Medians and 95th percentiles, relative to the side and in degrees."""
+        """Return medians and 95th percentiles, relative to the side and in degrees."""
         rows = [[f["center"], f["side"], f["angle"]] for f in self.frames.values()]
         percentiles = np.percentile(rows, [50, 95], axis=0).round(4).tolist()
         return {"frames": len(rows), "center_side_angle_p50_p95": percentiles}
 
 
 class Judged:
-    """Features and distances of all fills, made once for every table."""
+    """Features and distances of all fills, computed once for all tables."""
 
     def __init__(self, judges: EvaluationNetworks, results: Results) -> None:
         self.results = results
@@ -152,7 +154,7 @@ class Judged:
         }
 
     def scores(self, method: str, region: str) -> dict[str, object]:
-        """The numbers of one method, for the holes of one region ("" for all)."""
+        """Return the numbers of one method, for the holes of one region ("" for all)."""
         at = [i for i, name in enumerate(self.results.regions) if region in ("", name)]
         row: dict[str, object] = {"holes": region or "all", "method": method, "fills": len(at)}
         for suffix, originals in self.originals.items():
@@ -171,7 +173,7 @@ def features(network: FeatureNetwork, images: list[Bytes]) -> NDArray[np.float64
 def vgg_distances(
     judges: EvaluationNetworks, originals: list[Bytes], fills: list[Bytes]
 ) -> NDArray[np.float64]:
-    """The distance of every fill to its original; NaN without the network."""
+    """Return the distance of each fill to its original; NaN without the network."""
     if judges.vgg_taps is None:
         return np.full(len(fills), np.nan)
     distances = []
@@ -183,7 +185,7 @@ def vgg_distances(
 
 
 def kept(stem: Path, fill: Callable[[], Filled]) -> Filled:
-    """A fill from its files, or made now and written to them: a run that was cut goes on."""
+    """Load a fill from its files, or make and save it, so that an interrupted run can continue."""
     image, frame = stem.with_name(stem.name + ".png"), stem.with_name(stem.name + ".json")
     if not frame.exists():
         filled = fill()
@@ -196,7 +198,7 @@ def kept(stem: Path, fill: Callable[[], Filled]) -> Filled:
 def fill_all(
     out: Path, photographs: Iterable[tuple[str, Bytes, Frame]], methods: Mapping[str, Method]
 ) -> Results:
-    """Fill every hole by every method."""
+    """Fill every hole with every method."""
     results = Results(methods)
     for name, pixels, truth in photographs:
         Image.fromarray(pixels).save(out / f"{name}.png", compress_level=1)
@@ -215,13 +217,20 @@ def fill_all(
 
 
 def main() -> None:
-    """Fill the photographs by each method, and print and write the figures."""
+    """Fill the photographs with each method, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--model", default="portrait", help="a bundle's name or folder")
-    parser.add_argument("--skip", type=int, default=0, help="photographs")
-    parser.add_argument("--limit", type=int, default=1000, help="photographs")
+    parser.add_argument(
+        "--shared",
+        type=Path,
+        default=Path("../shared"),
+        help="folder with photographs and networks (default: ../shared)",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for the images")
+    parser.add_argument(
+        "--model", default="portrait", help="name or folder of a bundle (default: portrait)"
+    )
+    parser.add_argument("--skip", type=int, default=0, help="number of photographs to skip")
+    parser.add_argument("--limit", type=int, default=1000, help="use only the first N photographs")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     photographs = islice(cases(args.shared, args.limit), args.skip, None)

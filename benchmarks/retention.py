@@ -1,10 +1,10 @@
 """How much of an edit a fill keeps: `python -m benchmarks.retention [BUNDLE ...] [--images F]`.
 
-For every attribute: samples of the generator are scored, and codes are moved as those of samples
-with a score one standard deviation higher (and lower) differ, on all styles. Shown is what the
-score changes by, in its own standard deviations over the samples (its judge in brackets): in whole
-samples, in fills without the skip encoder, and in fills with it. What the last two differ by is
-what the skip encoder takes back.
+For each attribute, samples of the generator are scored, and codes are moved on all styles by the
+average difference to samples whose score is one standard deviation higher (and lower). The table
+shows the change of the score in its standard deviations over the samples (that of the validation
+score in parentheses): in samples, in fills without the skip encoder, and in fills with it. The
+difference between the last two is what the skip encoder undoes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COLORS = "hair_lightness,light_direction"
 
 
 class Change(NamedTuple):
-    """Of a score and of its judge, in their standard deviations, for one of the move."""
+    """Change of a score and its validation score, in their standard deviations."""
 
     score: float
     judge: float
@@ -41,7 +41,7 @@ class Change(NamedTuple):
 
 
 def direction(samples: Samples, name: str) -> Tensor:
-    """How codes differ, on average, where a score is one standard deviation higher: [w_dim]."""
+    """Return the mean difference of codes per standard deviation of a score: [w_dim]."""
     score = samples.scores[name]
     likely: Float64Array = (samples.w - samples.w.mean(axis=0)).T @ (score - score.mean())
     return torch.from_numpy(likely / (len(score) * score.std())).float()
@@ -55,7 +55,7 @@ def change(
     attribute: Attribute,
     spreads: Mapping[str, float],
 ) -> Change:
-    """Half of what goes from one step below to one above, the mean of all subjects."""
+    """Return half the change from one step below to one step above, averaged over all subjects."""
     scores = {"score": attribute.score, "judge": attribute.judge}
     moved = []
     for subject, render in zip(subjects, renders, strict=True):
@@ -77,7 +77,7 @@ def retention(
     count: int,
     samples: int,
 ) -> list[str]:
-    """The rows of one bundle's table."""
+    """Return the rows of one bundle's table."""
     context, inpainter = open_context(bundle), load_bundle(bundle)
     drawn = draw(context.generator, measures(attributes), samples)
     spreads = {name: float(values.std()) for name, values in drawn.scores.items()}
@@ -100,13 +100,28 @@ def retention(
 def main() -> None:
     """Print a table for each bundle."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("bundles", nargs="*", default=["portrait"], metavar="BUNDLE")
     parser.add_argument(
-        "--images", nargs="+", help="images to fill; samples of the generator without it"
+        "bundles",
+        nargs="*",
+        default=["portrait"],
+        metavar="BUNDLE",
+        help="bundles to measure (default: portrait)",
     )
-    parser.add_argument("--count", type=int, default=24, help="fills (default 24)")
-    parser.add_argument("--samples", type=int, default=800, help="for the directions (default 800)")
-    parser.add_argument("--attributes", default=f"{COLORS},{STRUCTURAL}")
+    parser.add_argument(
+        "--images", nargs="+", help="images to fill (default: samples of the generator)"
+    )
+    parser.add_argument("--count", type=int, default=24, help="number of fills (default 24)")
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=800,
+        help="number of samples for finding the directions (default 800)",
+    )
+    parser.add_argument(
+        "--attributes",
+        default=f"{COLORS},{STRUCTURAL}",
+        help="comma-separated attributes to measure (default: %(default)s)",
+    )
     args = parser.parse_args()
     attributes = chosen(args.attributes, PORTRAIT)
     for bundle in args.bundles:

@@ -1,21 +1,20 @@
-"""Count what filling and training ask of a GPU, without one, and what follows for its speed.
+"""Count the operations of filling and training on a GPU without one, and bound their speed.
 
     python -m benchmarks.roofline [--presets compact-256 portrait-256 paper-256] [--batch-size 64]
         [--tflops 989] [--terabytes 3.35] [--feature-networks FILE ...]
 
-Everything runs on torch's meta device, where tensors have shapes and no values. For each row it
-prints
+Everything runs on torch's meta device, where tensors have shapes but no values. Each row contains
 
 - the floating-point operations of matrix products and convolutions;
-- the bytes that all operations read and write if none is fused with another;
-- the operations that a processor launches, an optimizer's step counted as one;
-- for trainings, what is left of them with `--cuda-graphs`, a phase counted as one;
-- the floor: the time for the operations at `--tflops`, or, if that is more, for reading the weights
+- the bytes that all operations read and write if none are fused;
+- the number of kernel launches, with an optimizer step counted as one;
+- for trainings, the launches with `--cuda-graphs`, with a phase counted as one;
+- the floor: the time of the operations at `--tflops`, or, if that is more, of reading the weights
   once at `--terabytes`; the defaults are an H100's data sheet, for dense bfloat16;
-- the time for the bytes at `--terabytes`, which fusing operations brings nearer to the floor.
+- the time of the bytes at `--terabytes`, which fusing operations brings closer to the floor.
 
-Bytes are those of bfloat16 where filling uses it, and of float32 in training: mixed precision,
-which the meta device does not have, nearly halves these.
+Bytes are counted for bfloat16 in filling and for float32 in training. Mixed precision, which the
+meta device does not support, nearly halves the latter.
 """
 
 from __future__ import annotations
@@ -62,12 +61,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/support"))
 from meta_device import META, Silent, meta_device
 
 PRESETS = ["compact-256", "portrait-256", "paper-256"]
-STEPS = 16  # of a training: a whole turn of lazy regularization
+STEPS = 16  # of a training: one interval of lazy regularization
 
 
 @dataclass
 class Cost:
-    """What a call takes."""
+    """The cost of a call."""
 
     tflop: float = 0.0
     gigabytes: float = 0.0  # read and written, operation by operation
@@ -87,7 +86,7 @@ class Cost:
 
 
 class Counting(TorchDispatchMode):
-    """Count operations on the meta device and their bytes; an optimizer's step is one of them."""
+    """Counts operations on the meta device and their bytes; an optimizer step counts as one."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -95,15 +94,15 @@ class Counting(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        with self:  # inference mode leaves it to us to take composite operations apart
+        with self:  # in inference mode, composite operations must be decomposed here
             parts = func.decompose(*args, **kwargs)
         if parts is not NotImplemented:
             return parts
         result = func(*args, **kwargs)
         tensors = [x for x in tree_leaves((args, kwargs, result)) if isinstance(x, Tensor)]
-        allocates = func.name().startswith(("aten::empty", "aten::new_empty"))  # and does no more
+        allocates = func.name().startswith(("aten::empty", "aten::new_empty"))  # only allocates
         if not func.is_view and not allocates and any(x.device == META for x in tensors):
-            # A tensor that is changed in place is among the arguments and the results.
+            # Tensors changed in place count twice, as arguments and as results.
             self.cost.gigabytes += sum(x.numel() * x.element_size() for x in tensors) / 1e9
             self.cost.launches += not (self._stepping or self.recording)
         if func._overloadpacket in flop_registry:
@@ -113,7 +112,7 @@ class Counting(TorchDispatchMode):
 
     @contextmanager
     def optimizers_as_one(self) -> Iterator[None]:
-        """Count the launches of every optimizer's step as one, as its fused form has it."""
+        """Count the launches of each optimizer step as one, as in its fused form."""
 
         def before(*_: object) -> None:
             self._stepping = True
@@ -134,7 +133,7 @@ class Counting(TorchDispatchMode):
 
 
 def cost_of(call: Callable[[], object], *networks: nn.Module) -> Cost:
-    """Run `call`, which computes on the meta device; networks: those whose weights it reads."""
+    """Count the cost of `call` on the meta device, which reads the weights of `networks`."""
     counting = Counting()
     with meta_device(), counting, counting.optimizers_as_one():
         call()
@@ -145,7 +144,7 @@ def cost_of(call: Callable[[], object], *networks: nn.Module) -> Cost:
 
 
 class GraphRecorder:
-    """Phases as CUDA graphs: recording launches nothing, a replay one."""
+    """Phases as CUDA graphs: recording counts no launches, a replay counts one."""
 
     device = META
 
@@ -153,11 +152,11 @@ class GraphRecorder:
         self._counting = counting
 
     def run(self, work: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-        """Do the work."""
+        """Run `work`."""
         return work()
 
     def record(self, work: Callable[[], dict[str, Tensor]]) -> tuple[dict[str, Tensor], Replay]:
-        """Do the work without counting its launches; each call of the replay counts one."""
+        """Run `work` without counting its launches; each call of the replay counts one."""
         self._counting.recording = True
         try:
             return work(), self._replay
@@ -169,7 +168,7 @@ class GraphRecorder:
 
 
 def graphed_launches(train: Callable[[], object]) -> float:
-    """What a training with `cuda_graphs` launches, all phases recorded from the start."""
+    """Count the launches of a training with `cuda_graphs`, all phases recorded from the start."""
     counting = Counting()
     with pytest.MonkeyPatch.context() as patched, meta_device(), counting:
         patched.setattr(phases, "recorder_for", lambda device: GraphRecorder(counting))
@@ -180,7 +179,7 @@ def graphed_launches(train: Callable[[], object]) -> float:
 
 
 def filling(sizes: Preset) -> Iterator[tuple[str, Cost]]:
-    """Encoding, synthesis and whole fills."""
+    """Yield the costs of encoding, synthesis and fills."""
     R = sizes.generator.resolution
     image, hole = np.zeros((R, R, 3), np.uint8), np.full((R, R), 255, np.uint8)
     with meta_device():
@@ -203,7 +202,7 @@ def filling(sizes: Preset) -> Iterator[tuple[str, Cost]]:
 
 
 class Networks(NamedTuple):
-    """What trainings need, new each time: training changes them."""
+    """The networks for a training; new each time, since training changes them."""
 
     G: Generator
     D: Discriminator
@@ -212,7 +211,7 @@ class Networks(NamedTuple):
 
 
 def networks(sizes: Preset, feature_networks: list[Path]) -> Networks:
-    """Random weights and black images."""
+    """Create networks with random weights, and black images."""
     R = sizes.generator.resolution
     P = None
     if feature_networks:
@@ -224,7 +223,7 @@ def networks(sizes: Preset, feature_networks: list[Path]) -> Networks:
 def training(
     sizes: Preset, batch: int, feature_networks: list[Path], folder: Path
 ) -> Iterator[tuple[str, Cost]]:
-    """A mean step of both trainings, regularization included."""
+    """Yield the costs of an average step of both trainings, including regularization."""
     kimg = STEPS * batch / 1000
     length: dict[str, Any] = {"total_kimg": kimg, "tick_kimg": 2 * kimg, "batch_size": batch}
 
@@ -270,12 +269,38 @@ def main(arguments: list[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--presets", nargs="+", default=["compact-256", "portrait-256", "paper-256"]
+        "--presets",
+        nargs="+",
+        default=["compact-256", "portrait-256", "paper-256"],
+        help="presets of network sizes (default: compact-256 portrait-256 paper-256)",
     )
-    parser.add_argument("--batch-size", type=int, default=64, metavar="N")
-    parser.add_argument("--tflops", type=float, default=989.0, help="operations (default: 989)")
-    parser.add_argument("--terabytes", type=float, default=3.35, help="memory (default: 3.35)")
-    parser.add_argument("--feature-networks", type=Path, nargs="+", default=[], metavar="FILE")
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        default=64,
+        metavar="N",
+        help="batch size of trainings (default: 64)",
+    )
+    parser.add_argument(
+        "--tflops",
+        type=float,
+        default=989.0,
+        help="speed in 10^12 operations per second (default: 989)",
+    )
+    parser.add_argument(
+        "--terabytes",
+        type=float,
+        default=3.35,
+        help="memory bandwidth in terabytes per second (default: 3.35)",
+    )
+    parser.add_argument(
+        "--feature-networks",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="train against projected discriminators on these networks as well",
+    )
     args = parser.parse_args(arguments)
     print("| preset | what | TFLOP | GB | launches | with graphs | floor, ms | bytes, ms |")
     print("|---|---|---|---|---|---|---|---|")

@@ -1,10 +1,10 @@
 """How visible fills are: `python -m benchmarks.seam [--model NAME] [--out DIR]`.
 
-Each photograph gets three holes (eyes, mouth and chin, hair and forehead). Without a model the fill
-is simulated: the true pixels at 256 px, with another color, contrast and light, and softer, so
-that blending is measured apart from any model; with one, the model fills. Raw paste and every
-blending step are measured in the same run: the color step across the border (CIEDE2000, the
-untouched image's own subtracted) and the error inside the hole.
+Each photograph gets three holes (eyes, mouth and chin, hair and forehead). With a model, the model
+fills them. Without one, the fill is simulated: the true pixels at 256 px, blurred and with changed
+color, contrast and light, so that blending is measured independently of any model. The raw fill and
+every blending step are measured in the same run: the color step across the border (CIEDE2000, minus
+that of the untouched image) and the error inside the hole.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from scipy import ndimage
 
 from benchmarks.framer import true_frame
 
-SIMULATED = 256  # px, of simulated fills
+SIMULATED = 256  # px; resolution of simulated fills
 HOLES = {  # ellipses in the frame: center x, y and half axes
     "eyes": (0.5, 0.48, 0.3, 0.1),
     "mouth": (0.5, 0.76, 0.2, 0.16),
@@ -50,7 +50,7 @@ SETTINGS = {
 
 
 def ellipse(shape: tuple[int, ...], frame: Frame, axes: tuple[float, ...]) -> Hole:
-    """An ellipse in a frame's coordinates, with a soft edge of about a pixel."""
+    """Return an ellipse in a frame's coordinates, with a soft edge of about a pixel."""
     y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
     matrix = geometry.unit_from_document(frame)
     u, v = geometry.transform_points(matrix, np.stack([x.ravel(), y.ravel()], 1)).T.reshape(
@@ -63,7 +63,7 @@ def ellipse(shape: tuple[int, ...], frame: Frame, axes: tuple[float, ...]) -> Ho
 
 
 def simulated(pixels: NDArray[np.uint8], frame: Frame, random: np.random.Generator) -> FloatImage:
-    """The true pixels at model resolution in another color and light, and softer."""
+    """Return the true pixels at model resolution, blurred and with changed color and light."""
     matrix = geometry.document_from_model(frame, SIMULATED)
     view = resample(pixels.astype(np.float32) / np.float32(255), matrix, SIMULATED, SIMULATED)
     view = ndimage.gaussian_filter(view, (0.7, 0.7, 0))
@@ -77,7 +77,7 @@ def simulated(pixels: NDArray[np.uint8], frame: Frame, random: np.random.Generat
 
 
 def added_step(pixels: NDArray[np.uint8], filled: NDArray[np.uint8], hole: Hole) -> float:
-    """What a fill adds to the color step across the hole's border, CIEDE2000."""
+    """Return what a fill adds to the color step across the hole's border, in CIEDE2000."""
     assert hole.bounds is not None
     part = hole.bounds.grown(16).clipped(pixels.shape[1], pixels.shape[0])
     before, after = (part.cut(p).astype(np.float32) / np.float32(255) for p in (pixels, filled))
@@ -95,7 +95,7 @@ def cases(shared: Path, limit: int) -> Iterator[tuple[str, NDArray[np.uint8], Fr
 
 
 class Fills:
-    """Outputs for a hole: the model's, or simulated ones."""
+    """Outputs for a hole, from the model or simulated."""
 
     def __init__(self, model: str | None) -> None:
         self.document = DocumentInpainter(load_bundle(model)) if model else None
@@ -103,9 +103,9 @@ class Fills:
     def output(
         self, pixels: NDArray[np.uint8], hole: Hole, frame: Frame, name: str
     ) -> tuple[Placement, FloatImage]:
-        """Where an output belongs, and the output: float32 [R, R, 3], nominally 0..1.
+        """Return the placement of an output, and the output, float32 [R, R, 3], nominally 0..1.
 
-        What is simulated depends on the hole's name alone.
+        A simulated output depends only on the hole's name.
         """
         if self.document is None:
             random = np.random.default_rng(zlib.crc32(name.encode()))
@@ -121,14 +121,14 @@ class Measured(NamedTuple):
 
     region: str
     blending: str
-    step: float  # that it adds across the border, CIEDE2000
-    miss: float  # mean absolute difference to the photograph inside the hole, 0..1
+    step: float  # color step that the fill adds across the border, CIEDE2000
+    miss: float  # mean absolute difference from the photograph inside the hole, 0..1
 
 
 def measure(
     fills: Fills, photographs: Iterable[tuple[str, NDArray[np.uint8], Frame]], out: Path | None
 ) -> Iterator[Measured]:
-    """Every hole of every photograph with every blending; the images go to `out`."""
+    """Fill each hole of each photograph with each blending; save the images to `out`."""
     for name, pixels, frame in photographs:
         for region, axes in HOLES.items():
             hole = ellipse(pixels.shape, frame, axes)
@@ -146,7 +146,7 @@ def measure(
 
 
 def summary(rows: Sequence[Measured], region: str, blending: str) -> dict[str, object]:
-    """The numbers of one blending, for the holes of one region ("" for all)."""
+    """Return the numbers of one blending, for the holes of one region ("" for all)."""
     chosen = [r for r in rows if r.blending == blending and region in ("", r.region)]
     low, median, high = np.nanpercentile([r.step for r in chosen], [5, 50, 95]).round(2).tolist()
     return {
@@ -159,12 +159,17 @@ def summary(rows: Sequence[Measured], region: str, blending: str) -> dict[str, o
 
 
 def main() -> None:
-    """Print how visible seams are, with each way of blending."""
+    """Print the visibility of seams for each kind of blending."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--model", help="a bundle's name or folder; its fills instead of simulated")
-    parser.add_argument("--out", type=Path, help="write the images here")
-    parser.add_argument("--limit", type=int, default=1000, help="photographs")
+    parser.add_argument(
+        "--shared",
+        type=Path,
+        default=Path("../shared"),
+        help="folder with photographs and networks (default: ../shared)",
+    )
+    parser.add_argument("--model", help="name or folder of a bundle (default: simulate the fills)")
+    parser.add_argument("--out", type=Path, help="folder for the images")
+    parser.add_argument("--limit", type=int, default=1000, help="maximum number of photographs")
     args = parser.parse_args()
     if args.out is not None:
         args.out.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,11 @@
-"""The smooth fill beside classical methods and the model: `python -m benchmarks.smooth`.
+"""Compare the smooth fill with classical methods and the model: `python -m benchmarks.smooth`.
 
 Needs ../shared. Photographs get small holes on skin and larger ones in the plain background, each
-filled by every method; and holes of growing size anywhere on the face, filled smoothly and by the
-model, to see up to which size the smooth fill is mostly nearer to the photograph. Judged are VGG
-distance around the hole and the mean absolute difference inside it. With --frames, the model fills
-the holes of `benchmarks.seam` through frames that are larger than the true one. The figures are in
-docs/decisions/0038 and docs/real-images.md.
+filled with every method. Holes of increasing size anywhere on the face are filled with the smooth
+fill and with the model, to find the size up to which the smooth fill is usually closer to the
+photograph. The metrics are the VGG distance around the hole and the mean absolute difference inside
+it. With --frames, the model fills the holes of `benchmarks.seam` with frames larger than the true
+one. The results are in docs/decisions/0038 and docs/research/finding-and-fitting.md.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ Bytes = NDArray[np.uint8]
 Fill = Callable[[Bytes, Hole, Frame], Bytes]
 Axes = tuple[float, float, float, float]  # of an ellipse: center and half axes, in the frame
 Photograph = tuple[str, Bytes, Frame]
-SIDE = 160  # px, of what VGG sees
+SIDE = 160  # px of VGG's input
 MARGIN = 64  # px around a hole that local methods see
 SKIN = ((0.36, 0.62), (0.52, 0.33), (0.62, 0.72))  # cheek, brow, jaw; in the frame
-SKIN_SIZES = (0.012, 0.03, 0.06)  # half axes, of the frame's side
+SKIN_SIZES = (0.012, 0.03, 0.06)  # half axes, relative to the frame's side
 WALL: Sequence[Axes] = ((-0.15, 0.2, 0.1, 0.1), (1.1, 0.1, 0.12, 0.2), (-0.1, 0.3, 0.15, 0.35))
-SIZES = (0.02, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24, 0.32)  # larger side, of the frame's
-SPOTS = 5  # a photograph
+SIZES = (0.02, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24, 0.32)  # longer side, relative to the frame's
+SPOTS = 5  # positions per photograph
 GROWTHS = (1.0, 1.1, 1.25, 1.4, 1.6, 2.0)
 
 
 class Score(NamedTuple):
-    """How far a fill is from the photograph."""
+    """The distance of a fill from the photograph."""
 
     vgg: float
     difference: float  # 0..255
@@ -64,7 +64,7 @@ def around(hole: Hole, pixels: Bytes, margin: int) -> Box:
 
 
 def locally(fill: Callable[[Bytes, Hole], Bytes]) -> Fill:
-    """A method that sees the hole with its margin alone."""
+    """Restrict a method to the hole and its margin."""
 
     def filled(pixels: Bytes, hole: Hole, truth: Frame) -> Bytes:
         box = around(hole, pixels, MARGIN)
@@ -77,7 +77,7 @@ def locally(fill: Callable[[Bytes, Hole], Bytes]) -> Fill:
 
 
 def smooth(grain: bool) -> Fill:
-    """Return our method, with grain or without."""
+    """Return the smooth fill, with or without grain."""
 
     def fill(part: Bytes, hole: Hole) -> Bytes:
         values = torch.from_numpy(part.astype(np.float32) / 255).permute(2, 0, 1).contiguous()
@@ -89,25 +89,28 @@ def smooth(grain: bool) -> Fill:
 
 
 def biharmonic(part: Bytes, hole: Hole) -> Bytes:
-    """Fill by scikit-image's method: slow where a hole is large."""
+    """Fill with scikit-image's method, which is slow for large holes."""
     filled: NDArray[np.float64] = inpaint_biharmonic(part, hole.mask, channel_axis=-1)
     return as_bytes(filled)
 
 
 def as_bytes(display: NDArray[np.floating]) -> Bytes:
-    """Return display values as 8-bit ones."""
+    """Convert display values to 8 bits."""
     result: Bytes = np.rint(display.clip(0, 1) * 255).astype(np.uint8)
     return result
 
 
 def opencv(flag: int) -> Fill:
-    """Return a method that fills by OpenCV's algorithm `flag`."""
+    """Return a method that fills with OpenCV's algorithm `flag`."""
     method = classical(flag)
     return locally(lambda part, hole: method(part, hole, Frame(0, 0, 1)).pixels)
 
 
 def by_model(document: DocumentInpainter, frame: FrameChoice | None, growth: float = 1.0) -> Fill:
-    """The model's fill of seed 0; without a frame, the true one, multiplied."""
+    """Return a method that fills with the model and seed 0.
+
+    If `frame` is None, the true frame is used, enlarged by `growth`.
+    """
 
     def fill(pixels: Bytes, hole: Hole, truth: Frame) -> Bytes:
         chosen = truth._replace(side=truth.side * growth) if frame is None else frame
@@ -119,7 +122,7 @@ def by_model(document: DocumentInpainter, frame: FrameChoice | None, growth: flo
 
 
 def score(judges: EvaluationNetworks, before: Bytes, after: Bytes, hole: Hole) -> Score:
-    """Return how far a fill is from the photograph."""
+    """Measure the distance of a fill from the photograph."""
     assert hole.bounds is not None
     larger = max(hole.bounds.width, hole.bounds.height)
     box = around(hole, before, larger * 3 // 4 + 8)
@@ -135,7 +138,7 @@ def compare(
     kind: str,
     ellipses: Sequence[Axes],
 ) -> Iterator[dict[str, object]]:
-    """Fill holes of one kind by every method: means over holes and photographs."""
+    """Fill holes of one kind with every method; yield means over holes and photographs."""
     for name, fill in methods.items():
         scores = []
         for _, pixels, truth in photographs:
@@ -154,7 +157,7 @@ def compare(
 def sizes(
     judges: EvaluationNetworks, photographs: list[Photograph], ours: Fill, model: Fill
 ) -> Iterator[dict[str, object]]:
-    """In which share of the holes of each size the smooth fill is nearer than the model's."""
+    """Yield, for each size of hole, how often the smooth fill is closer than the model's."""
     rng = np.random.default_rng(5)
     won = defaultdict(list)
     for _, pixels, truth in photographs:
@@ -179,7 +182,7 @@ def sizes(
 def frames(
     judges: EvaluationNetworks, photographs: list[Photograph], document: DocumentInpainter
 ) -> Iterator[dict[str, object]]:
-    """The model through larger and larger frames, and through the square around the hole."""
+    """Evaluate the model with increasingly large frames, and with the square around the hole."""
     choices = {str(g): by_model(document, None, g) for g in GROWTHS} | {
         "box": by_model(document, "box")
     }
@@ -198,10 +201,21 @@ def frames(
 def main() -> None:
     """Print one JSON line for each kind of holes and method."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--model", default="portrait", help="a bundle's name or folder")
-    parser.add_argument("--step", type=int, default=4, help="every which photograph")
-    parser.add_argument("--frames", action="store_true", help="larger frames instead")
+    parser.add_argument(
+        "--shared",
+        type=Path,
+        default=Path("../shared"),
+        help="folder with photographs and networks (default: ../shared)",
+    )
+    parser.add_argument(
+        "--model", default="portrait", help="name or folder of a bundle (default: portrait)"
+    )
+    parser.add_argument(
+        "--step", type=int, default=4, help="use every N-th photograph (default: 4)"
+    )
+    parser.add_argument(
+        "--frames", action="store_true", help="evaluate the model with larger frames instead"
+    )
     args = parser.parse_args()
     judges = load_evaluation_networks([args.shared / "metrics"])
     document = DocumentInpainter(load_bundle(args.model))

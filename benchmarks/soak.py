@@ -1,8 +1,8 @@
-"""Mixed requests from eight clients with random cancels, for minutes: `make soak`.
+"""Send mixed requests from eight clients, with random cancellations, for minutes: `make soak`.
 
-Fails if a request fails that nobody cancelled, or if the daemon's resident memory grows by more
-than 5 % after the first minute. It is read between requests (all clients pause for it), so that it
-shows what is kept and not what is under way.
+Fails if a request fails that was not cancelled, or if the daemon's resident memory grows by more
+than 5 % after the first minute. Memory is read while all clients pause, so that it shows what is
+kept rather than what is in progress.
 
     python -m benchmarks.soak [--minutes 10] [--clients 8] [--model tiny]
 """
@@ -41,11 +41,11 @@ from inpaint_client.discovery import read_runtime_file
 
 TOLERANCE = 0.05
 SETTLED_S = 60.0
-PAUSE_S = 14.0  # sessions expire, and the daemon tidies up every five seconds
+PAUSE_S = 14.0  # sessions expire, and the daemon cleans up every five seconds
 
 
 def job(rng: random.Random, model: str, names: list[str]) -> FillJob:
-    """A fill of a random size, hole, count and edits."""
+    """Build a fill of random size, hole, count and edits."""
     side = rng.choice([64, 200, 512, 1024])
     hole = bytearray(side * side)
     size = side // rng.choice([2, 4])
@@ -68,7 +68,7 @@ def job(rng: random.Random, model: str, names: list[str]) -> FillJob:
 
 
 class Soak:
-    """The clients' common state."""
+    """The shared state of the clients."""
 
     def __init__(self, endpoint: Endpoint, model: str) -> None:
         self.endpoint = endpoint
@@ -82,10 +82,10 @@ class Soak:
         self.failures: list[str] = []
 
     def client(self, seed: int) -> None:
-        """One client: fills, edits and cancels until told to stop."""
+        """Run one client: fill, edit and cancel until stopped."""
         rng = random.Random(seed)  # noqa: S311 (variety, not secrecy)
         while not self.stop.is_set():
-            with BlockingClient(lambda: self.endpoint) as client:  # a new connection now and then
+            with BlockingClient(lambda: self.endpoint) as client:  # reconnect now and then
                 for _ in range(rng.randint(1, 20)):
                     self.go.wait()
                     if self.stop.is_set():
@@ -132,7 +132,7 @@ class Soak:
 
 
 def resident_bytes(pid: int) -> int:
-    """What the process has in memory now."""
+    """Return the resident memory of a process."""
     for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) << 10
@@ -140,10 +140,10 @@ def resident_bytes(pid: int) -> int:
 
 
 def run(minutes: float, clients: int, model: str) -> int:
-    """Soak a daemon of our own; the exit status."""
+    """Test a new daemon and return the exit status."""
     with tempfile.TemporaryDirectory(prefix="inpaint-soak-") as folder:
         config = Path(folder, "soak.yaml")
-        config.write_text("session_ttl_s: 3\n")  # cached images are gone when memory is read
+        config.write_text("session_ttl_s: 3\n")  # caches are empty when memory is read
         choice = ["--model", model] if model else []
         daemon = subprocess.Popen(  # noqa: S603 (our own daemon)
             [sys.executable, "-m", "inpaint_server", "--config", str(config), *choice],
@@ -171,13 +171,13 @@ def run(minutes: float, clients: int, model: str) -> int:
 
 
 def _watch(soak: Soak, daemon: subprocess.Popen[bytes], seconds: float) -> list[int]:
-    """Resident memory between requests, every half minute from the first minute on."""
+    """Read the resident memory every half minute, from the first minute on."""
     memory: list[int] = []
     began = time.monotonic()
     while (elapsed := time.monotonic() - began) < seconds:
         time.sleep(SETTLED_S / 2)
         if daemon.poll() is not None:
-            soak.failures.append(f"the daemon ended with status {daemon.returncode}")
+            soak.failures.append(f"the daemon exited with status {daemon.returncode}")
             break
         soak.go.clear()
         while soak.active:
@@ -203,16 +203,18 @@ def _verdict(soak: Soak, memory: list[int], status: int) -> int:
         f"resident memory: {first >> 20} MiB after the first minute, at most {last >> 20} MiB later"
     )
     ok = not soak.failures and growth <= TOLERANCE and status == 0
-    print("passed" if ok else f"NOT passed (growth {growth:+.1%}, daemon's exit status {status})")
+    print("passed" if ok else f"FAILED (growth {growth:+.1%}, daemon's exit status {status})")
     return 0 if ok else 1
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--model", default="", help="default: the daemon's")
+    parser.add_argument("--minutes", type=float, default=10.0, help="duration (default: 10)")
+    parser.add_argument("--clients", type=int, default=8, help="number of clients (default: 8)")
+    parser.add_argument(
+        "--model", default="", help="name or folder of a bundle (default: the daemon's)"
+    )
     options = parser.parse_args()
     raise SystemExit(run(options.minutes, options.clients, options.model))
 

@@ -1,18 +1,19 @@
-"""Many clients at once, and who waits for whom: `python -m benchmarks.stress` (`make stress`).
+"""How fairly the daemon serves many clients at once: `python -m benchmarks.stress` (`make stress`).
 
-A daemon of our own on this machine's loopback; every client has a connection of its own and fills
-one small hole after the other. For each number of clients the table has fills a second, how long
-the first candidate took to come, Jain's index of fairness over what each client was given (1: all
-the same; 1 / N: one had everything), the daemon's processor time for a fill and its
-peak memory, and what went wrong. Then the cases in which somebody could have to wait for long:
+The daemon runs on this machine's loopback; each client has its own connection and fills one small
+hole after the other. For each number of clients the table contains fills per second, the time to
+the first candidate, Jain's index of fairness over the candidates of each client (1: all equal; 1 /
+N: one got everything), the daemon's CPU time per fill, its peak memory, and the number of errors.
+Then come the cases in which a client might have to wait for long:
 
-- edit, alone: a slider that moves all the time, and nobody else;
-- fill beside two sliders: two such sliders, and a third client that fills;
+- edit, alone: a slider that moves all the time, and no other client;
+- fill beside two sliders: the same with two sliders, and a third client that fills;
 - fill beside a flood: one request of 64 seeds with 64 variants each, and another client that fills;
 - edit beside a flood: the same request, and a slider.
 
-With `--against FOLDER` the daemon of another checkout (with its generated protobuf code) takes
-turns with this one's, so that other work on the machine meets both alike:
+With `--against FOLDER` this daemon is compared with the daemon of another checkout (with its
+generated protobuf code). Their runs alternate, so that other work on the machine affects both
+equally:
 
     git worktree add ../before v0.1.0
     python -m benchmarks.stress --against ../before --clients 1 8 --rounds 3
@@ -54,33 +55,33 @@ from inpaint_client.events import Accepted
 
 HERE = Path(__file__).resolve().parents[1]
 SIDE, HOLE = 256, 80
-RETRY_S = 0.25  # between two tries of a client that was told that the queue is full
+RETRY_S = 0.25  # between retries when the queue is full
 FLOOD = 64  # seeds, and variants of each
-STEP_S = 1.0  # between the beginnings of a case's parts
+STEP_S = 1.0  # between the starts of a case's clients
 
 
 @dataclass
 class Daemon:
-    """One that runs, of one checkout."""
+    """A running daemon of one checkout."""
 
     name: str
     endpoint: Endpoint
     pid: int
 
     def forget_peak(self) -> None:
-        """Let the peak of its memory start anew."""
+        """Reset the peak of its memory."""
         with suppress(OSError):
             Path(f"/proc/{self.pid}/clear_refs").write_text("5", "ascii")
 
     def processor_s(self) -> float:
-        """Seconds of processor time since its start; nan where the system does not tell."""
+        """Return the CPU time since its start, in s; NaN where the system does not report it."""
         with suppress(OSError):
             fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
             return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         return float("nan")
 
     def peak_mib(self) -> float:
-        """The most that was in memory since then; nan where the system does not tell."""
+        """Return the peak memory since the last reset; NaN where the system does not report it."""
         with suppress(OSError):
             for line in Path(f"/proc/{self.pid}/status").read_text("ascii").splitlines():
                 if line.startswith("VmHWM:"):
@@ -90,7 +91,7 @@ class Daemon:
 
 @contextmanager
 def running(name: str, checkout: Path, options: argparse.Namespace) -> Iterator[Daemon]:
-    """A daemon of a checkout's own code."""
+    """Run a daemon with a checkout's own code."""
     packages = [checkout / part for part in ("model", "server", "protos")]
     with tempfile.TemporaryDirectory(prefix="inpaint-stress-") as folder:
         process = subprocess.Popen(  # noqa: S603 (our own daemon)
@@ -116,7 +117,7 @@ def running(name: str, checkout: Path, options: argparse.Namespace) -> Iterator[
 
 
 def make_job(seeds: Sequence[int], variants: int = 0, direction: str = "") -> FillJob:
-    """A small hole in the middle of noise."""
+    """Build a fill of a small hole in noise."""
     margin = (SIDE - HOLE) // 2
     row = bytes(margin) + b"\xff" * HOLE + bytes(SIDE - margin - HOLE)
     hole = bytes(margin * SIDE) + row * HOLE + bytes((SIDE - margin - HOLE) * SIDE)
@@ -134,17 +135,17 @@ def make_job(seeds: Sequence[int], variants: int = 0, direction: str = "") -> Fi
 
 @dataclass
 class Artist:
-    """What one client was given."""
+    """The results of one client."""
 
     candidates: int = 0
     fills: list[float] = field(default_factory=list)  # seconds from the call to the end
     firsts: list[float] = field(default_factory=list)  # seconds from the call to a candidate
     edits: list[float] = field(default_factory=list)  # seconds each
-    refused: int = 0  # times that the queue was full
+    refused: int = 0  # number of times that the queue was full
     errors: list[str] = field(default_factory=list)
 
     async def fill(self, client: Client, job: FillJob) -> None:
-        """Fill once, trying again as long as the queue is full."""
+        """Fill once, retrying while the queue is full."""
         began = time.monotonic()
         while True:
             first = True
@@ -165,7 +166,7 @@ class Artist:
             return
 
     async def slide(self, client: Client, session: str, direction: str) -> None:
-        """Edit all the time."""
+        """Edit continuously."""
         for k in count():
             began = time.monotonic()
             edits = {direction: 0.1 * (k % 8 + 1)} if direction else {}
@@ -180,7 +181,7 @@ class Artist:
 
 @asynccontextmanager
 async def connected(daemon: Daemon, clients: int) -> AsyncIterator[list[Client]]:
-    """So many clients, each with a connection of its own."""
+    """Connect `clients` clients, each with its own connection."""
     async with AsyncExitStack() as stack:
         yield [
             await stack.enter_async_context(
@@ -191,10 +192,10 @@ async def connected(daemon: Daemon, clients: int) -> AsyncIterator[list[Client]]
 
 
 async def for_a_while(seconds: float, *work: Coroutine[object, object, None]) -> None:
-    """Let this go on for so long, then cancel it."""
+    """Run `work` for `seconds`, then cancel it."""
     tasks = {asyncio.create_task(some) for some in work}
     _, pending = await asyncio.wait(tasks, timeout=seconds)
-    while pending:  # a cancellation can get lost (asyncio.wait_for of Python 3.11)
+    while pending:  # a cancellation can get lost (asyncio.wait_for in Python 3.11)
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=1.0)
@@ -204,7 +205,7 @@ async def for_a_while(seconds: float, *work: Coroutine[object, object, None]) ->
 
 
 async def begun(client: Client) -> str:
-    """Fill once; return the session."""
+    """Fill once and return the session."""
     session = ""
     async for event in client.fill(make_job([1])):
         if isinstance(event, Accepted):
@@ -212,12 +213,12 @@ async def begun(client: Client) -> str:
     return session
 
 
-# -- The same for N clients ------------------------------------------------------------------------
+# -- Equal load from N clients ---------------------------------------------------------------------
 
 
 @dataclass
 class Load:
-    """What N clients were given in some seconds."""
+    """The results of N clients."""
 
     seconds: float
     artists: list[Artist]
@@ -226,7 +227,7 @@ class Load:
 
 
 async def load(daemon: Daemon, clients: int, options: argparse.Namespace) -> Load:
-    """N clients, each of which fills all the time."""
+    """Run N clients that fill continuously."""
     artists = [Artist() for _ in range(clients)]
     seconds = max(options.seconds, options.least * clients)
 
@@ -244,13 +245,13 @@ async def load(daemon: Daemon, clients: int, options: argparse.Namespace) -> Loa
 
 
 def jain(shares: Sequence[float]) -> float:
-    """Jain's index: 1 if all have the same, 1 / N if one has everything."""
+    """Return Jain's index: 1 if all have the same, 1 / N if one has everything."""
     squares = sum(share * share for share in shares)
     return sum(shares) ** 2 / (len(shares) * squares) if squares else float("nan")
 
 
 def row(clients: int, name: str, loads: Sequence[Load], candidates: int) -> str:
-    """One line of the table, of all rounds together."""
+    """Return one line of the table, for all rounds together."""
     firsts = [first for load in loads for artist in load.artists for first in artist.firsts]
     given = [sum(artist.candidates for artist in load.artists) / load.seconds for load in loads]
     index = statistics.median(jain([a.candidates for a in load.artists]) for load in loads)
@@ -268,7 +269,7 @@ def row(clients: int, name: str, loads: Sequence[Load], candidates: int) -> str:
 
 
 def _three(seconds: Sequence[float]) -> str:
-    """The 50th, 95th and 99th of a hundred, s."""
+    """Format the 50th, 95th and 99th percentile, in s."""
     if len(seconds) < 2:
         return " | ".join([f"{seconds[0]:.2f}" if seconds else ""] * 3)
     parts = statistics.quantiles(seconds, n=100, method="inclusive")
@@ -279,7 +280,7 @@ def _three(seconds: Sequence[float]) -> str:
 
 
 async def edit_alone(daemon: Daemon, seconds: float, direction: str) -> list[Artist]:
-    """A slider and nobody else."""
+    """Run a slider and no other client."""
     slider = Artist()
     async with connected(daemon, 1) as (client,):
         await for_a_while(seconds, slider.slide(client, await begun(client), direction))
@@ -287,7 +288,7 @@ async def edit_alone(daemon: Daemon, seconds: float, direction: str) -> list[Art
 
 
 async def fill_beside_sliders(daemon: Daemon, seconds: float, direction: str) -> list[Artist]:
-    """Two sliders, and a client that fills."""
+    """Run two sliders, and a client that fills."""
     sliders, filler = [Artist(), Artist()], Artist()
     async with connected(daemon, 3) as (one, other, third):
         sessions = [await begun(one), await begun(other)]
@@ -301,7 +302,7 @@ async def fill_beside_sliders(daemon: Daemon, seconds: float, direction: str) ->
 
 
 async def fill_beside_flood(daemon: Daemon, seconds: float, direction: str) -> list[Artist]:
-    """A request of very many candidates, and a client that fills."""
+    """Run a request with very many candidates, and a client that fills."""
     flood, filler = Artist(), Artist()
     async with connected(daemon, 2) as (one, other):
         job = make_job(range(FLOOD), FLOOD, direction)
@@ -310,7 +311,7 @@ async def fill_beside_flood(daemon: Daemon, seconds: float, direction: str) -> l
 
 
 async def edit_beside_flood(daemon: Daemon, seconds: float, direction: str) -> list[Artist]:
-    """A request of very many candidates, and a slider."""
+    """Run a request with very many candidates, and a slider."""
     flood, slider = Artist(), Artist()
     async with connected(daemon, 2) as (one, other):
         session = await begun(other)
@@ -339,7 +340,7 @@ CASES: dict[str, Callable[[Daemon, float, str], Awaitable[list[Artist]]]] = {
 
 
 def case_row(case: str, name: str, rounds: Sequence[Sequence[Artist]], seconds: float) -> str:
-    """One line of the table of cases, of all rounds together."""
+    """Return one line of the table of cases, for all rounds together."""
     artists = [artist for one in rounds for artist in one]
     fillers = [one[-1] for one in rounds if case.startswith("fill")]
     whole = [took for filler in fillers for took in filler.fills]
@@ -377,9 +378,7 @@ async def measure(daemons: Sequence[Daemon], options: argparse.Namespace) -> Non
     if options.clients:
         print(
             "| clients | daemon | fills/s | first p50, s | p95 | p99 | Jain "
-            "| processor s/fill | peak, MiB | errors | refusals | unanswered |\n"
-            + 12 * "|---"
-            + "|",
+            "| CPU s/fill | peak, MiB | errors | refusals | unanswered |\n" + 12 * "|---" + "|",
             flush=True,
         )
     for clients in options.clients:
@@ -401,26 +400,47 @@ async def measure(daemons: Sequence[Daemon], options: argparse.Namespace) -> Non
             for daemon in turn:
                 given = await CASES[case](daemon, options.case_seconds, direction)
                 rounds[daemon.name].append(given)
-                await asyncio.sleep(1.0)  # for the step that a cancelled request was in
+                await asyncio.sleep(1.0)  # until the current step of a cancelled request ends
         for name, all_rounds in rounds.items():
             print(case_row(case, name, all_rounds, options.case_seconds), flush=True)
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--against", type=Path, help="a checkout to take turns with")
-    parser.add_argument("--clients", type=int, nargs="*", default=[1, 2, 4, 8, 16, 64])
-    parser.add_argument("--candidates", type=int, default=2, help="of each fill")
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each run, at least")
     parser.add_argument(
-        "--least", type=float, default=0.4, help="seconds for each client, at least"
+        "--against", type=Path, metavar="FOLDER", help="another checkout to compare with"
     )
-    parser.add_argument("--cases", nargs="*", choices=CASES, default=list(CASES))
-    parser.add_argument("--case-seconds", type=float, default=15.0)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--model", default="", help="default: the daemon's")
-    parser.add_argument("--device", default="auto")
+    parser.add_argument(
+        "--clients",
+        type=int,
+        nargs="*",
+        default=[1, 2, 4, 8, 16, 64],
+        help="numbers of clients to test (default: 1 2 4 8 16 64)",
+    )
+    parser.add_argument(
+        "--candidates", type=int, default=2, help="candidates of each fill (default: 2)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=8.0, help="minimum duration of each run (default: 8)"
+    )
+    parser.add_argument(
+        "--least",
+        type=float,
+        default=0.4,
+        help="minimum duration of each run per client, in seconds (default: 0.4)",
+    )
+    parser.add_argument(
+        "--cases", nargs="*", choices=CASES, default=list(CASES), help="cases to run (default: all)"
+    )
+    parser.add_argument(
+        "--case-seconds", type=float, default=15.0, help="duration of each case (default: 15)"
+    )
+    parser.add_argument("--rounds", type=int, default=1, help="number of rounds (default: 1)")
+    parser.add_argument(
+        "--model", default="", help="name or folder of a bundle (default: the daemon's)"
+    )
+    parser.add_argument("--device", default="auto", help="device of the daemon (default: auto)")
     options = parser.parse_args()
     with ExitStack() as stack:
         daemons = [stack.enter_context(running("this", HERE, options))]

@@ -1,7 +1,7 @@
-"""Synthesis and full fills of `paper-256`, and the latency of the five archs.
+"""Time synthesis and fills of `paper-256`, and fills of the five archs.
 
-The yardstick is the plain formulation: per-sample weights, grouped convolutions, fp32. Both are
-timed in the same run, alternately, so that a noisy machine disturbs both alike.
+The baseline is the plain formulation: per-sample weights, grouped convolutions, fp32. Both are
+timed alternately in the same run, so that other work on the machine affects both equally.
 
     python -m benchmarks.synthesis [--preset paper-256] [--repeats 5] [--quick]
 """
@@ -30,7 +30,7 @@ from torch import Tensor
 
 
 def grouped_layer(layer: SynthesisLayer, x: Tensor, w: Tensor) -> Tensor:
-    """One weight tensor a sample, demodulated, as a grouped convolution."""
+    """Apply a layer as a grouped convolution with one demodulated weight tensor per sample."""
     N, I, H, W = x.shape  # noqa: E741
     weight = layer.weight[None] * layer.affine(w)[:, None, :, None, None]  # [N, O, I, k, k]
     weight = weight * (weight.square().sum(dim=(2, 3, 4), keepdim=True) + 1e-8).rsqrt()
@@ -47,7 +47,7 @@ def grouped_layer(layer: SynthesisLayer, x: Tensor, w: Tensor) -> Tensor:
 
 
 def grouped_rgb(layer: ToRGBLayer, x: Tensor, w: Tensor) -> Tensor:
-    """Return [N, 3, H, W] of features [N, I, H, W] by a grouped convolution."""
+    """Return [N, 3, H, W] of features [N, I, H, W], with a grouped convolution."""
     N, I, H, W = x.shape  # noqa: E741
     styles = layer.affine(w) / math.sqrt(I)
     weight = (layer.weight[None] * styles[:, None, :, None, None]).reshape(N * 3, I, 1, 1)
@@ -56,7 +56,7 @@ def grouped_rgb(layer: ToRGBLayer, x: Tensor, w: Tensor) -> Tensor:
 
 
 def grouped_synthesis(network: SynthesisNetwork, ws: Tensor) -> Tensor:
-    """The yardstick: [N, num_ws, w_dim] -> [N, 3, R, R]."""
+    """Synthesize images with grouped convolutions: [N, num_ws, w_dim] -> [N, 3, R, R]."""
     x = network.block(4).const[None].expand(len(ws), -1, -1, -1)
     image = None
     for k, resolution in enumerate(resolutions(network.config.resolution)):
@@ -71,7 +71,7 @@ def grouped_synthesis(network: SynthesisNetwork, ws: Tensor) -> Tensor:
 
 
 def milliseconds(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median of each call, taken in turns."""
+    """Return the median time of each call; the calls are interleaved."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(repeats + 1):  # the first turn warms up
         for name, call in calls.items():
@@ -87,7 +87,7 @@ def milliseconds(calls: dict[str, Callable[[], object]], repeats: int) -> dict[s
 
 
 def untrained(sizes: Preset, arch: Arch, device: torch.device, dtype: str) -> Inpainter:
-    """Random weights do for speed; their images get the contrast of photographs."""
+    """Create an inpainter with random weights, whose images have the contrast of photos."""
     torch.manual_seed(0)
     model = InpaintingModel(inpainting_config(sizes, arch))
     with torch.no_grad():
@@ -102,7 +102,7 @@ def untrained(sizes: Preset, arch: Arch, device: torch.device, dtype: str) -> In
 
 
 def run(preset_name: str, device: torch.device, repeats: int, archs: bool) -> None:
-    """Print how long synthesis and fills take on a device."""
+    """Print the times of synthesis and fills on a device."""
     dtype = best_dtype(device)
     name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     print(f"\n{preset_name} on {name}, {dtype}, {torch.get_num_threads()} threads; medians in ms")
@@ -144,11 +144,12 @@ def run(preset_name: str, device: torch.device, repeats: int, archs: bool) -> No
     codes = exact.sample(exact_encoding, [0, 1])
     error = np.square(exact.render(exact_encoding, codes) - inpainter.render(encoding, codes))
     print(
-        f"{dtype} against fp32: {10 * math.log10(1 / max(float(error.mean()), 1e-20)):.1f} dB PSNR"
+        f"{dtype} compared with fp32: "
+        f"{10 * math.log10(1 / max(float(error.mean()), 1e-20)):.1f} dB PSNR"
     )
     if archs:
         del plain, exact, inpainter
-        print("one full fill of each arch:")
+        print("one full fill with each arch:")
         for arch in ARCHS:
             model = untrained(preset(preset_name), arch, device, dtype)
             medians = milliseconds({arch: partial(model.fill, image, hole, [0])}, repeats)
@@ -156,11 +157,13 @@ def run(preset_name: str, device: torch.device, repeats: int, archs: bool) -> No
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure on the processor, and on the GPU where there is one."""
+    """Measure on the CPU, and on the GPU if there is one."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--preset", default="paper-256")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="without the five archs")
+    parser.add_argument(
+        "--preset", default="paper-256", help="preset of network sizes (default: paper-256)"
+    )
+    parser.add_argument("--repeats", type=int, default=5, help="number of repeats (default: 5)")
+    parser.add_argument("--quick", action="store_true", help="skip the five archs")
     args = parser.parse_args(arguments)
     run(args.preset, torch.device("cpu"), args.repeats, not args.quick)
     if torch.cuda.is_available():

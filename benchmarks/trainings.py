@@ -1,8 +1,8 @@
-"""Several trainings of the inpainter around one generator, judged alike: what comparisons share.
+"""Train and evaluate several variants of the inpainter around one generator, for comparisons.
 
-Each variant is trained with each seed, `--jobs` at a time, and judged by `inpaint-model evaluate`.
-Started again, it goes on where it was. Trainings share the holes and images of their seed, so
-that variants are compared on the same ones.
+Each variant is trained with each seed, `--jobs` at a time, and evaluated with `inpaint-model
+evaluate`. When started again, it continues. Trainings with the same seed use the same holes and
+images, so that the comparison is fair.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from inpaint_model.cli.main import main as inpaint_model
 
 
 class Measure(NamedTuple):
-    """One number of `inpaint-model evaluate`."""
+    """A number in the report of `inpaint-model evaluate`."""
 
     title: str
     number: str
@@ -34,40 +34,50 @@ Scores = dict[Measure, float]
 
 
 class Run(NamedTuple):
-    """One training: a variant, its arguments of `train inpainter`, and a seed."""
+    """A training: a variant, its arguments for `train inpainter`, and a seed."""
 
     variant: str
     arguments: Sequence[object]
     seed: int
 
     def folder(self, out: Path) -> Path:
-        """Return where the run is kept below `out`."""
+        """Return the folder of the run in `out`."""
         return out / f"{self.variant}-{self.seed}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what every comparison takes."""
-    parser.add_argument("--generator", type=Path, required=True)
-    parser.add_argument("--images", required=True, nargs="+")
-    parser.add_argument("--metrics-dir", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time (default 1)")
-    parser.add_argument("--preset", default="compact-64")
-    parser.add_argument("--kimg", type=float, default=20)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--device", default="cpu")
+    """Add the options that all comparisons share."""
+    parser.add_argument("--generator", type=Path, required=True, help="bundle of the generator")
+    parser.add_argument("--images", required=True, nargs="+", help="images to evaluate on")
     parser.add_argument(
-        "train", nargs="*", help="further arguments for `train inpainter`, after --"
+        "--metrics-dir", type=Path, required=True, help="folder with evaluation networks"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for runs and results")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="number of parallel trainings (default 1)"
+    )
+    parser.add_argument(
+        "--preset", default="compact-64", help="preset of network sizes (default compact-64)"
+    )
+    parser.add_argument(
+        "--kimg", type=float, default=20, help="length in thousands of images (default 20)"
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=3, help="number of seeds per variant (default 3)"
+    )
+    parser.add_argument("--batch-size", type=int, default=16, help="batch size (default 16)")
+    parser.add_argument("--lr", type=float, default=1e-3, help="learning rate (default 0.001)")
+    parser.add_argument("--device", default="cpu", help="device for training (default cpu)")
+    parser.add_argument(
+        "train", nargs="*", help="additional arguments for `train inpainter`, after --"
     )
 
 
 def results_of(
     args: argparse.Namespace, variants: Mapping[str, Sequence[object]], measures: Sequence[Measure]
 ) -> dict[str, list[Scores]]:
-    """Train and judge every variant (name -> arguments) with every seed."""
-    # Seed by seed: what is finished early compares all variants.
+    """Train and evaluate every variant (name -> arguments) with every seed."""
+    # Seed by seed, so that an unfinished comparison still covers all variants.
     runs = [Run(name, own, seed) for seed in range(args.seeds) for name, own in variants.items()]
     with ProcessPoolExecutor(args.jobs) as pool:
         list(pool.map(partial(_train, args), runs))
@@ -79,7 +89,7 @@ def results_of(
 
 
 def _train(args: argparse.Namespace, run: Run) -> None:
-    """Train `run` to its end, or on to it."""
+    """Start or continue a training."""
     command = ["train", "inpainter", "--generator", args.generator, "--preset", args.preset]
     command += ["--seed", run.seed, "--out", run.folder(args.out), *run.arguments]
     command += ["--total-kimg", args.kimg, "--batch-size", args.batch_size, "--lr", args.lr]
@@ -90,7 +100,7 @@ def _train(args: argparse.Namespace, run: Run) -> None:
 
 
 def _judge(args: argparse.Namespace, measures: Sequence[Measure], run: Run) -> Scores:
-    """The measures of a finished run."""
+    """Evaluate a finished training."""
     torch.set_num_threads(_threads(args))
     report = run.folder(args.out) / "report" / "report.json"
     if not report.exists():
@@ -115,13 +125,13 @@ def _threads(args: argparse.Namespace) -> int:
 
 
 def scores_of(report: dict[str, Any], measures: Sequence[Measure]) -> Scores:
-    """The model's measures, from a report of `inpaint-model evaluate`."""
+    """Extract the model's measures from a report of `inpaint-model evaluate`."""
     rows = {row["set"]: row["numbers"] for row in report["rows"] if row["method"] == "model"}
     return {measure: rows[measure.mask_set][measure.number] for measure in measures}
 
 
 def table(results: Mapping[str, list[Scores]], measures: Sequence[Measure], what: str) -> str:
-    """Markdown: a row a variant, with mean and standard deviation over seeds."""
+    """Format a Markdown table with a row per variant: mean and standard deviation over seeds."""
     lines = [f"| {what} | " + " | ".join(measure.title for measure in measures) + " |"]
     lines.append("|---" * (len(measures) + 1) + "|")
     for variant, scores in results.items():
@@ -132,6 +142,6 @@ def table(results: Mapping[str, list[Scores]], measures: Sequence[Measure], what
 
 
 def mean_and_spread(values: Sequence[float], measure: Measure) -> str:
-    """`1.23 ± 0.04`."""
+    """Format values as `1.23 ± 0.04`."""
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
     return f"{statistics.mean(values):.{measure.digits}f} ± {spread:.{measure.digits}f}"

@@ -1,10 +1,10 @@
-"""How long an artist waits while an image travels: `python -m benchmarks.travel`.
+"""How long an artist waits while images are sent: `python -m benchmarks.travel`.
 
-In the real Krita and GIMP, with the shipped model on this processor: from the click to GIMP's
-dialog, from *Fill* to the first layer and to the last, what the daemon itself needs of that, how
-long the plug-in keeps the window from answering, and how many bytes go up and come down. The
-image is a portrait that takes half of it, enlarged, with grain; the holes are its eyes and half
-of its head. Needs both editors on this machine (scripts/setup-hosts).
+In the real Krita and GIMP, with the shipped model on this CPU, it measures the time from the click
+to GIMP's dialog and from *Fill* to the first layer and to the last, the daemon's share of that, how
+long the plug-in blocks the window, and how many bytes are sent and received. The image is an
+enlarged portrait with grain that covers half of it; the holes are its eyes and half of its head.
+Needs both editors on this machine (scripts/setup-hosts).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "plugins/krita")]
 
-FACE = 0.56  # side of the face's square over that of the image
+FACE = 0.56  # side of the face's square, relative to the image's side
 HOLES = {  # in the face's square: left, top, width, height
     "eyes": (0.2, 0.38, 0.6, 0.2),
     "half": (0.12, 0.06, 0.38, 0.9),
@@ -42,7 +42,7 @@ _CLOCK = ROOT / "tests/hosts/gimp_scenarios/clock_entry.py"
 
 
 class Case(NamedTuple):
-    """One image and one selection."""
+    """An image and a selection."""
 
     side: int
     bits: int
@@ -50,7 +50,7 @@ class Case(NamedTuple):
 
     @property
     def box(self) -> list[int]:
-        """The selection, px."""
+        """The selection: x, y, width and height in px."""
         face = FACE * self.side
         origin = (self.side - face) / 2
         x, y, width, height = HOLES[self.hole]
@@ -60,7 +60,7 @@ class Case(NamedTuple):
 
 
 def draw(path: Path, side: int, bits: int) -> None:
-    """A portrait of half the image's side, with grain, as a PNG of 8 or 16 bits a sample."""
+    """Write a portrait in the middle of a PNG with grain, with 8 or 16 bits per sample."""
     with Image.open(ROOT / "examples/portrait.png") as portrait:
         small = np.asarray(portrait.convert("RGB"))
     margin = round(len(small) * (1 / FACE - 1) / 2)
@@ -73,7 +73,7 @@ def draw(path: Path, side: int, bits: int) -> None:
 
 
 def as_krita_stores(png: Path) -> Path:
-    """The same image as the bytes of a layer of Krita's, beside it."""
+    """Write the image as the bytes of a Krita layer, next to the PNG."""
     path = png.with_suffix(".bgra")
     if not path.exists():
         rgb = imagecodecs.png_decode(png.read_bytes())
@@ -83,7 +83,7 @@ def as_krita_stores(png: Path) -> Path:
 
 
 class Counter:
-    """Hands bytes on to a daemon and counts them."""
+    """Forwards bytes to a daemon and counts them."""
 
     def __init__(self, target: str) -> None:
         self._host, _, port = target.rpartition(":")
@@ -128,7 +128,7 @@ class Counter:
 
 @dataclass
 class Served:
-    """A running daemon with the counter before it."""
+    """A running daemon behind the counter."""
 
     counter: Counter
     token: str
@@ -136,13 +136,13 @@ class Served:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes a plug-in use it."""
+        """Environment variables that make a plug-in use this daemon."""
         return {"INPAINT_SERVER": self.counter.address, "INPAINT_TOKEN": self.token}
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[Served]:
-    """A daemon with the shipped model."""
+    """Run a daemon with the shipped model."""
     from daemons import DaemonProcess
 
     with DaemonProcess(folder, "--model", "portrait") as daemon:
@@ -151,7 +151,7 @@ def served(folder: Path) -> Iterator[Served]:
 
 
 def print_row(editor: str, case: Case, found: dict[str, Any], counter: Counter) -> None:
-    """One line of the table."""
+    """Print one line of the table."""
     dialog = found.get("dialog")
     cells = (
         f"{editor} {case.side} px, {case.bits} bit, {case.hole}",
@@ -166,7 +166,7 @@ def print_row(editor: str, case: Case, found: dict[str, Any], counter: Counter) 
 
 
 def gimp(cases: Sequence[Case], images: dict[tuple[int, int], Path], folder: Path) -> None:
-    """Measure in a live GIMP."""
+    """Measure in a running GIMP."""
     from gimp_host import find, new_profile, wait_for
     from inpaint_install.gimp import unpack
     from xvfb import display
@@ -226,7 +226,7 @@ def _first(events: Sequence[dict[str, Any]], what: str) -> float:
 
 
 def krita(cases: Sequence[Case], images: dict[tuple[int, int], Path], folder: Path) -> None:
-    """Measure in Krita, each case in one of its own."""
+    """Measure in Krita, with a new process for each case."""
     from krita_host import find, profile, run_scenario
     from xvfb import display
 
@@ -256,15 +256,32 @@ def krita(cases: Sequence[Case], images: dict[tuple[int, int], Path], folder: Pa
 def main() -> None:
     """Print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--editors", nargs="+", default=["gimp", "krita"])
-    parser.add_argument("--sides", nargs="+", type=int, default=[1350, 4000])
-    parser.add_argument("--bits", nargs="+", type=int, default=[8, 16])
-    parser.add_argument("--holes", nargs="+", default=list(HOLES))
+    parser.add_argument(
+        "--editors",
+        nargs="+",
+        default=["gimp", "krita"],
+        help="editors to measure (default: gimp krita)",
+    )
+    parser.add_argument(
+        "--sides",
+        nargs="+",
+        type=int,
+        default=[1350, 4000],
+        help="sides of the image in px (default: 1350 4000)",
+    )
+    parser.add_argument(
+        "--bits", nargs="+", type=int, default=[8, 16], help="bits per sample (default: 8 16)"
+    )
+    parser.add_argument(
+        "--holes", nargs="+", default=list(HOLES), help="holes to fill (default: all)"
+    )
     args = parser.parse_args()
     cases = [Case(s, b, h) for s in args.sides for b in args.bits for h in args.holes]
-    print("seconds; the daemon's own times are counted from the start of its work; blocked in ms,")
-    print("the longest time that the plug-in kept the window waiting; up and down in MB")
-    print("| | dialog | accepted | first | last | daemon: first | last | blocked | up | down |")
+    print("Times in s; the daemon's own times start with its work. Blocked: the longest time that")
+    print("the plug-in blocked the window, in ms. Sent and received in MB.")
+    print(
+        "| | dialog | accepted | first | last | daemon: first | last | blocked | sent | received |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

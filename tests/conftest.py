@@ -1,4 +1,4 @@
-"""For all tests: one thread for torch, and what to do without the files of ../shared."""
+"""Settings for all tests: one thread for torch, and skipping tests without files of ../shared."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import os
 import pytest
 from shared_files import missing
 
-# Set before anything imports torch, and inherited by the daemons that tests start. The threads of
-# torch wait for each other by spinning: with more of them than idle cores, the small networks of
-# tests take many times longer.
+# Set before anything imports torch, and inherited by the daemons that tests start. Torch's threads
+# spin while waiting for each other: with more threads than idle cores, the small networks in tests
+# take many times longer.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose files of ../shared are not there; with REQUIRE_SHARED=1 it fails."""
+    """Skip a test whose files of ../shared are missing; with REQUIRE_SHARED=1 it fails."""
     names = [name for mark in item.iter_markers("shared") for name in mark.args]
     if absent := missing(names):
-        reason = "not there: " + ", ".join(f"../shared/{name}" for name in absent)
+        reason = "missing: " + ", ".join(f"../shared/{name}" for name in absent)
         if os.environ.get("REQUIRE_SHARED"):
             pytest.fail(reason)
         pytest.skip(reason)

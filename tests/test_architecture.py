@@ -1,7 +1,7 @@
-"""The arrows between the parts, and between the rooms of a part, read from the source.
+"""The allowed imports between packages, and between the rooms (subpackages) of a package.
 
 protos <- client <- plug-ins, install; client, install <- cli; protos, model <- server. The model
-knows no gRPC. The command takes compositing and colors from the model, and nothing else.
+does not use gRPC. The `inpaint` command uses only compositing and colors of the model.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# folder of a package -> the packages of ours, and the wire libraries, that it may import
+# folder of a package -> our packages and the wire libraries that it may import
 OURS = {
     "inpaint_model",
     "inpaint_server",
@@ -28,7 +28,7 @@ OURS = {
 WIRE = {"grpc", "grpc_health", "grpc_reflection", "grpclib", "google"}
 HOSTS = {"krita", "gi", "PyQt5", "PyQt6"}
 HEAVY = {"torch", "numpy", "PIL", "safetensors", "yaml", "scipy", "sklearn", "cv2"}
-CHECKING = {"pydantic", "pydantic_core", "annotated_types"}  # compiled: nothing for the client
+CHECKING = {"pydantic", "pydantic_core", "annotated_types"}  # compiled, so not for the client
 
 ALLOWED: dict[str, set[str]] = {
     "protos/inpaint_protos": WIRE,
@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "plugins/krita/inpaint_krita": {"inpaint_client"} | {"krita", "PyQt5", "PyQt6"},
     "plugins/gimp/inpaint_gimp": {"inpaint_client"} | {"gi"},
 }
-# What a folder may import of a package that it may not have the whole of.
+# Modules that a folder may import from a package of which it may not import others.
 ALLOWED_MODULES: dict[tuple[str, str], set[str]] = {
     ("plugins/cli/inpaint_cli", "inpaint_model"): {
         "inpaint_model.document.color",
@@ -53,7 +53,7 @@ RESTRICTED = OURS | WIRE | HOSTS | HEAVY | CHECKING
 
 
 def imports_of(path: Path) -> set[str]:
-    """The modules that a file imports from elsewhere, dotted."""
+    """Return the modules that a file imports by absolute name."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -96,7 +96,7 @@ def test_imports_follow_the_arrows(folder: str) -> None:
     assert violations(folder) == []
 
 
-# What could fetch something from the network: nothing of ours may have a use for it.
+# Modules that could download something; none of our packages may use them.
 FETCHING = {"aiohttp", "ftplib", "http", "httpx", "requests", "urllib", "urllib3", "xmlrpc"}
 
 
@@ -122,8 +122,8 @@ def test_a_planted_violation_is_found(folder: str, line: str, found: str, tmp_pa
     assert violations(folder, tmp_path) == [f"{folder}/planted.py imports {found}"]
 
 
-# The rooms of a package -> the rooms that each may import: always from a higher floor to a lower.
-# A module beside the rooms, such as `errors.py`, counts as a room; `__init__.py` is free.
+# The rooms of a package -> the lower rooms that each may import. A module next to the rooms, for
+# example `errors.py`, counts as a room; `__init__.py` may import any.
 ROOMS: dict[str, dict[str, set[str]]] = {
     "model/inpaint_model": {
         "networks": set(),
@@ -213,7 +213,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
 
 
 def imported_modules(path: Path, package: Path) -> set[str]:
-    """The modules of its own package that a file imports, dotted, without the package's name."""
+    """Return the modules of its own package that a file imports, without the package's name."""
     here = path.relative_to(package).parts[:-1]
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -244,7 +244,7 @@ def forbidden_arrows(folder: str, root: Path = ROOT) -> list[str]:
     ]
 
 
-def test_the_client_does_not_know_what_editors_do_with_it() -> None:
+def test_the_client_does_not_import_its_session_code() -> None:
     package = ROOT / "plugins" / "client" / "inpaint_client"
     for path in package.glob("*.py"):
         if path.name != "__init__.py":
@@ -253,7 +253,7 @@ def test_the_client_does_not_know_what_editors_do_with_it() -> None:
 
 
 @pytest.mark.parametrize("folder", sorted(ROOMS))
-def test_rooms_import_downwards_only(folder: str) -> None:
+def test_rooms_import_only_lower_rooms(folder: str) -> None:
     assert forbidden_arrows(folder) == []
     TopologicalSorter(ROOMS[folder]).prepare()  # raises CycleError
 

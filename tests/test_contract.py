@@ -1,7 +1,7 @@
-"""Within v1 the wire contract only grows: compared with that of the last release.
+"""Within v1 the wire contract only grows compared with the last release.
 
-At a release, `python tests/test_contract.py VERSION` writes the contract as it is now into
-tests/golden/contract, and the older file goes.
+At a release, run `python tests/test_contract.py VERSION`, which writes the current contract to
+tests/golden/contract, and remove the older file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RELEASES = ROOT / "tests" / "golden" / "contract"
 BUF = os.environ.get("BUF") or shutil.which("buf")
 
 Facts = dict[str, str]
-"""What a client may rely on: a name on the wire -> what it means."""
+"""What clients rely on: a name on the wire -> its meaning."""
 
 
 def contract_now() -> FileDescriptorSet:
@@ -86,7 +86,7 @@ def _of_enum(name: str, enum: EnumDescriptorProto) -> Iterator[tuple[str, str]]:
 
 
 def broken(before: FileDescriptorSet, now: FileDescriptorSet) -> list[str]:
-    """What older clients or daemons would trip over."""
+    """List the changes that break older clients or daemons."""
     old, new = facts(before), facts(now)
     return [
         f"{name} was `{meaning}` and is `{new.get(name, 'gone')}`"

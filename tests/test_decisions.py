@@ -1,4 +1,4 @@
-"""The records in docs/decisions have one form, agree with their index, and link to what exists."""
+"""The records in docs/decisions have the same form, match their index, and have valid links."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ PARTS = ("benchmarks", "docs", "examples", "model", "plugins", "protos", "server
 
 
 def parts_of(number: str) -> tuple[dict[str, Any], str, str]:
-    """The front matter, the title and the rest of a record."""
+    """Return the front matter, the title and the body of a record."""
     found = FORM.fullmatch(RECORDS[number].read_text("utf-8"))
     assert found, "no front matter between two lines of ---, or no title after it"
     return yaml.safe_load(found["matter"]), found["title"], found["body"]
 
 
 def sections_of(body: str) -> dict[str, str]:
-    """The text below each heading of the second level."""
+    """Return the text below each second-level heading."""
     before, *sections = re.split(r"^## ", body, flags=re.M)
     assert len(sections) == len({text.partition("\n")[0] for text in sections})
     return {"": before} | {
@@ -45,7 +45,7 @@ def sections_of(body: str) -> dict[str, str]:
 
 
 def links_of(path: Path) -> set[str]:
-    """The files that a page links to, as it writes them; web addresses are left out."""
+    """Return the files that a page links to, without web addresses."""
     return {
         link
         for link in LINK.findall(FENCED.sub("", path.read_text("utf-8")))
@@ -75,7 +75,7 @@ def test_a_record_has_the_form(number: str) -> None:
 
 
 @pytest.mark.parametrize("number", RECORDS)
-def test_a_record_weighs_options_and_says_why_and_what_follows(number: str) -> None:
+def test_a_record_compares_options_and_gives_reasons_and_consequences(number: str) -> None:
     sections = sections_of(parts_of(number)[2])
     options = sections["Considered options"]
     table = [row for row in options.splitlines() if row.startswith("| ")][1:]

@@ -1,8 +1,7 @@
-"""Every command in the documents and help texts is right, and those for artists work as written.
+"""All commands in the documents and help texts are valid, and those for artists work as written.
 
-Each command is read to its end by the parser of its program, so that no option, level or
-direction is shown that does not exist. The commands of the guide are then run, in their order,
-against the model that ships. What cannot run here is listed with the reason.
+Each command is parsed completely by its program's parser, so that no documented option, level or
+direction is missing. The commands of the guide are then run in order with the shipped model.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from inpaint_model.cli.main import _parser as model_parser
 from inpaint_server.cli import EPILOG as SERVER_EPILOG
 from inpaint_server.cli import parser as server_parser
 
-# Programs of the system. They change it, or are not installed everywhere.
+# System programs that change the system or are not installed everywhere.
 OTHERS = {
     "apt-get", "cp", "curl", "docker", "flatpak", "gimp-console-3.0", "git", "kill", "openssl",
     "pip", "podman", "python3", "systemctl", "systemd-analyze", "unzip", "buf",
@@ -97,13 +96,13 @@ def test_make_knows_the_target(command: Command) -> None:
 
 
 @pytest.mark.parametrize("command", [c for c in SHOWN if c.program.startswith("scripts/")], ids=str)
-def test_script_is_there_and_has_the_options(command: Command) -> None:
+def test_script_exists_and_has_the_options(command: Command) -> None:
     path = ROOT / command.program
     assert os.access(path, os.X_OK), f"{command.program} cannot be run"
     source = path.read_text("utf-8")
     for option in (word for word in command.words[1:] if word.startswith("--") and len(word) > 2):
         name = option.partition("=")[0]
-        # Scripts hand what follows `--` to the trainer.
+        # Scripts pass what follows `--` to the trainer.
         assert name in source or "--" in command.words, f"{command.program} has no {name}"
 
 
@@ -112,10 +111,10 @@ def test_script_is_there_and_has_the_options(command: Command) -> None:
     [c for c in SHOWN if c.words[1:2] == ("-m",) and "python" in c.program],
     ids=str,
 )
-def test_module_is_there_and_has_the_options(command: Command) -> None:
+def test_module_exists_and_has_the_options(command: Command) -> None:
     module, *words = command.words[2:]
     if not module.startswith("benchmarks.") or module == "benchmarks.NAME":
-        return  # pytest, venv, pip; those of ours are read under the names of their commands
+        return  # pytest, venv and pip; our own modules are tested under their command names
     assert (ROOT / Path(*module.split("."))).with_suffix(".py").exists()
     source = "".join(path.read_text("utf-8") for path in (ROOT / "benchmarks").glob("*.py"))
     own = words[: words.index("--")] if "--" in words else words
@@ -124,7 +123,7 @@ def test_module_is_there_and_has_the_options(command: Command) -> None:
 
 
 def read(parser: argparse.ArgumentParser, command: Command) -> None:
-    """Parse a command; of a part of a sentence only what it names."""
+    """Parse a command; allow missing arguments if it is only part of a command line."""
     words = list(command.words[1:])
     whole = command.is_whole and "..." not in words and "…" not in words
     if not whole:
@@ -140,7 +139,7 @@ def read(parser: argparse.ArgumentParser, command: Command) -> None:
 
 
 def forgive(parser: argparse.ArgumentParser) -> None:
-    """Require nothing, so that only what is there is checked."""
+    """Make all arguments optional, so that only the given ones are checked."""
     for group in parser._mutually_exclusive_groups:
         group.required = False
     for action in parser._actions:
@@ -154,13 +153,13 @@ def forgive(parser: argparse.ArgumentParser) -> None:
             action.nargs = "*"
 
 
-# Not for a test: they change the editors of whoever runs it.
+# Not run, since they change the editors of the user who runs the tests.
 LEFT_OUT = {"plugins"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the guide's commands run: with the files that it names."""
+    """Create a folder for the guide's commands, with the files that they use."""
     from PIL import Image
 
     path = tmp_path_factory.mktemp("guide")

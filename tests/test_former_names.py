@@ -1,4 +1,4 @@
-"""Names of options that earlier versions used still work, and no help text shows them."""
+"""Option names of earlier versions still work, but are hidden from the help text."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_command_line_takes_former_names(former: list[str], current: list[st
 def test_the_trainer_takes_former_names(module: str, former: str, current: str) -> None:
     parser = argparse.ArgumentParser()
     import_module(f"inpaint_model.cli.{module}").add_arguments(parser)
-    # Positional and required arguments are beside the point.
+    # Positional and required arguments do not matter here.
     for action in parser._actions:
         action.required = False
     assert parser.parse_known_args([former, "2"])[0] == parser.parse_known_args([current, "2"])[0]

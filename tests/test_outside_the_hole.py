@@ -1,8 +1,8 @@
-"""Not a bit outside the hole changes, on the way that every fill takes to its document.
+"""Not a bit outside the hole changes, anywhere between the model's output and the document.
 
-From the model's output to the daemon's message, over the wire, and into what each client makes of
-it: the image and the layer of the `inpaint` command, and the layers of Krita and GIMP, which the
-hosts composite themselves by the layers' alpha.
+The tests follow a fill from the model's output to the daemon's message, over the wire, and into the
+results of each client: the image and the layer of the `inpaint` command, and the layers of Krita
+and GIMP, which the hosts composite themselves using the layers' alpha.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from inpaint_server.models.registry import BundleLoader, ModelRegistry, Register
 from inpaint_server.wire.messages import candidate_event
 
 RESOLUTION = 32
-TINY = 1e-6  # what sums of floats may be off
+TINY = 1e-6  # tolerance for rounding in sums of floats
 DTYPES: list[np.dtype[Any]] = [np.dtype(x) for x in ("u1", "u2", "f2", "f4")]
 
 
 @dataclass
 class Stub:
-    """All that the mode "box" asks a model for."""
+    """The only property of a model that the frame mode "box" uses."""
 
     resolution: int = RESOLUTION
 
@@ -62,7 +62,7 @@ def tiny() -> RegisteredModel:
 
 @st.composite
 def documents(draw: st.DrawFn) -> Document:
-    """Documents of any depth, with holes of any shape and soft edges, one or several."""
+    """Draw documents of any depth, with one or several holes of any shape and soft edges."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     width, height = draw(st.integers(1, 48)), draw(st.integers(1, 48))
     channels, dtype = draw(st.sampled_from([1, 3, 4])), draw(st.sampled_from(DTYPES))
@@ -163,7 +163,7 @@ def test_the_command_changes_covered_pixels_only(document: Document, how: BlendS
 def test_layers_of_the_hosts_are_transparent_outside_the_hole(
     document: Document, how: BlendSettings, output_dtype: np.dtype[Any]
 ) -> None:
-    """A host leaves a pixel as it is where the alpha of the layer above is 0."""
+    """Hosts do not change a pixel where the alpha of the layer above is 0."""
     candidate = sent(document, output_dtype, how)
     height, width = document.coverage.shape
     for host in (gimp_alpha(candidate), krita_alpha(candidate)):

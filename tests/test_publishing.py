@@ -1,4 +1,4 @@
-"""What GitHub runs exists here, and a release says what changed."""
+"""Everything that GitHub's workflows run exists, and a release lists its changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
 def loaded(script: str) -> Any:
-    """The module that a script without a suffix is."""
+    """Load a script without a suffix as a module."""
     loader = SourceFileLoader(script.replace("-", "_"), str(ROOT / "scripts" / script))
     spec = spec_from_loader(loader.name, loader)
     assert spec is not None
@@ -30,7 +30,7 @@ notes = loaded("release-notes").notes
 
 
 def commands(path: Path) -> list[str]:
-    """Every shell command of a workflow."""
+    """Return all shell commands of a workflow."""
     jobs = yaml.safe_load(path.read_text("utf-8"))["jobs"].values()
     return [step["run"] for job in jobs for step in job.get("steps", []) if "run" in step]
 

@@ -1,4 +1,4 @@
-"""What is written into docs/ from the code is as new as the code."""
+"""The generated pages and schemas in docs/ are up to date with the code."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def check(script: str, out: Path, committed: Path, expected: list[Path]) -> None
 
 
 @pytest.mark.slow
-def test_schemas_are_those_of_the_dataclasses(tmp_path: Path) -> None:
+def test_schemas_match_the_dataclasses(tmp_path: Path) -> None:
     committed = ROOT / "docs" / "schemas"
     check("write-schemas", tmp_path, committed, list(committed.iterdir()))
 
 
 @pytest.mark.slow
-def test_pages_are_those_of_parsers_settings_and_contract(tmp_path: Path) -> None:
+def test_pages_match_parsers_settings_and_contract(tmp_path: Path) -> None:
     check("write-reference", tmp_path, REFERENCE, GENERATED)

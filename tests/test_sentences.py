@@ -1,4 +1,4 @@
-"""The daemon's sentences: one catalog, which the model agrees with and the clients translate."""
+"""The daemon's sentences: one catalog, which matches the model and which clients translate."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "formats" / "mess
 
 
 def codes_in(package: ModuleType) -> set[str]:
-    """All literals that a package gives to what carries a code."""
+    """Return all literal codes that a package passes to notices and errors."""
     assert package.__file__
     return {
         str(argument.value)
@@ -51,13 +51,13 @@ def codes_in(package: ModuleType) -> set[str]:
     }
 
 
-def test_the_model_says_what_the_catalog_says() -> None:
+def test_the_model_uses_the_sentences_of_the_catalog() -> None:
     assert PATTERNS.items() <= SENTENCES.items()
 
 
 def test_the_catalog_has_the_codes_of_the_daemon_and_no_others() -> None:
-    # Made from parts: `NotFoundError` puts its kind behind UNKNOWN, two kinds of error have one
-    # code each, and what is not a `RequestError` has one of two.
+    # Codes that are not literals: `NotFoundError` appends its kind to UNKNOWN_, two classes of
+    # errors have a fixed code, and errors other than `RequestError` have one of two.
     kinds = {
         f"UNKNOWN_{kind}" for kind in ("MODEL", "DIRECTION", "SESSION", "CANDIDATE", "SERVICE")
     }

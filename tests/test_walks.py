@@ -1,4 +1,4 @@
-"""The walks of CONTRIBUTING.md lead through places that exist."""
+"""All functions and classes named in the walks of CONTRIBUTING.md exist."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_there_are_four_of_at_most_ten_steps() -> None:
 
 
 def defines(body: list[ast.stmt], names: list[str]) -> bool:
-    """Whether a module or a class defines a name, or a name in a class."""
+    """Return whether a module or class defines a name, or a name inside a class."""
     for node in body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == names[0]:
             return len(names) == 1 or defines(node.body, names[1:])

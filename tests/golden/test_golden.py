@@ -1,4 +1,4 @@
-"""What an earlier version wrote opens as it did: files of format 1, written in November 2026."""
+"""Files written by earlier versions are still read: format 1, written in November 2026."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ GOLDEN = Path(__file__).parent / "format-1"
 SHARED_HISTORY = Path(__file__).parent / "shared-history-1"
 CLAMPED = Path(__file__).parent / "clamped-discriminators"
 HOLE = Box(40, 24, 28, 30)
-LEVELS = 2  # by which a fill may differ: processors round differently
+LEVELS = 2  # by which a fill may differ, since CPUs round differently
 
 
 @pytest.mark.parametrize(
     "folder", [GOLDEN, SHARED_HISTORY, CLAMPED], ids=lambda folder: folder.name
 )
-def test_nobody_has_written_them_again(folder: Path) -> None:
+def test_the_files_are_unchanged(folder: Path) -> None:
     sums = json.loads(folder.with_suffix(".json").read_text("utf-8"))
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     assert {
@@ -68,7 +68,7 @@ def test_nobody_has_written_them_again(folder: Path) -> None:
 
 
 class TestBundle:
-    def test_says_what_it_said(self) -> None:
+    def test_is_read_as_before(self) -> None:
         info = read_bundle(GOLDEN / "bundle")
         check_weights(info)
         assert (info.kind, info.dtype, info.has_framer) == ("inpainter", "fp16", True)
@@ -80,7 +80,7 @@ class TestBundle:
         assert vector.norm().item() == pytest.approx(1)
         assert vector[-1] / vector[0] == pytest.approx(len(vector))
 
-    def test_renders_what_it_rendered(self) -> None:
+    def test_renders_the_same_image(self) -> None:
         generator = load_model(read_bundle(GOLDEN / "bundle")).generator
         shape = (1, generator.config.num_ws, generator.config.w_dim)
         ws = torch.linspace(-1, 1, shape[1] * shape[2]).reshape(shape)
@@ -89,7 +89,9 @@ class TestBundle:
         np.testing.assert_allclose(image.numpy(), np.load(GOLDEN / "generated.npy"), atol=1e-3)
 
     @pytest.mark.parametrize(("number", "clamp_skip"), [(1, True), (2, False)])
-    def test_a_clamped_discriminator_says_what_it_said(self, number: int, clamp_skip: bool) -> None:
+    def test_a_clamped_discriminator_returns_the_same_logits(
+        self, number: int, clamp_skip: bool
+    ) -> None:
         discriminator = load_discriminator(read_bundle(CLAMPED / f"format-{number}"))
         assert discriminator is not None
         assert discriminator.config.clamp_skip == clamp_skip
@@ -139,7 +141,7 @@ def edit(daemon: DaemonProcess) -> Callable[..., Path]:
 
 
 class TestRecipe:
-    def test_says_what_it_said(self) -> None:
+    def test_is_read_as_before(self) -> None:
         recipe = read_recipe((GOLDEN / "fill/recipe-00-variant-00.json").read_text("utf-8"))
         info = read_bundle(GOLDEN / "bundle")
         assert (recipe.seed, recipe.truncation_psi) == (7, 0.8)
@@ -162,7 +164,7 @@ class TestRecipe:
         with pytest.raises(InputError, match=r"has format 3. Update this program"):
             parse_recipe(newer)
 
-    def test_says_the_same_to_the_clients(self) -> None:
+    def test_clients_read_the_same(self) -> None:
         recipe = parse_recipe((GOLDEN / "fill/recipe-00-variant-00.json").read_text("utf-8"))
         assert (recipe.model, recipe.seed, recipe.truncation_psi) == ("golden", 7, 0.8)
         assert recipe.edits == {"brighter": 1.5}
@@ -185,7 +187,7 @@ class TestRecipe:
 
 
 class TestKritaAnnotation:
-    def test_says_what_it_said(self) -> None:
+    def test_is_read_as_before(self) -> None:
         run = unpack((GOLDEN / "krita-annotation.json").read_bytes())
         recipe = (GOLDEN / "fill/recipe-00.json").read_text("utf-8")
         attachment = (GOLDEN / "fill/recipe-00.source.png").read_bytes()
@@ -206,14 +208,14 @@ class TestKritaAnnotation:
         with pytest.raises(InputError, match="was written by a newer version"):
             unpack(json.dumps({**content, "format": 2}).encode())
 
-    def test_a_number_beyond_all_bounds_is_refused(self) -> None:
+    def test_an_infinite_number_is_refused(self) -> None:
         data = (GOLDEN / "krita-annotation.json").read_text("utf-8")
         with pytest.raises(InputError, match="cannot be read"):
             unpack(data.replace('"chosen":1', '"chosen":1e999').encode())
 
 
 class TestGimpParasites:
-    """Of layers that were filled before all editors shared one history."""
+    """Parasites of layers filled before both editors shared one history format."""
 
     @staticmethod
     def parasite(name: str) -> bytes | None:
@@ -221,7 +223,7 @@ class TestGimpParasites:
         return path.read_bytes() if path.is_file() else None
 
     def changed(self, changed: str, old: bytes, new: bytes) -> PastRun | None:
-        """Read them with one of them changed."""
+        """Read the parasites with one of them changed."""
 
         def parasite(name: str) -> bytes | None:
             data = self.parasite(name)
@@ -229,7 +231,7 @@ class TestGimpParasites:
 
         return read(parasite)
 
-    def test_say_what_they_said(self) -> None:
+    def test_are_read_as_before(self) -> None:
         assert self.parasite(FILL) is None
         run = read(self.parasite)
         assert run is not None
@@ -248,11 +250,11 @@ class TestGimpParasites:
     def test_a_newer_format_is_not_taken_for_this_one(self) -> None:
         assert self.changed(ORIGIN, b'"format": 1', b'"format": 2') is None
 
-    def test_a_number_beyond_all_bounds_is_refused(self) -> None:
+    def test_an_infinite_number_is_refused(self) -> None:
         assert self.changed(ORIGIN, b'"candidate": 1', b'"candidate": 1e999') is None
 
     @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"amount": 2}'])
-    def test_a_damaged_mixing_leaves_the_fill_whole(self, damage: bytes) -> None:
+    def test_a_damaged_mixing_does_not_affect_the_fill(self, damage: bytes) -> None:
         data = self.parasite(MIXED)
         assert data
         run = self.changed(MIXED, data, damage)
@@ -261,13 +263,13 @@ class TestGimpParasites:
 
 
 class TestSharedHistory:
-    """Of layers that were filled since."""
+    """Parasites of layers filled since then."""
 
     @staticmethod
     def parasite(name: str) -> bytes:
         return (SHARED_HISTORY / f"gimp-{name}").read_bytes()
 
-    def test_says_what_it_said(self) -> None:
+    def test_is_read_as_before(self) -> None:
         run = read(self.parasite)
         assert run is not None
         (result,) = run.results
@@ -284,7 +286,7 @@ class TestSharedHistory:
 
 
 class TestSettings:
-    def test_say_what_they_said(self) -> None:
+    def test_are_read_as_before(self) -> None:
         connection = SettingsFile(GOLDEN / "connection.json", ConnectionSettings).load()
         assert connection == ConnectionSettings(
             "tls://gpu.studio:50099", Secret("a token"), "ca.pem", start_daemon=False
@@ -296,7 +298,7 @@ class TestSettings:
 
 
 class TestServerConfiguration:
-    def test_says_what_it_said(self) -> None:
+    def test_is_read_as_before(self) -> None:
         assert read_config(GOLDEN / "server.yaml") == ServerConfig(
             listen="0.0.0.0:7860",
             device="cpu",
@@ -326,7 +328,7 @@ class TestServerConfiguration:
 
 
 def wire(name: str) -> tuple[list[bytes], list[bytes]]:
-    """Return the messages of a call: what the client sent, what the daemon answered."""
+    """Return the messages of a call: those from the client and those from the daemon."""
     content = json.loads((GOLDEN / f"wire-{name}.json").read_text("utf-8"))
     sent, received = (
         [base64.b64decode(text) for text in content[key]] for key in ("requests", "events")
@@ -335,9 +337,9 @@ def wire(name: str) -> tuple[list[bytes], list[bytes]]:
 
 
 class TestWire:
-    """Clients and daemons of different versions talk to each other: `inpaint.v1`."""
+    """Clients and daemons of different versions understand each other: `inpaint.v1`."""
 
-    def test_a_fill_asks_for_what_it_asked_for(self) -> None:
+    def test_a_fill_request_is_read_as_before(self) -> None:
         header, *pieces = map(pb.FillRequest.FromString, wire("fill")[0])
         spec = fill_spec(header.header, Limits())
         assert (tuple(spec.geometry.box), spec.geometry.document) == ((32, 16, 48, 48), (96, 80))
@@ -354,7 +356,7 @@ class TestWire:
             sizes[piece.chunk.target] += len(piece.chunk.data)
         assert list(sizes.values()) == [48 * 48 * 3, 48 * 48]
 
-    def test_an_edit_asks_for_what_it_asked_for(self) -> None:
+    def test_an_edit_request_is_read_as_before(self) -> None:
         header = pb.EditRequest.FromString(wire("edit")[0][0])
         spec = edit_spec(header.header, Limits())
         assert spec.source is not None
@@ -370,7 +372,7 @@ class TestWire:
         assert (spec.mixing.levels, spec.mixing.amount) == (("features", "colors"), 0.25)
         assert (spec.blending, spec.output_dtype) == (None, np.dtype("u2"))
 
-    def test_an_answer_says_what_it_said(self) -> None:
+    def test_an_answer_is_read_as_before(self) -> None:
         events = [event(pb.FillEvent.FromString(data)) for data in wire("fill")[1]]
         assert isinstance(events[0], Accepted)
         assert isinstance(events[-1], Done)
@@ -390,7 +392,7 @@ class TestWire:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("name", ["fill", "edit"])
-    def test_the_daemon_answers_as_it_answered(self, name: str, daemon: DaemonProcess) -> None:
+    def test_the_daemon_answers_as_before(self, name: str, daemon: DaemonProcess) -> None:
         sent, received = wire(name)
         with daemon.caller() as caller:
             call: Any = caller.channel.stream_stream(f"/inpaint.v1.Inpaint/{name.title()}")

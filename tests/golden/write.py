@@ -1,12 +1,12 @@
-"""Write the files of format 1 that `test_golden.py` reads for ever.
+"""Write the files of format 1 that every later version must read (`test_golden.py`).
 
     python tests/golden/write.py FOLDER
 
-`format-1` was written once, by the version of November 2026, and stays as it is: a test compares
-its checksums. A new format gets a folder of its own. `shared-history-1` holds the parasites that
-GIMP's layers have had since GIMP and Krita share one history; in `format-1` are those before.
-`clamped-discriminators` has one network as a bundle of format 1, written by the version before
-there was another, and of format 2 (`write_unclamped_skips`), and the logits of both.
+`format-1` was written once, by the version of November 2026, and must not change: a test compares
+its checksums. A new format gets its own folder. `shared-history-1` contains the parasites of GIMP's
+layers since GIMP and Krita share one history format; `format-1` contains the older ones.
+`clamped-discriminators` contains one network as a bundle of format 1, written before format 2
+existed, and of format 2 (`write_unclamped_skips`), and the logits of both.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from PIL import Image
 WIDTH, HEIGHT = 96, 80
 HOLE = (40, 24, 28, 30)  # x, y, width, height, px
 CROP = Box(32, 16, 48, 48)  # of the images in messages
-PIECE_BYTES = 4096  # small, so that the images of the messages travel in pieces
+PIECE_BYTES = 4096  # small, so that images are sent in several chunks
 SERVER = """\
 listen: 0.0.0.0:7860
 device: cpu
@@ -119,7 +119,7 @@ def write_bundle(folder: Path) -> None:
 
 
 def write_unclamped_skips(folder: Path) -> None:
-    """Write the bundle of format 2 beside that of format 1, and its logits."""
+    """Write the bundle of format 2 next to that of format 1, and its logits."""
     info = read_bundle(folder / "format-1")
     old, generator = load_discriminator(info), load_generator(info)
     assert old is not None
@@ -132,7 +132,7 @@ def write_unclamped_skips(folder: Path) -> None:
 
 
 def waves() -> torch.Tensor:
-    """Images [4, 3, 32, 32] to judge."""
+    """Return input images [4, 3, 32, 32] for the discriminator."""
     x = torch.linspace(-1, 1, 4 * 3 * 32 * 32).sin().reshape(4, 3, 32, 32)
     return (x * 9).sin()
 
@@ -165,7 +165,7 @@ def write_fill(folder: Path, run: Sequence[str]) -> None:
 
 
 def write_memories(folder: Path, recipe: str, attachment: bytes) -> None:
-    """Write what Krita keeps in a document and GIMP in a layer, and the settings files."""
+    """Write what Krita stores in a document and GIMP in a layer, and the settings files."""
     _, _, width, height = HOLE
     edits = {"brighter": 1.5}
     run = PastRun(
@@ -209,7 +209,7 @@ def write_memories(folder: Path, recipe: str, attachment: bytes) -> None:
 
 
 def write_wire(folder: Path, caller: Caller) -> None:
-    """Write what the client sends for a fill and an edit, and what the daemon answers, as bytes."""
+    """Write the messages of client and daemon for a fill and an edit."""
     corners = CROP.x, CROP.y, CROP.x + CROP.width, CROP.y + CROP.height
     rgb = Image.open(folder / "picture.png").crop(corners).tobytes()
     coverage = Image.open(folder / "mask.png").crop(corners).tobytes()
@@ -263,7 +263,7 @@ def write_wire(folder: Path, caller: Caller) -> None:
 
 
 def main() -> None:
-    """Write everything into a folder that is not there yet."""
+    """Write everything into a new folder."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True)
     write_bundle(folder / "bundle")

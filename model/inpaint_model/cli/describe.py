@@ -1,4 +1,4 @@
-"""What `info` and `import` say of networks."""
+"""Descriptions of networks for `info` and `import`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Description = Mapping[str, Any]  # ready for JSON
 
 
 def describe_bundle(info: BundleInfo) -> Description:
-    """Return the contents of a bundle, from its model.yaml."""
+    """Describe a bundle from its model.yaml."""
     config, card = info.config, info.card
     description: dict[str, Any] = {
         "source": str(info.folder),
@@ -46,14 +46,14 @@ def describe_bundle(info: BundleInfo) -> Description:
 
 
 FAMILIES = {
-    "nvidia": "StyleGAN2, as stylegan2-ada-pytorch and stylegan3 have it",
-    "rosinality": "StyleGAN2, as rosinality's stylegan2-pytorch has it",
-    "psp": "StyleGAN2, the decoder of a pSp, e4e or the like",
+    "nvidia": "StyleGAN2 in the layout of stylegan2-ada-pytorch and stylegan3",
+    "rosinality": "StyleGAN2 in the layout of rosinality's stylegan2-pytorch",
+    "psp": "StyleGAN2, decoder of pSp, e4e or a similar encoder",
 }
 
 
 def describe_checkpoint(checkpoint: Checkpoint) -> Description:
-    """Return the contents of an imported file."""
+    """Describe an imported file."""
     source, config = checkpoint.source, checkpoint.generator.config
     return {
         "source": str(source.path),
@@ -75,27 +75,26 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Description:
 
 
 def describe_refusal(path: Path, error: CheckpointError) -> Description:
-    """Return what a file holds that cannot be imported, and why it cannot."""
+    """Describe a file that cannot be imported, and the reason."""
     reason = str(error).removeprefix(f"{path}: ")
     return {"source": str(path), **error.facts, "can_be_imported": False, "because": f"it {reason}"}
 
 
 def _clamps(checkpoint: Checkpoint) -> str:
-    """Return how the features of layers are bounded."""
     bound = checkpoint.generator.config.conv_clamp
-    said = [f"{bound:g} in the generator" if bound is not None else "none in the generator"]
+    clamps = [f"{bound:g} in the generator" if bound is not None else "none in the generator"]
     if checkpoint.discriminator is not None:
         config = checkpoint.discriminator.config
         if config.conv_clamp is None:
-            said.append("none in the discriminator")
+            clamps.append("none in the discriminator")
         else:
-            skips = "" if config.clamp_skip else ", but not of its skips"
-            said.append(f"{config.conv_clamp:g} in the discriminator{skips}")
-    return "; ".join(said)
+            skips = "" if config.clamp_skip else " except in its skips"
+            clamps.append(f"{config.conv_clamp:g} in the discriminator{skips}")
+    return "; ".join(clamps)
 
 
 def size_line(config: GeneratorConfig) -> str:
-    """Return a generator in a line."""
+    """Describe a generator in one line."""
     labels = f", {config.c_dim} classes" if config.c_dim else ""
     millions = sum(_parameters(config).values()) / 1e6
     return (
@@ -105,7 +104,7 @@ def size_line(config: GeneratorConfig) -> str:
 
 
 def _parameters(config: GeneratorConfig | InpaintingConfig) -> dict[str, int]:
-    """Numbers of parameters by part, counted without allocating any."""
+    """Count parameters per part without allocating them."""
     with torch.device("meta"):
         if isinstance(config, GeneratorConfig):
             return {"generator": _count(Generator(config))}

@@ -1,4 +1,4 @@
-"""`inpaint-model evaluate`: how good fills and samples are, beside simple methods and originals."""
+"""`inpaint-model evaluate`: compare fills and samples with baselines and originals."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ SETS = ("easy", "hard", "all", "tenths", "whole", "half")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options; nothing heavy is imported."""
+    """Add the options of `evaluate`."""
     parser.add_argument(
         "bundle",
         metavar="BUNDLE",
         nargs="?",
-        help="a bundle's folder or a bundled model's name; one of a generator is judged by its own "
-        "images; without one only the baselines are judged",
+        help="folder of a bundle, or name of a bundled model; a generator is evaluated on its own "
+        "samples; without a bundle only the baselines are evaluated",
     )
     image_options.add_sources(
-        parser, "--images", "the originals, images that the model was not trained on", True
+        parser, "--images", "original images, which the model was not trained on", True
     )
     image_options.add_replacements(parser, "--images")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write")
@@ -36,71 +36,75 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="DIR",
-        help="folders with weight files of judge networks (docs/research/evaluation.md lists their "
-        "names); the first folder that has a file provides it; without any only PSNR and "
-        "SSIM are measured",
+        help="folders with weight files of evaluation networks (docs/research/evaluation.md lists "
+        "their names); each file is taken from the first folder that has it; without them only "
+        "PSNR and SSIM are measured",
     )
     parser.add_argument(
         "--sets",
         default="easy,hard,all,tenths,whole",
         metavar="NAMES",
-        help=f"mask sets, of {', '.join(SETS)} (default: %(default)s)",
+        help=f"mask sets, comma-separated: {', '.join(SETS)} (default: %(default)s)",
     )
     parser.add_argument(
         "--seeds",
         type=whole(1, 10_000),
         default=3,
         metavar="N",
-        help="mask seeds 0..N-1 (default 3)",
+        help="number of mask seeds, 0 to N - 1 (default 3)",
     )
     parser.add_argument(
         "--samples",
         type=whole(1),
         metavar="N",
-        help="samples of the generator to judge (default: as many as there are images)",
+        help="number of generator samples to evaluate (default: the number of images)",
     )
-    parser.add_argument("--limit", type=whole(1), metavar="N", help="take the first N images only")
+    parser.add_argument("--limit", type=whole(1), metavar="N", help="use only the first N images")
     parser.add_argument(
-        "--no-baselines", action="store_true", help="leave out Telea, Navier-Stokes, mean color"
+        "--no-baselines", action="store_true", help="skip Telea, Navier-Stokes and mean color"
     )
     parser.add_argument(
         "--diversity",
         type=whole(),
         default=24,
         metavar="N",
-        help="images of each set of which 4 candidates are compared; 0 for none (default 24)",
+        help="images per set for which 4 candidates are compared; 0 for none (default 24)",
     )
     parser.add_argument(
-        "--truncation", type=real(), default=1.0, metavar="PSI", help="(default 1: full variety)"
+        "--truncation",
+        type=real(),
+        default=1.0,
+        metavar="PSI",
+        help="truncation psi of fills and samples; 1 is full variety (default 1)",
     )
     parser.add_argument(
         "--resolution",
         type=whole(1, 4096),
         default=256,
-        help="without a bundle: pixels (default 256)",
+        help="resolution in px if there is no bundle (default 256)",
     )
     parser.add_argument(
         "--cache",
         type=Path,
         metavar="DIR",
-        help="where measurements are kept, so that none is made twice (default: OUT/cache); "
-        "share it between models and the baselines are measured once",
+        help="folder for caching measurements (default: OUT/cache); models that share it measure "
+        "the baselines only once",
     )
     parser.add_argument("--device", default="cpu", help=f"{devices.HELP} (default cpu)")
     parser.add_argument(
-        "--dtype", choices=("fp32", "bf16", "fp16"), help="default: what suits the device"
+        "--dtype", choices=("fp32", "bf16", "fp16"), help="precision (default: best for the device)"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, write report.json, report.html, table.md and samples.png, print the tables."""
+    """Evaluate, write report.json, report.html, table.md and samples.png, and print the tables."""
     sets = _sets(args.sets)
     if args.seeds < 1 or (args.limit is not None and args.limit < 2):
         raise ValueError("--seeds must be at least 1 and --limit at least 2")
     if args.samples is not None and args.samples < 2:
         raise ValueError("--samples must be at least 2")
     if args.samples is not None and args.bundle is None:
-        raise ValueError("--samples needs a bundle, whose generator makes them")
+        raise ValueError("--samples needs a bundle with a generator; give BUNDLE")
 
     from inpaint_model.data.dataset import load_images
     from inpaint_model.evaluation import page, report
@@ -116,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     if args.replace:
         sources += f" with copies from {image_options.file_names([args.replace])}"
     if len(images) < 2:
-        raise ValueError(f"{sources}: this is one image only; sets of them are compared")
+        raise ValueError(f"{sources}: found fewer than 2 images; give at least 2 to compare sets")
     context = EvaluationContext(images.pixels, judges, args.cache or args.out / "cache")
     about |= {
         "images": f"{len(images)} of {sources} at {resolution} px, sha256 {context.sha256}",
@@ -149,12 +153,12 @@ def _sets(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in SETS]
     if unknown or not names:
-        raise ValueError(f"--sets {text}: no set {unknown}; there are {', '.join(SETS)}")
+        raise ValueError(f"--sets {text}: no set {unknown}; choose from {', '.join(SETS)}")
     return names
 
 
 def _subject(args: argparse.Namespace, sets: list[str]) -> tuple[Plan, int, dict[str, str]]:
-    """Return what is judged: the plan, its resolution, and what the report says of it."""
+    """Return the plan, the resolution, and the report's description of the model."""
     from inpaint_model.bundle.manifest import find_bundle, read_bundle
     from inpaint_model.bundle.weights import load_generator
     from inpaint_model.evaluation.methods import Model, Samples

@@ -1,4 +1,4 @@
-"""Options by which commands take images: several sources, read as one set."""
+"""Options for sets of images."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from pathlib import Path
 def add_sources(
     parser: argparse.ArgumentParser, flag: str, use: str, required: bool = False
 ) -> None:
-    """`flag` takes one folder or zip, or several; `use` says what the images are for."""
+    """Add the option `flag` for folders or zips; `use` starts its help text."""
     parser.add_argument(
         flag,
         nargs="+",
         action="extend",
         metavar="ZIP|DIR[:PREFIX]",
         required=required,
-        help=f"{use}; several folders or zips are read as one set",
+        help=f"{use}; several folders or zips are combined",
     )
 
 
 def add_replacements(parser: argparse.ArgumentParser, flag: str) -> None:
-    """--replace, for the images of `flag`."""
+    """Add --replace for the images of `flag`."""
     parser.add_argument(
         "--replace",
         metavar="ZIP|DIR[:PREFIX]",
-        help=f"sharper copies, which take the place of the images in {flag} with the same names",
+        help=f"sharper copies that replace the images of the same names in {flag}",
     )
 
 
 def file_names(sources: Sequence[str]) -> str:
-    """Return the sources for a report: without the folders in which they lie."""
+    """Return the names of the sources, without parent folders, for a report."""
     return ", ".join(Path(source).name for source in sources)

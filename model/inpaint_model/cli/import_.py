@@ -1,4 +1,4 @@
-"""`inpaint-model import`: a published checkpoint becomes a bundle."""
+"""`inpaint-model import`: convert a published checkpoint to a bundle."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         type=Path,
         metavar="SRC",
-        help="a StyleGAN2 checkpoint (.pkl, .pt or .safetensors) in the layout of "
+        help="StyleGAN2 checkpoint (.pkl, .pt or .safetensors) in the layout of "
         "stylegan2-ada-pytorch and stylegan3, or of rosinality's stylegan2-pytorch and the pSp "
-        "family; nothing in it is executed",
+        "family; code in it is never executed",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="folder to make")
-    parser.add_argument("--name", help="what requests call the model (default: the folder's name)")
-    parser.add_argument("--title", default="", help="what people call it")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="BUNDLE", help="folder to create"
+    )
+    parser.add_argument("--name", help="name of the model in requests (default: the folder's name)")
+    parser.add_argument("--title", default="", help="name of the model in user interfaces")
     parser.add_argument("--license", default="unknown", help="license of the weights")
-    parser.add_argument(  # as earlier versions spelled it
+    parser.add_argument(  # the spelling of earlier versions
         "--licence", dest="license", default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )
     parser.add_argument(
-        "--alignment", default="ffhq", help="how its training images were framed (default: ffhq)"
+        "--alignment", default="ffhq", help="alignment of its training images (default: ffhq)"
     )
-    parser.add_argument("--replace", action="store_true", help="replace an earlier bundle")
+    parser.add_argument("--replace", action="store_true", help="replace an existing bundle")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,7 +60,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_free(out: Path, replace: bool) -> None:
-    """ValueError when something else would be lost."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not (out / "model.yaml").is_file():

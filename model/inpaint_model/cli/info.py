@@ -1,4 +1,4 @@
-"""`inpaint-model info`: what a bundle or an importable checkpoint holds."""
+"""`inpaint-model info`: show the contents of a bundle or checkpoint."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `info`."""
     parser.add_argument(
-        "source", metavar="BUNDLE_OR_FILE", help="a bundle, a bundled model's name, or a checkpoint"
+        "source",
+        metavar="BUNDLE_OR_FILE",
+        help="folder of a bundle, name of a bundled model, or checkpoint file",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
+    parser.add_argument("--json", action="store_true", help="print a JSON object, for programs")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lines(description: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """One line a value; what is empty is left out."""
+    """Yield a label and text per value, without empty values."""
     for key, value in description.items():
         name = f"{prefix}{key}".replace("_", " ")
         if isinstance(value, Mapping):

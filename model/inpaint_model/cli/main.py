@@ -1,8 +1,8 @@
-"""`inpaint-model`: importing, looking at, training and judging models.
+"""`inpaint-model`: import, inspect, train and evaluate models.
 
 Each sub-command is a module of `inpaint_model.cli` with `add_arguments(parser)` and
-`run(args) -> int`. Only the one asked for is imported, and it imports torch when it runs, so
-every `--help` answers at once.
+`run(args) -> int`. Only the chosen one is imported, and only its `run` imports torch, so that
+`--help` is fast.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NamedTuple, NoReturn
 
 
 class Command(NamedTuple):
-    """A sub-command: its name, its module, and what it does in a line."""
+    """A sub-command."""
 
     name: str
     module: str
@@ -26,29 +26,30 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("import", "inpaint_model.cli.import_", "make a bundle of a published checkpoint"),
-    Command("info", "inpaint_model.cli.info", "say what a bundle or a checkpoint holds"),
+    Command("import", "inpaint_model.cli.import_", "convert a published checkpoint to a bundle"),
+    Command("info", "inpaint_model.cli.info", "show the contents of a bundle or checkpoint"),
     Command("train", "inpaint_model.cli.train", "train a generator, an inpainter or a framer"),
-    Command("sample", "inpaint_model.cli.sample", "draw a grid of a generator's images"),
-    Command("directions", "inpaint_model.cli.directions", "find and check a bundle's edits"),
-    Command("evaluate", "inpaint_model.cli.evaluate", "measure how good a model's fills are"),
+    Command("sample", "inpaint_model.cli.sample", "render a grid of a generator's images"),
+    Command("directions", "inpaint_model.cli.directions", "find and check a bundle's directions"),
+    Command("evaluate", "inpaint_model.cli.evaluate", "measure the quality of a model's fills"),
     Command(
         "nearest",
         "inpaint_model.cli.nearest",
-        "show the training images closest to a generator's",
+        "show the training images closest to a generator's samples",
     ),
 )
-FORMER_COMMANDS = {"neighbours": "nearest"}  # names that earlier versions gave them
+FORMER_COMMANDS = {"neighbours": "nearest"}  # names in earlier versions
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line.
 
-    Returns 0 (done), 1 (out of memory), 2 (bad usage, bad input or a full disk) or 130 (Ctrl-C);
-    one line says what is wrong.
+    Returns:
+        Exit status: 0 (success), 1 (out of memory), 2 (bad usage, bad input or a full disk) or 130
+        (Ctrl-C). Errors are printed in one line.
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a name that a terminal cannot show ends nothing
+        if isinstance(stream, TextIOWrapper):  # printing a name must not fail in any terminal
             stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in FORMER_COMMANDS:
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _check_folder()
         args = _parser(arguments[0] if arguments else None).parse_args(arguments)
         status: int = args.run(args)
-    except BrokenPipeError:  # who reads the output has gone; nor can what is left be flushed
+    except BrokenPipeError:  # the reader has gone; discard what is still buffered
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (ValueError, OSError) as error:
@@ -72,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check_folder() -> None:
-    """Raise ValueError in a folder that has been removed, where torch's libraries do not load."""
+    """Raise ValueError if the current folder was removed, since torch cannot be loaded there."""
     try:
         Path.cwd()
     except FileNotFoundError:
@@ -80,19 +81,15 @@ def _check_folder() -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells bad usage in a line, like all that is wrong; the parsers of commands are such, too."""
+    """Reports bad usage in one line, as other errors; sub-commands use the same class."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise what `main` prints.
-
-        Raises:
-            ValueError: always.
-        """
+        """Raise the ValueError that `main` prints."""
         raise ValueError(f"{message} (`{self.prog} --help` lists all options)")
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
-    """Return the parser of all commands; only `chosen` knows its arguments."""
+    """Return the parser of all commands; only that of `chosen` has arguments."""
     parser = _Parser(prog="inpaint-model", description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:

@@ -1,9 +1,9 @@
-"""`inpaint-model nearest`: does a generator copy the people it was trained on?
+"""`inpaint-model nearest`: check whether a generator copies its training images.
 
-Samples and training images are embedded by a face recognition network. A sample is a near-copy
-if it is as close to a training image as two images of one person are; what that means in this
-network is shown by the training images' own closest neighbors (the same person, photographed
-again) and by their mirror images.
+Samples and training images are embedded by a face recognition network. A sample is a near-copy if
+it is as close to a training image as two photos of one person are. For comparison, the similarities
+of each training image to its closest other one (often the same person) and to its own mirror image
+are reported.
 """
 
 from __future__ import annotations
@@ -27,20 +27,34 @@ SHOWN = 12  # pairs on the sheet
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `nearest`."""
-    parser.add_argument("source", metavar="BUNDLE_OR_FILE", help="a bundle or a checkpoint")
-    image_options.add_sources(parser, "--data", "what it was trained on", required=True)
+    parser.add_argument(
+        "source",
+        metavar="BUNDLE_OR_FILE",
+        help="folder of a bundle, name of a bundled model, or checkpoint file",
+    )
+    image_options.add_sources(parser, "--data", "the generator's training images", required=True)
     image_options.add_replacements(parser, "--data")
     parser.add_argument(
-        "--identity", type=Path, required=True, metavar="ONNX", help="face recognition network"
+        "--identity",
+        type=Path,
+        required=True,
+        metavar="FILE.onnx",
+        help="face recognition network, which embeds RGB [1, 3, 112, 112]",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     parser.add_argument(
-        "--samples", type=whole(1), default=1000, metavar="N", help="(default 1000)"
+        "--samples",
+        type=whole(1),
+        default=1000,
+        metavar="N",
+        help="number of samples (default 1000)",
     )
     parser.add_argument(
-        "--seed", type=whole(0, SEEDS), default=0, help="of the samples (default 0)"
+        "--seed", type=whole(0, SEEDS), default=0, help="seed for the samples (default 0)"
     )
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep decoded images here")
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="folder for caching decoded images"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

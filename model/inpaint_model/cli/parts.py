@@ -1,4 +1,4 @@
-"""A command of several parts, a module each: `train generator` is in train/generator.py."""
+"""Commands with parts, one module each: `train generator` is in train/generator.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def add_parts(
     title: str,
     common: Callable[[argparse.ArgumentParser], object] = lambda parser: None,
 ) -> None:
-    """Add the parts, name -> meaning, each with `common` arguments and its module's own."""
+    """Add `parts` (name -> help), each with `common` arguments and those of its module."""
     subparsers = parser.add_subparsers(title=title, metavar="PART", required=True)
     for part, meaning in parts.items():
         module = import_module(f"inpaint_model.cli.{command}.{part}{'_' * iskeyword(part)}")
@@ -27,6 +27,6 @@ def add_parts(
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the part that was asked for."""
+    """Run the chosen part."""
     status: int = args.run_part(args)
     return status

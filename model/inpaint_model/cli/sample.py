@@ -1,4 +1,4 @@
-"""`inpaint-model sample`: a grid of a generator's images."""
+"""`inpaint-model sample`: render a grid of a generator's images."""
 
 from __future__ import annotations
 
@@ -21,26 +21,30 @@ MAX_IMAGES = 4096
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `sample`."""
     parser.add_argument(
-        "source", metavar="BUNDLE_OR_FILE", help="a bundle, a bundled model's name, or a checkpoint"
+        "source",
+        metavar="BUNDLE_OR_FILE",
+        help="folder of a bundle, name of a bundled model, or checkpoint file",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="GRID.png", help="file to write")
     parser.add_argument(
         "--seed", type=whole(0, SEEDS), default=0, help="seed of the first image (default 0)"
     )
-    parser.add_argument("--rows", type=whole(1, 100), default=3, help="(default 3)")
-    parser.add_argument("--cols", type=whole(1, 100), default=6, help="(default 6)")
+    parser.add_argument("--rows", type=whole(1, 100), default=3, help="rows of images (default 3)")
+    parser.add_argument(
+        "--cols", type=whole(1, 100), default=6, help="columns of images (default 6)"
+    )
     parser.add_argument(
         "--truncation",
         type=real(),
         default=0.8,
         metavar="PSI",
-        help="1 = full variety, 0 = the mean image (default 0.8)",
+        help="truncation psi: 1 is full variety, 0 the mean image (default 0.8)",
     )
     parser.add_argument(
         "--label",
         type=whole(),
         metavar="CLASS",
-        help="class of all images, where the generator has classes (default: each in turn)",
+        help="class of all images, if the generator has classes (default: cycle through them)",
     )
 
 
@@ -48,11 +52,11 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
     out: Path = args.out
     if args.rows < 1 or args.cols < 1 or args.rows * args.cols > MAX_IMAGES:
-        raise ValueError(f"--rows times --cols must lie between 1 and {MAX_IMAGES}")
+        raise ValueError(f"--rows times --cols must be between 1 and {MAX_IMAGES}")
     if not out.absolute().parent.is_dir():
-        raise ValueError(f"{out.parent} is not a folder; make it first")
+        raise ValueError(f"{out.parent} is not a folder; create it first")
     if out.is_dir():
-        raise ValueError(f"{out} is a folder; --out names a PNG file")
+        raise ValueError(f"{out} is a folder; --out must be a PNG file")
 
     import numpy as np
 
@@ -74,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 def _draw(
     generator: Generator, seeds: Sequence[int], truncation_psi: float, label: int | None
 ) -> list[ImageU8]:
-    """uint8 [R, R, 3] of each seed."""
+    """Return an image uint8 [R, R, 3] for each seed."""
     import torch
     from tqdm import tqdm
 

@@ -1,1 +1,1 @@
-"""Finding, measuring and keeping latent directions (section 4: edits on W_out)."""
+"""Find, measure and store latent directions (section 4: edits on W_out)."""

@@ -1,7 +1,7 @@
-"""What can be said of an aligned portrait without any network.
+"""Attributes of an aligned portrait that can be measured without a network.
 
-Every attribute has two measurements: `score` is what a direction is fitted to, `judge` is what
-says whether it worked. The judge looks at other pixels or computes something else.
+Each has two measurements: a direction is fitted to `score` and validated with `judge`, which uses
+other pixels or another formula.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class Attribute:
 
     name: str
     group: str  # for the user interface
-    description: str  # what one more of it looks like
+    description: str  # the visible effect of one unit more
     score: Score
     judge: Score
-    includes: tuple[str, ...] = ()  # attributes that change with it by their very meaning
+    includes: tuple[str, ...] = ()  # attributes that change with it by definition
 
 
 PORTRAIT: tuple[Attribute, ...] = (
@@ -79,12 +79,16 @@ PORTRAIT: tuple[Attribute, ...] = (
 
 
 def chosen(names: str, known: Sequence[Attribute]) -> tuple[Attribute, ...]:
-    """Those that a comma-separated list names, or all. ValueError names the known ones."""
+    """Return the attributes in a comma-separated list, or all if `names` is "all".
+
+    Raises:
+        ValueError: if a name is unknown.
+    """
     if names == "all":
         return tuple(known)
     by_name = {attribute.name: attribute for attribute in known}
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     unknown = [name for name in wanted if name not in by_name]
     if unknown or not wanted:
-        raise ValueError(f"no attribute {unknown or names!r}; there are {', '.join(by_name)}")
+        raise ValueError(f"no attribute {unknown or names!r}; choose from {', '.join(by_name)}")
     return tuple(by_name[name] for name in wanted)

@@ -1,4 +1,4 @@
-"""The unit of a direction, and the range in which its images stay natural."""
+"""Choose the unit of a direction, and the range in which its images stay natural."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from inpaint_model.directions.measurements import Score
 from inpaint_model.directions.samples import measure
 from inpaint_model.document.arrays import Float64Array
 
-MAX_UNIT = 3.0  # standard deviations of the samples along the vector: further out is no face
-MAX_REACH = 4.0  # ... and as far as an edit goes
+# Standard deviations of the samples along the vector; images further out are no longer faces.
+MAX_UNIT = 3.0
+MAX_REACH = 4.0  # same unit; end of the range
 MAX_VALUE = 4.0  # units
-MAX_CLIPPED = 0.01  # by how much the share of clipped values may rise
+MAX_CLIPPED = 0.01  # allowed rise of the fraction of clipped values
 STEP = 0.5
 
 SanityCheck = Callable[[Tensor], Tensor]
@@ -35,8 +36,8 @@ def with_unit(
 ) -> Direction:
     """Return the direction with the unit that moves `score` by `spread`, its standard deviation.
 
-    along: the samples' standard deviation along the vector. Where the score does not follow, the
-    unit is MAX_UNIT of these, and the check will say so.
+    `along` is the samples' standard deviation along the vector; the unit is at most MAX_UNIT times
+    that, even if the score does not follow.
     """
     trial = replace(direction, unit=along)
     step = step_of(trial, vector, len(subjects[0].ws))
@@ -56,9 +57,9 @@ def with_range(
 ) -> Direction:
     """Return the direction with the range in which images stay natural.
 
-    There few values are clipped, codes stay among the samples, and the critic (the discriminator,
-    where there is one) does not think less of images than of a sample that is one standard
-    deviation worse than the mean.
+    There few values are clipped, codes stay within MAX_REACH standard deviations, and the
+    discriminator's mean logit, if there is one, falls by at most one standard deviation of those of
+    unedited samples.
     """
     step = step_of(direction, vector, len(subjects[0].ws))
     reach = min(MAX_VALUE, MAX_REACH * along / direction.unit)
@@ -74,7 +75,7 @@ def _furthest(
     values: Float64Array,
     discriminator: SanityCheck | None,
 ) -> float:
-    """Return the last of `values` up to which every value is natural; the first one at least."""
+    """Return the last of `values` up to which all are natural, but at least the first."""
     series = np.concatenate([[0.0], values])
     clipped, opinions = [], []
     for subject in subjects:

@@ -1,4 +1,4 @@
-"""The check of one direction: move images along it, measure, decide, and say why."""
+"""Check one direction on images and decide whether to offer it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from inpaint_model.directions.report import entry
 
 @dataclass(frozen=True)
 class Instruments:
-    """What a check measures with."""
+    """The measurements that a check makes."""
 
     attributes: Sequence[Attribute]
-    std_devs: Mapping[str, float]  # of each judge, over the generator's samples
-    likeness: Likeness | None = None  # of faces; None: identity is not measured
+    std_devs: Mapping[str, float]  # of each validation score, over the generator's samples
+    likeness: Likeness | None = None  # None: identity is not measured
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found."""
+    """The result of a check."""
 
-    direction: Direction  # with its effects, offered or not
+    direction: Direction  # with updated `effects` and `offered`
     entry: dict[str, Any]  # of the report
     response: Response
     step: Tensor  # what one unit adds to codes [num_ws, w_dim]
@@ -39,7 +39,7 @@ def check(
 ) -> Checked:
     """Move `subjects` through the direction's range and decide whether it is offered.
 
-    One without an attribute has nothing to be judged by: what a person decided stands.
+    `offered` stays unchanged if the direction has no attribute to validate it with.
     """
     judges = {attribute.name: attribute.judge for attribute in instruments.attributes}
     step = step_of(direction, vector, len(subjects[0].ws))

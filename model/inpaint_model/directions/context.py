@@ -1,4 +1,4 @@
-"""What every way of finding directions needs: the generator, its critic, and a common finish."""
+"""What all methods of finding directions share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNCHECKED = (-3.0, 3.0)
 
 @dataclass(frozen=True)
 class DirectionContext:
-    """A bundle's generator, ready to be looked at."""
+    """A generator and its discriminator, for finding directions."""
 
     info: BundleInfo
     generator: Generator
@@ -42,7 +42,7 @@ class DirectionContext:
         attribute: str = "",
         description: str = "",
     ) -> Direction:
-        """Return a direction of this generator that nobody has checked."""
+        """Return an unchecked direction of this generator."""
         return Direction(
             name, group, layers, 1.0, UNCHECKED,
             source=source, licence=self.info.card.licence,
@@ -51,7 +51,7 @@ class DirectionContext:
         )  # fmt: skip
 
     def subjects(self, seed: int) -> list[Subject]:
-        """Samples to calibrate on."""
+        """Return samples for calibration."""
         return sampled(self.generator, CALIBRATION, seed)
 
     def finish(
@@ -63,9 +63,10 @@ class DirectionContext:
         score: Score | None = None,
         spread: float = 0.0,
     ) -> tuple[Direction, Tensor]:
-        """Unit and natural range; w [N, w_dim] are the samples that measure the vector.
+        """Calibrate the unit and range of a vector, [w_dim] or [num_ws, w_dim].
 
-        Without a score one unit is the standard deviation of the samples' projection.
+        One unit moves `score` by `spread`, its standard deviation. Without a score it is the
+        standard deviation of the codes w [N, w_dim] along the vector.
         """
         tensor = torch.from_numpy(np.ascontiguousarray(vector, dtype=np.float32))
         along = std_dev_along(w, vector)
@@ -77,11 +78,9 @@ class DirectionContext:
 
 
 def std_dev_along(w: Float64Array, vector: Float64Array) -> float:
-    """Return the standard deviation of codes along a vector, in multiples of the vector itself.
+    """Return the standard deviation of codes [N, w_dim] along a vector, relative to its length.
 
-    Args:
-        w: codes, [N, w_dim].
-        vector: [w_dim] or [num_ws, w_dim].
+    Of a vector [num_ws, w_dim] the longest row counts.
     """
     rows = np.atleast_2d(vector)
     steps = np.linalg.norm(rows, axis=1)
@@ -90,7 +89,7 @@ def std_dev_along(w: Float64Array, vector: Float64Array) -> float:
 
 
 def open_context(bundle: str, device: torch.device | str = "cpu") -> DirectionContext:
-    """Open the bundle of a folder or name: its generator, and its discriminator if it has one."""
+    """Load the generator of a bundle (folder or name), and its discriminator if any."""
     info = read_bundle(find_bundle(bundle))
     generator = load_generator(info).to(device)
     D = load_discriminator(info)
@@ -108,14 +107,16 @@ def known_attributes(
 ) -> tuple[Attribute, ...]:
     """Return the attributes of the bundle's alignment, and those of `NAME=FILE` scorers.
 
-    A scorer without a judge of its own judges itself, on other samples than it was fitted to.
+    A scorer without a validation scorer (`judges`) validates itself, on samples not used for the
+    fit.
     """
     own: tuple[Attribute, ...] = PORTRAIT if info.card.alignment == "ffhq" else ()
     named = dict(load_scorer(argument, device) for argument in scorers)
     others = dict(load_scorer(argument, device) for argument in judges)
     if others.keys() - named.keys():
         raise ValueError(
-            f"--validation-scorer {', '.join(others.keys() - named.keys())}: no such --scorer"
+            f"--validation-scorer {', '.join(others.keys() - named.keys())} needs a --scorer of "
+            "the same name"
         )
     given = tuple(
         Attribute(name, "custom", f"more {name}", score, others.get(name, score))

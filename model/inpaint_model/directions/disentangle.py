@@ -1,9 +1,9 @@
-"""The smallest move of the codes that changes one measurement, and hardly any other.
+"""Find the smallest move of the codes that changes one measurement and hardly any other.
 
-Images are moved at random, each level of styles by itself, and what that does to every
-measurement is regressed on the moves. Least squares then find the move for one deviation of one
-measurement and none of the others, and a price on its length keeps it short: that asks least of
-what was measured with noise, and stays among the codes that the generator knows.
+Codes of images are moved at random, independently on each style level, and the changes of all
+measurements are regressed on the moves. Least squares then give the move that changes one
+measurement by one standard deviation and the others not at all. A penalty keeps it short, so that
+it depends less on noise and stays within the generator's distribution of codes.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from inpaint_model.networks.style_levels import LEVELS
 
 AXES = 48  # principal axes of w: nine tenths of the variance of the codes of a small generator
 LENGTH = 0.7  # of random moves along each axis, in standard deviations
-RIDGE = 60.0  # of the regression: as if so many moves had been seen to change nothing
-UNSEEN = 0.03  # deviations: an image whose measurement never changes more does not show it
-LENGTH_PENALTY = 0.03  # of a move's length, against squared changes; relative to the squared slope
-LEAST = 0.05  # deviations of the own measurement: what changes it less is noise
-LONGEST = 6.0  # standard deviations that a move may be long to be tried
+RIDGE = 60.0  # ridge term, equivalent to this many moves without any effect
+UNSEEN = 0.03  # standard deviations; with smaller changes an image does not show the attribute
+LENGTH_PENALTY = 0.03  # weight of a move's squared length, relative to the squared slope
+LEAST = 0.05  # standard deviations of the own measurement; smaller changes are noise
+LONGEST = 6.0  # standard deviations; longest move that is tried
 
 
 class Axes(NamedTuple):
-    """What codes vary along: a move is [levels * P] numbers, standard deviations on each axis."""
+    """Axes of variation: a move is [levels * P] numbers, in standard deviations."""
 
     rows: Float64Array  # [P, w_dim], each one standard deviation long
     num_ws: int
 
     @property
     def size(self) -> int:
-        """How many numbers make a move."""
+        """Number of components of a move."""
         return len(LEVELS) * len(self.rows)
 
     def step(self, move: Float64Array) -> Float64Array:
-        """Return what a move adds to codes: [num_ws, w_dim]."""
+        """Return the change of codes by a move: [num_ws, w_dim]."""
         step = np.zeros((self.num_ws, self.rows.shape[1]))
         for styles, part in zip(LEVELS.values(), move.reshape(len(LEVELS), -1), strict=True):
             step[styles] = part @ self.rows
@@ -59,15 +59,15 @@ def axes_of(w: Float64Array, num_ws: int) -> Axes:
 
 @dataclass(frozen=True)
 class Trials:
-    """Moves of one image, and what they did."""
+    """Moves of one image and their effects."""
 
     moves: Float64Array  # [K, levels * P]
-    # [K, M]: half of what lies between the move and its opposite, in deviations
+    # [K, M]: half the difference between the move and its opposite, in standard deviations
     changes: Float64Array
     weight: float = 1.0
 
     def shows(self, measurement: int) -> bool:
-        """Return whether the image's hole shows what is measured."""
+        """Return whether the measurement changes inside the hole."""
         return bool(np.abs(self.changes[:, measurement]).max() > UNSEEN)
 
 
@@ -80,9 +80,9 @@ def try_moves(
     std_devs: Mapping[str, float],
     weight: float = 1.0,
 ) -> Trials:
-    """Move an image by each of `moves` [K, levels * P] and by its opposite, and measure.
+    """Measure an image moved by each of `moves` [K, levels * P] and by its opposite.
 
-    std_devs: the standard deviations of the scores.
+    Changes are divided by `std_devs`, the standard deviations of the scores.
     """
     both = np.array([-1.0, 1.0])
     shown = [walk(subject, _tensor(axes.step(move)), both) for move in moves]
@@ -94,14 +94,17 @@ def try_moves(
 
 
 def random_moves(count: int, axes: Axes, rng: np.random.Generator) -> Float64Array:
-    """Moves [count, levels * P] along all axes at once, independent on each level."""
+    """Draw moves [count, levels * P] along all axes, independent on each level."""
     return rng.standard_normal((count, axes.size)) * LENGTH
 
 
 def slopes(trials: Sequence[Trials], own: int) -> Float64Array:
-    """Change of every measurement [levels * P, M] by one of each number of a move.
+    """Return the change of each measurement per unit of each component, [levels * P, M].
 
-    Ridge regression over the images that show the measurement `own`. ValueError if none does.
+    The ridge regression uses the images that show the measurement `own`.
+
+    Raises:
+        ValueError: if no image shows it.
     """
     shown = [each for each in trials if each.shows(own)]
     if not shown:
@@ -113,17 +116,12 @@ def slopes(trials: Sequence[Trials], own: int) -> Float64Array:
 
 
 def least_move(own: Float64Array, others: Float64Array) -> Float64Array:
-    """Return the move [D] that changes only the own measurement, by one deviation.
+    """Return the move [D] that changes the own measurement by one standard deviation.
 
-    The others should not change at all, in least squares. PRICE, relative to the squared slope,
-    keeps the move short.
-
-    Args:
-        own: slopes, [D].
-        others: slopes, [M, D].
+    It minimizes the squared changes of the others (slopes [M, D]) and its weighted length.
 
     Raises:
-        ValueError: nothing changes the own measurement.
+        ValueError: if no move changes only the own measurement.
     """
     A = np.concatenate([own[None], others])
     target = np.eye(len(A))[0]
@@ -131,12 +129,12 @@ def least_move(own: Float64Array, others: Float64Array) -> Float64Array:
     move: Float64Array = A.T @ np.linalg.solve(A @ A.T + length_penalty * np.eye(len(A)), target)
     change = float(own @ move)
     if change < LEAST:
-        raise ValueError("no move changes it and leaves the others alone")
+        raise ValueError("no move changes it without changing the others")
     return move / change
 
 
 def shortened(move: Float64Array) -> Float64Array:
-    """Return a move no longer than one that can be tried: its images are to be faces still."""
+    """Limit a move to a length at which images are still faces."""
     shorter: Float64Array = move * min(1.0, LONGEST / float(np.linalg.norm(move)))
     return shorter
 

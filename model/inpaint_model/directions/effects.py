@@ -1,7 +1,4 @@
-"""What a direction does to images.
-
-They are moved step by step, and measured by scores that the direction was not fitted to.
-"""
+"""Measure the effects of a direction with scores that it was not fitted to."""
 
 from __future__ import annotations
 
@@ -19,27 +16,27 @@ from inpaint_model.directions.samples import measure
 from inpaint_model.document.arrays import Float64Array
 
 STEPS = 7
-MIN_SPEARMAN = 0.9  # of the judge over the steps, the median of the images
-MIN_EFFECT = 0.25  # of the judge a unit, in its standard deviations
-MAX_LEAK = 0.5  # of any other judge, relative to that
+MIN_SPEARMAN = 0.9  # of the validation score with the steps, median over the images
+MIN_EFFECT = 0.25  # change of the validation score per unit, in its standard deviations
+MAX_LEAK = 0.5  # change of any other validation score, relative to the own one
 MIN_RETENTION = 0.5
-UNSEEN = 0.01  # standard deviations: a judge that moves less does not see the hole
+UNSEEN = 0.01  # standard deviations; a score that changes less does not measure the hole
 
 Render = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """An image to be edited: codes, and what makes images of codes."""
+    """An image to edit: its codes, and how to render codes."""
 
     ws: Tensor  # [num_ws, w_dim]
     render: Render  # [K, num_ws, w_dim] -> the model's outputs, [K, 3, R, R] in -1..1
-    bare: Render | None = None  # the same codes without the skip encoder
-    hole: Tensor | None = None  # [1, 1, R, R]: where outputs are shown; everywhere without it
-    known: Tensor | None = None  # [1, 3, R, R]: what is shown elsewhere
+    bare: Render | None = None  # renders without the skip encoder
+    hole: Tensor | None = None  # [1, 1, R, R]: where outputs are visible; None: everywhere
+    known: Tensor | None = None  # [1, 3, R, R]: pixels outside the hole
 
     def shown(self, outputs: Tensor) -> Tensor:
-        """Return what a user sees of outputs [K, 3, R, R]."""
+        """Composite outputs [K, 3, R, R] with the known pixels."""
         if self.hole is None or self.known is None:
             return outputs
         return torch.where(self.hole > 0, outputs, self.known)
@@ -47,34 +44,36 @@ class Subject:
 
 @dataclass(frozen=True)
 class Response:
-    """How scores answered on S images over V values."""
+    """Measurements of S images at V values of a direction."""
 
     values: Float64Array  # [V], units
-    curves: Mapping[str, Float64Array]  # [S, V] each
-    clipped: Float64Array  # [V], share of channel values out of range
-    retention: float | None  # share of the edit that the skip encoder leaves in the hole
-    identity: float | None = None  # change of it at the ends: 0 the same person, 1 another one
+    curves: Mapping[str, Float64Array]  # [S, V] for each score
+    clipped: Float64Array  # [V], fraction of channel values out of range
+    retention: float | None  # fraction of the edit in the hole that the skip encoder preserves
+    # Change of identity at the ends of the range; 0: same person, 1: an unrelated person.
+    identity: float | None = None
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The figures of a check, and why the direction fails, if it does."""
+    """The numbers of a check, and the reasons if the direction fails."""
 
     spearman: float
-    per_unit: float  # standard deviations of the judge
-    leaks: Mapping[str, float]  # change of the others relative to it, each in its own deviations
+    per_unit: float  # standard deviations of the validation score
+    leaks: Mapping[str, float]  # other scores' changes relative to it, in standard deviations
     retention: float | None
-    seen: int  # images whose hole the judge can see
+    seen: int  # images in whose hole the validation score changes
     reasons: tuple[str, ...]
-    identity: float | None = None  # its change is told, not judged: a turned head is no fault
+    # Reported without affecting the verdict: turning the head, for instance, is no defect.
+    identity: float | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether there is no reason against the direction."""
+        """Whether the direction can be offered."""
         return not self.reasons
 
     def effects(self) -> dict[str, float]:
-        """For the bundle: rounded, flat."""
+        """Return the numbers for the bundle, rounded."""
         figures = {"spearman": self.spearman, "per_unit": self.per_unit}
         figures |= {f"change of {name}": value for name, value in self.leaks.items()}
         if self.identity is not None:
@@ -85,7 +84,7 @@ class Verdict:
 
 
 def step_of(direction: Direction, vector: Tensor, num_ws: int) -> Tensor:
-    """Return what one unit adds to codes: [num_ws, w_dim]."""
+    """Return the change of codes by one unit: [num_ws, w_dim]."""
     step = torch.zeros(num_ws, vector.shape[-1])
     layers = list(direction.layers)
     step[layers] = (vector.float().cpu() * direction.unit).expand(num_ws, -1)[layers]
@@ -93,17 +92,17 @@ def step_of(direction: Direction, vector: Tensor, num_ws: int) -> Tensor:
 
 
 def values_of(direction: Direction) -> Float64Array:
-    """Return the steps over a direction's range; the middle of a symmetric range is 0."""
+    """Return STEPS equidistant values over a direction's range."""
     return np.linspace(direction.minimum, direction.maximum, STEPS)
 
 
 def walk(subject: Subject, step: Tensor, values: Float64Array) -> Tensor:
-    """Return what a user sees [V, 3, R, R] of a subject moved by each of `values` units."""
+    """Render a subject moved by each of `values` units, composited: [V, 3, R, R]."""
     return subject.shown(subject.render(moved(subject, step, values)))
 
 
 def moved(subject: Subject, step: Tensor, values: Float64Array) -> Tensor:
-    """Its codes [V, num_ws, w_dim] after each of `values` units."""
+    """Return a subject's codes moved by each of `values` units: [V, num_ws, w_dim]."""
     amounts = torch.as_tensor(values, dtype=torch.float32, device=subject.ws.device)
     return subject.ws + amounts[:, None, None] * step.to(subject.ws.device)
 
@@ -116,7 +115,7 @@ def respond(
     scores: Mapping[str, Score],
     likeness: Likeness | None = None,
 ) -> Response:
-    """Move every subject through `values`, measure all scores, and compare faces if asked to."""
+    """Move each subject through `values` and measure all scores and, with `likeness`, identity."""
     rows: dict[str, list[Float64Array]] = {name: [] for name in scores}
     clipped: list[Float64Array] = []
     kept: list[float] = []
@@ -141,9 +140,9 @@ def respond(
 def _retained(
     subject: Subject, step: Tensor, values: Float64Array, outputs: Tensor
 ) -> Iterator[float]:
-    """Projection of the change with the skip encoder on the change without, in the hole.
+    """Yield the edit's change with the skip encoder, projected on that without, in the hole.
 
-    values: 0 and both ends; outputs [3, 3, R, R]: with the skip encoder, there.
+    `values` are 0 and both ends, `outputs` [3, 3, R, R] the images with the skip encoder there.
     """
     if subject.bare is None or subject.hole is None:
         return
@@ -159,10 +158,10 @@ def _retained(
 def judge(
     response: Response, name: str, std_devs: Mapping[str, float], ignored: Sequence[str] = ()
 ) -> Verdict:
-    """Return whether a direction moves the judge `name`, alone, in its sense.
+    """Decide whether a direction raises the validation score `name`, and changes no other.
 
-    std_devs: the standard deviation of each judge over the generator's samples. ignored: judges
-    that change with `name` by their meaning.
+    `std_devs` are those of the scores over the generator's samples. `ignored` scores change with
+    `name` by definition.
     """
     from scipy.stats import spearmanr
 
@@ -185,19 +184,21 @@ def judge(
     }
     reasons = []
     if spearman < MIN_SPEARMAN:
-        reasons.append(f"its judge follows it with a Spearman of {spearman:.2f} only")
+        reasons.append(f"its validation score has a Spearman correlation of only {spearman:.2f}")
     if own < MIN_EFFECT:
-        reasons.append(f"one unit moves its judge by {own:.2f} standard deviations only")
+        reasons.append(
+            f"one unit changes its validation score by only {own:.2f} standard deviations"
+        )
     worst = max(leaks, key=lambda other: leaks[other], default=None)
     if worst is not None and leaks[worst] >= MAX_LEAK:
-        reasons.append(f"it moves {worst} by {leaks[worst]:.2f} of what it moves itself")
+        reasons.append(f"it also changes {worst}, by {leaks[worst]:.2f} of its own effect")
     if response.retention is not None and response.retention < MIN_RETENTION:
-        reasons.append(f"the skip encoder leaves {response.retention:.2f} of it in the hole")
+        reasons.append(f"the skip encoder keeps only {response.retention:.2f} of it in the hole")
     return Verdict(
         spearman, own, leaks, response.retention, seen, tuple(reasons), response.identity
     )
 
 
 def _slope(values: Float64Array, curves: Float64Array) -> float:
-    """Least squares through the mean curve: change of a score for one unit."""
+    """Return the change of a score per unit, by least squares through the mean curve."""
     return float(np.polyfit(values, curves.mean(axis=0), 1)[0])

@@ -1,7 +1,7 @@
-"""Where things lie in an image of the FFHQ alignment: eyes at 0.47 of the height, mouth at 0.74.
+"""Regions of an image in FFHQ alignment: eyes at 0.47 of the height, mouth at 0.74.
 
-Boxes are (left, top, right, bottom) as shares of the side. Hair, skin and background are
-scored on one region and judged on another that does not overlap it.
+Boxes are (left, top, right, bottom) as fractions of the side. Scoring and validation use regions
+that do not overlap.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Region = tuple[Box, ...]
 
 
 def mirrored(box: Box) -> Box:
-    """Return the same box on the other side of the face."""
+    """Mirror a box to the other side of the face."""
     return (1 - box[2], box[1], 1 - box[0], box[3])
 
 
@@ -53,7 +53,7 @@ INNER_CLOTHES: Region = both((0.14, 0.94, 0.30, 1.0))
 
 
 def crop(images: Tensor, box: Box) -> Tensor:
-    """Cut a box of images [N, 3, H, W] in -1..1: [N, 3, h, w] in 0..1, h and w at least 1."""
+    """Crop images [N, 3, H, W] in -1..1 to [N, 3, h, w] in 0..1, h and w at least 1."""
     H, W = images.shape[2:]
     left, top = round(box[0] * W), round(box[1] * H)
     right, bottom = max(round(box[2] * W), left + 1), max(round(box[3] * H), top + 1)

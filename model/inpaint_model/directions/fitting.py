@@ -1,4 +1,4 @@
-"""Directions from scores: InterFaceGAN (Shen et al. 2020), and fits from a few marks."""
+"""Fit directions to scores (InterFaceGAN, Shen et al. 2020) or to a few marked samples."""
 
 from __future__ import annotations
 
@@ -19,27 +19,29 @@ MIN_EXTREMES = 10
 
 
 class Fit(NamedTuple):
-    """A unit vector in w, and how well it tells samples apart that it was not fitted to."""
+    """A unit vector in w, and its accuracy on held-out samples."""
 
-    vector: Float64Array  # [w_dim], length 1, pointing toward more
-    accuracy: float  # held out, 0..1
+    vector: Float64Array  # [w_dim], length 1, pointing toward higher scores
+    accuracy: float  # 0..1
 
 
 def fit_extremes(w: Float64Array, scores: Float64Array, share: float = 0.02) -> Fit:
-    """Return the normal of the plane between the samples with the highest and the lowest scores.
+    """Return the normal of the plane between samples [N, w_dim] with high and low scores [N].
 
-    w [N, w_dim], scores [N]; `share` of N is taken at each end, 70 % of it for the fit and the
-    rest for its accuracy. ValueError if these are too few, or all scores the same.
+    `share` is the fraction of N at each end; 70 % of it is fitted, the rest measures the accuracy.
+
+    Raises:
+        ValueError: if these are too few, or all scores are equal.
     """
     count = int(len(w) * share)
     if count < MIN_EXTREMES:
         raise ValueError(
             f"{share:g} of {len(w)} samples are {count} at each end, fewer than {MIN_EXTREMES}: "
-            "draw more samples or take a larger share"
+            "draw more samples or use a larger fraction"
         )
     order = np.argsort(scores, kind="stable")
     if scores[order[-1]] - scores[order[0]] < 1e-9:
-        raise ValueError("the score is the same for every sample, so nothing can be fitted to it")
+        raise ValueError("the score is the same for every sample, so no direction can be fitted")
     low, high = order[:count], order[-count:]
     rng = np.random.default_rng(0)
     chosen = np.stack([rng.permutation(low), rng.permutation(high)])  # [2, count]
@@ -52,11 +54,18 @@ def fit_extremes(w: Float64Array, scores: Float64Array, share: float = 0.02) -> 
 
 
 def fit_marks(w: Float64Array, marked: Float64Array, more: Flags) -> Fit:
-    """Return the direction from the samples that a person marked "less" to those marked "more".
+    """Return the direction from samples marked "less" to samples marked "more".
 
-    w [N, w_dim]: samples of the generator, many; marked [M, w_dim]; more [M]. The fit happens
-    where w is isotropic, so that a few dozen marks do not find the widths of w instead. Its
-    accuracy is measured by leaving out each mark in turn. ValueError below 3 marks of each kind.
+    The fit is done in whitened w; otherwise a few dozen marks would mostly find the axes along
+    which w varies. The accuracy is that of leave-one-out cross-validation.
+
+    Args:
+        w: codes of many samples, [N, w_dim].
+        marked: codes of the marked samples, [M, w_dim].
+        more: whether each is marked "more", [M].
+
+    Raises:
+        ValueError: for fewer than 3 marks of each kind.
     """
     if more.sum() < 3 or (~more).sum() < 3:
         raise ValueError(
@@ -74,15 +83,17 @@ def fit_marks(w: Float64Array, marked: Float64Array, more: Flags) -> Fit:
         normal, offset = _separate(white[rest], more[rest], zero, 1.0, 0.01)
         right += int((white[k] @ normal > offset) == more[k])
     normal, _ = _separate(white, more, zero, 1.0, 0.01)
-    vector = axes @ (normal * scale)  # back, along what the samples vary in
+    vector = axes @ (normal * scale)  # back to w, along which the samples vary
     return Fit(vector / np.linalg.norm(vector), right / len(white))
 
 
 def without(vector: Float64Array, others: Sequence[Float64Array]) -> Float64Array:
-    """Return what is left of a unit vector beside `others` [w_dim], which it then leaves alone.
+    """Make a unit vector orthogonal to `others` [w_dim], and normalize it.
 
-    The conditional projection of InterFaceGAN for any number of conditions; length 1.
-    ValueError if nothing is left.
+    This is InterFaceGAN's conditional projection for any number of conditions.
+
+    Raises:
+        ValueError: if nothing is left.
     """
     if not others:
         return vector
@@ -98,7 +109,7 @@ def without(vector: Float64Array, others: Sequence[Float64Array]) -> Float64Arra
 def _separate(
     x: Float64Array, labels: Flags, mean: Float64Array, scale: float, C: float
 ) -> tuple[Float64Array, float]:
-    """Unit normal of a linear SVM and the plane's place on it, in the units of x."""
+    """Return a linear SVM's unit normal and offset, in units of x."""
     try:
         from sklearn.svm import LinearSVC  # an extra: only fits need it
     except ModuleNotFoundError:
@@ -124,10 +135,10 @@ def fit_attributes(
     share: float,
     layers: Layers,
 ) -> Iterator[Found]:
-    """A direction for each attribute that is wanted, without those to be removed.
+    """Fit a direction for each attribute in `wanted`, orthogonal to those in `removed`.
 
-    samples: measured by the attributes' scores. share: of them, at each end. layers: styles to act
-    on.
+    `samples` have the attributes' scores, of which the fraction `share` at each end is used. The
+    directions edit the styles `layers` and are calibrated on `subjects`.
     """
     every = {a.name: a for a in (*wanted, *removed)}
     fits = {name: fit_extremes(samples.w, samples.scores[name], share) for name in every}
@@ -137,7 +148,7 @@ def fit_attributes(
         vector = without(fits[name].vector, [fits[other.name].vector for other in spared])
         source = (
             f"linear SVM on {share:.3g} of {len(samples.w)} samples at each end, "
-            f"{fits[name].accuracy:.0%} of those held out right"
+            f"{fits[name].accuracy:.0%} accuracy on held-out samples"
         )
         if spared:
             source += f"; without {', '.join(a.name for a in spared)}"

@@ -1,4 +1,4 @@
-"""A page about a bundle's directions: their figures, and grids of generated images only."""
+"""A page about a bundle's directions, with generated images only."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from inpaint_model.directions.measurements import Score
 from inpaint_model.directions.report import file_name, steps_image
 
 BEGIN, END = "<!-- directions: begin -->", "<!-- directions: end -->"
-IMAGES = Path("images/edits")  # beside the page
+IMAGES = Path("images/edits")  # relative to the page's folder
 ROWS = 3
 
 
 def write_page(
     page: Path, checked: Sequence[Checked], subjects: Sequence[Subject], judges: Mapping[str, Score]
 ) -> None:
-    """Table, grids and reasons, between the two marks of a page (a new page is all of it).
+    """Write table, grids and reasons between the two marker lines of a page, or a new page.
 
-    subjects: made of generated images. ValueError if an existing page has no marks.
+    Raises:
+        ValueError: if an existing page has no marker lines.
     """
     old = page.read_text("utf-8") if page.exists() else f"{BEGIN}\n{END}\n"
     head, begin, rest = old.partition(BEGIN)
@@ -50,7 +51,10 @@ def write_page(
 
 @torch.inference_mode()
 def grid(one: Checked, subjects: Sequence[Subject], judges: Mapping[str, Score]) -> Image.Image:
-    """Seven steps of the first images whose hole shows the edit; last, where it shows least."""
+    """Render the steps of an edit on images in whose hole it is visible.
+
+    These are the first ones and, last, the one with the least effect.
+    """
     values = values_of(one.direction)
     score = judges.get(one.direction.attribute)
     rows = list(range(min(ROWS, len(subjects))))
@@ -68,7 +72,7 @@ def grid(one: Checked, subjects: Sequence[Subject], judges: Mapping[str, Score])
 
 def _table(checked: Sequence[Checked]) -> list[str]:
     lines = [
-        "| Direction | Styles | Range | Spearman | Judge per unit | Largest other change "
+        "| Direction | Styles | Range | Spearman | Effect per unit | Largest other change "
         "| Change of identity | Retention | Offered |",
         "|---|---|---|---|---|---|---|---|---|",
     ]

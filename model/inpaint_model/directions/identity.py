@@ -1,7 +1,7 @@
-"""Whether a face stays the same person: cosine of the embeddings of a face recognition network.
+"""Whether an edit preserves identity: cosine similarity of face embeddings.
 
-The network is a user's (an ONNX file): it takes RGB [1, 3, 112, 112], normalized as ImageNet is,
-of a face in the usual alignment of face recognition, and gives one embedding.
+The face recognition network is an ONNX file from the user. It takes RGB [1, 3, 112, 112] with
+ImageNet normalization, in the usual alignment of face recognition, and returns one embedding.
 """
 
 from __future__ import annotations
@@ -18,18 +18,22 @@ from inpaint_model.directions.face_regions import Box, crop
 from inpaint_model.directions.onnx import load_onnx
 
 SIDE = 112
-FACES = 16  # on which a change is measured: the network looks at each three times
-# Eyes at 0.461 and mouth at 0.824 of the height, as these networks want it, are at 0.47 and 0.74
-# of the FFHQ alignment's: this square of it, in the middle.
+FACES = 16  # images on which identity is measured; each takes three runs of the network
+# This centered square of the FFHQ alignment moves the eyes from 0.47 to 0.461 of the height and the
+# mouth from 0.74 to 0.824, where these networks expect them.
 FACE: Box = (0.128, 0.128, 0.872, 0.872)
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 Embed = Callable[[Tensor], Tensor]
-"""Images [N, 3, H, W] in -1..1 of the FFHQ alignment to embeddings [N, K] of length 1."""
+"""Maps images [N, 3, H, W] in -1..1, in FFHQ alignment, to embeddings [N, K] of length 1."""
 
 
 def load_identity(path: Path) -> Embed:
-    """The embedding of faces by a network. ValueError if it cannot be run or gives no vector."""
+    """Load an embedding network.
+
+    Raises:
+        ValueError: if it cannot be run, or (when called) returns no vector.
+    """
     network = load_onnx(path)
     mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
 
@@ -41,7 +45,7 @@ def load_identity(path: Path) -> Embed:
         for face in (faces - mean) / std:
             row = torch.as_tensor(network(face[None].numpy())).flatten()
             if len(row) < 2 or not bool(torch.isfinite(row).all()):
-                raise ValueError(f"{path} does not give an embedding for a face")
+                raise ValueError(f"{path} does not return an embedding for a face")
             rows.append(F.normalize(row, dim=0))
         return torch.stack(rows)
 
@@ -50,15 +54,15 @@ def load_identity(path: Path) -> Embed:
 
 @dataclass(frozen=True)
 class Likeness:
-    """What measures whether two images show the same person."""
+    """Measures whether images show the same person."""
 
     embed: Embed
-    strangers: float  # mean cosine of different people
+    strangers: float  # mean cosine similarity of different persons
 
     def change(self, images: Tensor) -> float:
-        """Return how far all other images [V, 3, H, W] are from the first, on average.
+        """Return the mean distance of all other images [V, 3, H, W] from the first.
 
-        0: the same person; 1: as different as strangers are.
+        0: the same person; 1: as different as unrelated persons.
         """
         first, *others = self.embed(images)
         cosine = float(torch.stack(others).mean(dim=0) @ first)
@@ -66,7 +70,7 @@ class Likeness:
 
 
 def likeness(path: Path, images: Tensor) -> Likeness:
-    """Make a likeness of a file's network; images [N, 3, H, W] are of N different people."""
+    """Load a network and calibrate it on images [N, 3, H, W] of N different persons."""
     embed = load_identity(path)
     rows = embed(images)
     apart = ~torch.eye(len(rows), dtype=torch.bool)

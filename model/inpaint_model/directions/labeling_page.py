@@ -1,7 +1,6 @@
-"""A page on which a person marks samples, and the marks that it saves.
+"""A page on which the user marks samples, and the marks that it saves.
 
-The page is one file without any reference to the network: it opens from disk, also on another
-computer, and saves its marks as a JSON file.
+The page is a single HTML file that works without a network and saves a JSON file.
 """
 
 from __future__ import annotations
@@ -32,8 +31,9 @@ main button[data-mark="more"] {{ border-color: #5c6 }}
 main button[data-mark="less"] {{ border-color: #e64 }}
 header {{ position: sticky; top: 0; background: #222; padding: .5rem 0 }}
 </style>
-<header><strong>{name}</strong>: click once for more of it (green), twice for less (orange), three
-times for neither. A few dozen marks are enough. <button id="save">Save marks</button>
+<header><strong>{name}</strong>: click an image once to mark it as "more" (green), twice for "less"
+(orange), three times to clear the mark. A few dozen marks are enough.
+<button id="save">Save marks</button>
 <output id="count"></output></header>
 <main>{cells}</main>
 <script>
@@ -62,7 +62,7 @@ count();
 
 
 class Marks(NamedTuple):
-    """What a person said of a generator's samples."""
+    """The user's marks of a generator's samples."""
 
     name: str
     generator_sha256: str
@@ -78,7 +78,7 @@ def contact_page(
     seeds: Sequence[int],
     images: Sequence[ImageU8],
 ) -> str:
-    """Return the page for samples uint8 [R, R, 3] of `seeds`."""
+    """Return the HTML page for samples uint8 [R, R, 3]."""
     cells = "\n".join(
         f'<button data-seed="{seed}" data-mark="" aria-label="sample {seed}">'
         f'<img alt="" src="data:image/png;base64,{_png(image)}"></button>'
@@ -91,12 +91,16 @@ def contact_page(
         "truncation_psi": truncation_psi,
     }
     side = min(max(images[0].shape[0], 96), 192)
-    script = json.dumps(about).replace("<", "\\u003c")  # a name must not end the script
+    script = json.dumps(about).replace("<", "\\u003c")  # no name can close the script element
     return _PAGE.format(name=html.escape(name), side=side, cells=cells, about=script)
 
 
 def read_marks(path: Path) -> Marks:
-    """Return the file that the page saves. ValueError in a sentence for any other."""
+    """Read the marks file that the page saves.
+
+    Raises:
+        ValueError: if the file is missing or invalid.
+    """
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
             raise ValueError("it is too large")
@@ -121,7 +125,7 @@ def read_marks(path: Path) -> Marks:
         raise ValueError(f"{path} does not exist") from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"{path} is not a file of marks: {reason}") from None
+        raise ValueError(f"{path} is not a valid marks file: {reason}") from None
 
 
 def _png(image: ImageU8) -> str:

@@ -1,7 +1,8 @@
-"""Measurements of aligned images [N, 3, H, W] in -1..1, one number an image: [N].
+"""Measurements of aligned images [N, 3, H, W] in -1..1, one number per image: [N].
 
-Colors are sRGB in 0..1. No network is involved, so any generator of the alignment can be
-measured, and what is measured can be said in a sentence.
+Colors are sRGB in 0..1. Without networks, the measurements work for any generator with the
+alignment and are easy to interpret. The "alternative" ones validate directions fitted to the first
+ones.
 """
 
 from __future__ import annotations
@@ -17,33 +18,33 @@ from inpaint_model.directions.face_regions import Region, crop, pixels
 from inpaint_model.document.color import LUMA_WEIGHTS
 
 Score = Callable[[Tensor], Tensor]
-"""Images [N, 3, H, W] in -1..1 to numbers [N]."""
+"""Maps images [N, 3, H, W] in -1..1 to numbers [N]."""
 DARK = 0.05  # keeps ratios of dark colors finite
 
 
 def luma(colors: Tensor) -> Tensor:
-    """Rec. 709 luma: [N, 3, ...] -> [N, ...]."""
+    """Compute Rec. 709 luma: [N, 3, ...] -> [N, ...]."""
     red, green, blue = (w * c for w, c in zip(LUMA_WEIGHTS, colors.unbind(1), strict=True))
     return red + green + blue
 
 
 def _color(images: Tensor, region: Region) -> tuple[Tensor, ...]:
-    """Median red, green and blue of a region, [N] each."""
+    """Return median red, green and blue of a region, [N] each."""
     return pixels(images, region).median(dim=2).values.unbind(1)
 
 
 def mean_luma(region: Region) -> Score:
-    """Lightness: the mean luma."""
+    """Score lightness: the mean luma."""
     return lambda x: luma(pixels(x, region)).mean(dim=1)
 
 
 def median_luma(region: Region) -> Score:
-    """Lightness, otherwise: the median luma."""
+    """Score lightness, alternative: the median luma."""
     return lambda x: luma(pixels(x, region)).median(dim=1).values
 
 
 def warmth(region: Region) -> Score:
-    """Warmth: mean red less mean blue, over their sum, so that lightness does not count."""
+    """Score warmth: mean red minus mean blue, over their sum, so that lightness cancels."""
 
     def score(x: Tensor) -> Tensor:
         red, _, blue = pixels(x, region).mean(dim=2).unbind(1)
@@ -53,7 +54,7 @@ def warmth(region: Region) -> Score:
 
 
 def log_red_to_blue(region: Region) -> Score:
-    """Warmth, otherwise: the ratio of median red to median blue, in natural logarithm."""
+    """Score warmth, alternative: natural logarithm of median red over median blue."""
 
     def score(x: Tensor) -> Tensor:
         red, _, blue = _color(x, region)
@@ -63,7 +64,7 @@ def log_red_to_blue(region: Region) -> Score:
 
 
 def mean_saturation(region: Region) -> Score:
-    """Saturation as in HSV, its mean."""
+    """Score saturation: the mean HSV saturation."""
 
     def score(x: Tensor) -> Tensor:
         colors = pixels(x, region)
@@ -74,7 +75,7 @@ def mean_saturation(region: Region) -> Score:
 
 
 def opponent_chroma(region: Region) -> Score:
-    """Saturation, otherwise: distance of the median color from gray, relative to its lightness."""
+    """Score saturation, alternative: distance of the median color from gray, over its mean."""
 
     def score(x: Tensor) -> Tensor:
         red, green, blue = _color(x, region)
@@ -85,7 +86,7 @@ def opponent_chroma(region: Region) -> Score:
 
 
 def balance(left: Region, right: Region) -> Score:
-    """Light from the left of the image: difference of mean lumas over their sum."""
+    """Score light from the left: difference of mean lumas over their sum."""
 
     def score(x: Tensor) -> Tensor:
         a, b = mean_luma(left)(x), mean_luma(right)(x)
@@ -95,17 +96,17 @@ def balance(left: Region, right: Region) -> Score:
 
 
 def log_balance(left: Region, right: Region) -> Score:
-    """Light from the left, otherwise: logarithm of the ratio of median lumas."""
+    """Score light from the left, alternative: logarithm of the ratio of median lumas."""
     return lambda x: (median_luma(left)(x) + DARK).log() - (median_luma(right)(x) + DARK).log()
 
 
 def luma_deviation(region: Region) -> Score:
-    """Contrast: standard deviation of luma."""
+    """Score contrast: standard deviation of luma."""
     return lambda x: luma(pixels(x, region)).std(dim=1)
 
 
 def luma_span(region: Region) -> Score:
-    """Contrast, otherwise: from the 10th to the 90th percentile of luma."""
+    """Score contrast, alternative: range from the 10th to the 90th percentile of luma."""
 
     def score(x: Tensor) -> Tensor:
         values = luma(pixels(x, region))
@@ -115,7 +116,7 @@ def luma_span(region: Region) -> Score:
 
 
 def bright_red_to_blue(x: Tensor) -> Tensor:
-    """Color temperature: log ratio of red to blue over the brighter half of the image."""
+    """Score color temperature: log ratio of red to blue in the brighter half of the image."""
     colors = pixels(x, face_regions.WHOLE)
     values = luma(colors)
     bright = (values >= values.median(dim=1, keepdim=True).values)[:, None]
@@ -124,10 +125,9 @@ def bright_red_to_blue(x: Tensor) -> Tensor:
 
 
 def contour_shift(x: Tensor) -> Tensor:
-    """Yaw: how far left of the middle the face's two contours lie, of the side.
+    """Score yaw: how far left of the center the face's contours are, as a fraction of the side.
 
-    The alignment centers the eyes; when the nose turns right, the near cheek and with it both
-    contours move left.
+    With the eyes centered, both contours move left when the nose turns right.
     """
     band = F.adaptive_avg_pool2d(crop(x, (0.0, 0.5, 1.0, 0.7)), (8, 64))
     steps = band.diff(dim=3).square().sum(dim=1)  # [N, 8, 63]
@@ -137,9 +137,9 @@ def contour_shift(x: Tensor) -> Tensor:
 
 
 def skin_left_of_right(x: Tensor) -> Tensor:
-    """Yaw, otherwise: how much more of the left temple and cheek than of the right is skin.
+    """Score yaw, alternative: how much more skin is visible on the left than on the right.
 
-    Told by chromaticity, so that light from one side does not count.
+    Skin is recognized by chromaticity, so that light from one side has no effect.
     """
     box = (0.20, 0.50, 0.30, 0.70)
     skin = _chromaticity(pixels(x, face_regions.CHEEKS)).median(dim=2).values[:, :, None]
@@ -151,21 +151,17 @@ def skin_left_of_right(x: Tensor) -> Tensor:
 
 
 def bright_mouth(x: Tensor) -> Tensor:
-    """Measure a smile by the mouth.
-
-    What lies between the lips is light and the corners of the mouth are dark, both against the
-    cheeks.
-    """
+    """Score a smile by the mouth: light between the lips and dark corners, relative to cheeks."""
     skin = mean_luma(face_regions.CHEEKS)(x)
     gap, corners = mean_luma(face_regions.LIP_GAP)(x), mean_luma(face_regions.MOUTH_CORNERS)(x)
     return (gap - skin - 0.5 * (corners - skin)) / (skin + DARK)
 
 
 def raised_cheeks(x: Tensor) -> Tensor:
-    """Measure a smile by cheeks and chin.
+    """Score a smile by cheeks and chin.
 
-    Cheekbones are lighter than the folds below them, and the chin is smooth where the lower lip has
-    its shadow otherwise. The weight makes both parts vary alike.
+    Cheekbones become lighter than the folds below them, and the shadow under the lower lip
+    disappears. The weight makes both parts vary equally.
     """
     skin = mean_luma(face_regions.CHEEKS)(x)
     fold = mean_luma(face_regions.CHEEKBONES)(x) - mean_luma(face_regions.FOLDS)(x)
@@ -174,20 +170,19 @@ def raised_cheeks(x: Tensor) -> Tensor:
 
 
 def _center(weights: Tensor, at: Tensor) -> Tensor:
-    """Mean of `at` [W] under weights [N, h, W]."""
+    """Return the mean of `at` [W] with weights [N, h, W]."""
     return (weights * at).sum(dim=(1, 2)) / weights.sum(dim=(1, 2)).clamp_min(1e-8)
 
 
 def _chromaticity(colors: Tensor) -> Tensor:
-    """Shares of red and green in [N, 3, ...]: [N, 2, ...]."""
+    """Return the fractions of red and green in [N, 3, ...]: [N, 2, ...]."""
     return colors[:, :2] / (colors.sum(dim=1, keepdim=True) + 0.1)
 
 
 def hair_share(region: Region, other: Region = face_regions.CORNERS) -> Score:
-    """Return a score of how much of a region is hair.
+    """Score how much of a region is hair.
 
-    It says whether the region's colors lie closer to the crown's (1) or to those of another region
-    (0), which is the background unless told.
+    1 where colors match the crown's, 0 where they match those of `other`.
     """
 
     def score(x: Tensor) -> Tensor:
@@ -199,19 +194,19 @@ def hair_share(region: Region, other: Region = face_regions.CORNERS) -> Score:
 
 
 def skin_share(region: Region) -> Score:
-    """Return how like the cheeks a region is, lightness included."""
+    """Score the similarity of a region to the cheeks, including lightness."""
     return lambda x: torch.exp(
         -_distance(pixels(x, region), pixels(x, face_regions.CHEEKS)) / (2 * 0.15**2)
     ).mean(dim=1)
 
 
 def _distance(colors: Tensor, others: Tensor) -> Tensor:
-    """Squared distance of colors [N, 3, P] from the median of others, with a floor: [N, P]."""
+    """Return squared distances of colors [N, 3, P] from the median of others, plus 0.01: [N, P]."""
     return (colors - others.median(dim=2).values[:, :, None]).square().sum(dim=1) + 0.01
 
 
 def tint(region: Region) -> Score:
-    """Green against magenta: mean green less the mean of red and blue, over their sum."""
+    """Score green against magenta: mean green minus the mean of red and blue, over their sum."""
 
     def score(x: Tensor) -> Tensor:
         red, green, blue = pixels(x, region).mean(dim=2).unbind(1)
@@ -221,7 +216,7 @@ def tint(region: Region) -> Score:
 
 
 def log_tint(region: Region) -> Score:
-    """Green against magenta, otherwise: log ratio of median green to that of red and blue."""
+    """Score green against magenta, alternative: log ratio of median green to red and blue."""
 
     def score(x: Tensor) -> Tensor:
         red, green, blue = (color + DARK for color in _color(x, region))
@@ -231,7 +226,7 @@ def log_tint(region: Region) -> Score:
 
 
 def fine_detail(region: Region) -> Score:
-    """Detail: how far luma lies from its mean over 3 by 3 pixels, in natural logarithm."""
+    """Score detail: log of the mean deviation of luma from its mean over 3 by 3 pixels."""
 
     def score(x: Tensor) -> Tensor:
         boxes = [luma(crop(x, box))[:, None] for box in region]
@@ -243,7 +238,7 @@ def fine_detail(region: Region) -> Score:
 
 
 def squared_steps(region: Region) -> Score:
-    """Detail, otherwise: mean square of luma's steps, across and down, in natural logarithm."""
+    """Score detail, alternative: log of the mean squared luma steps, horizontal and vertical."""
 
     def score(x: Tensor) -> Tensor:
         parts = []

@@ -1,4 +1,4 @@
-"""ONNX networks, by ONNX Runtime or else by OpenCV: whichever is installed. Both are optional."""
+"""Run ONNX networks with ONNX Runtime or else OpenCV; both are optional."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""One image [1, 3, H, W] to the network's first output [1, K]."""
+"""Maps one image [1, 3, H, W] to the network's first output [1, K]."""
 
 
 def load_onnx(path: Path) -> Network:
-    """Return the network of a file, on the CPU. ValueError if nothing installed can run it."""
+    """Load a network for the CPU.
+
+    Raises:
+        ValueError: if the file is invalid or no runtime is installed.
+    """
     if not path.is_file():
         raise ValueError(f"{path} is not a file")
     if find_spec("onnxruntime") is not None:
@@ -32,7 +36,7 @@ def _by_onnxruntime(path: Path) -> Network:
     runtime = import_module("onnxruntime")  # untyped
     try:
         session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions have no common class
+    except Exception as error:  # its exceptions have no common base class
         raise ValueError(f"{path} is not an ONNX network: {_first_line(error)}") from error
     name = session.get_inputs()[0].name
     return lambda image: np.asarray(session.run(None, {name: image})[0])

@@ -1,4 +1,4 @@
-"""Directions for attributes from what moves of the codes do to images that are edited."""
+"""Fit directions to the effects of random moves on edited images."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from inpaint_model.directions.effects import Subject
 from inpaint_model.directions.measurements import Score
 from inpaint_model.directions.samples import Samples
 
-TRUST = 4.0  # weight of a direction that was tried, against a random move
+TRUST = 4.0  # weight of trials of a fitted direction, relative to random moves
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is tried."""
+    """The number of trials."""
 
-    moves: int = 16  # random ones, each with its opposite, on every image
-    rounds: int = 2  # of trying what was found, and fitting again
-    refine_count: int = 32  # images on which it is tried
+    moves: int = 16  # random moves per image, each with its opposite
+    rounds: int = 2  # of trying the fitted directions and fitting again
+    refine_count: int = 32  # images used in these rounds
     seed: int = 0
 
 
@@ -46,11 +46,11 @@ def fit_by_perturbation(
     calibration: Sequence[Subject],
     plan: Plan,
 ) -> Iterator[Found]:
-    """A direction for each attribute that leaves all others alone in `images`.
+    """Fit a direction for each attribute that does not change the others in `images`.
 
-    samples: measured as `measures` says, for the axes of the codes and the scores' deviations.
-    images: fills, or samples; what is found is tried on the first ones and corrected by what that
-    did. calibration: samples to find unit and range on. One that no move achieves is left out.
+    Directions are tried on the first images and refined; attributes that no move can change alone
+    are omitted. `samples`, measured with `measures`, give the axes of the codes and the standard
+    deviations; units and ranges are calibrated on `calibration`.
     """
     scores = measures(attributes)
     std_devs = {name: max(float(samples.scores[name].std()), 1e-6) for name in scores}
@@ -76,24 +76,24 @@ def fit_by_perturbation(
 
 
 def measures(attributes: Sequence[Attribute]) -> dict[str, Score]:
-    """Return what images are measured by: the score of every attribute, and its judge.
+    """Return the score and the validation score of each attribute.
 
-    A judge never decides on what a direction does to its own attribute, only on what others do
-    to it: their check, on other images, is by the same judge.
+    The validation score is not used to fit its own attribute's direction, only to keep the
+    directions of others from changing it, since their check measures that with the same score.
     """
     scores = {a.name: a.score for a in attributes}
     return scores | {judged(a.name): a.judge for a in attributes}
 
 
 def judged(name: str) -> str:
-    """Return what the judge of an attribute is called among measurements."""
+    """Return the key of an attribute's validation score."""
     return f"{name}, judged"
 
 
 def _moves(
     attributes: Sequence[Attribute], trials: Sequence[Trials], names: Sequence[str]
 ) -> Mapping[str, np.ndarray]:
-    """Return the least move of each attribute for which there is one."""
+    """Return the smallest move for each attribute that has one."""
     found = {}
     for own in attributes:
         spared = [a.name for a in attributes if a.name != own.name and a.name not in own.includes]

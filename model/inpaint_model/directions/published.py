@@ -1,6 +1,6 @@
-"""Directions as other projects publish them: .npy, .npz and .pt files.
+"""Read directions as other projects publish them: .npy, .npz and .pt files.
 
-None of them says which generator it belongs to. No code in a file is ever run.
+The files do not name their generator. Code in them is never executed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from inpaint_model.document.arrays import Float64Array
 
 MAX_BYTES = 256 * 2**20
-CODES = ("w", "ws", "latent", "latents", "projected_w")  # names that projectors give
+CODES = ("w", "ws", "latent", "latents", "projected_w")  # names that projectors use
 
 
 class Published(NamedTuple):
@@ -29,14 +29,20 @@ class Published(NamedTuple):
 
 
 def read_published(path: Path, num_ws: int, w_dim: int) -> list[Published]:
-    """The directions of a file, checked against a generator's sizes. ValueError in a sentence."""
+    """Read the directions of a file and check them against a generator's sizes.
+
+    Raises:
+        ValueError: if the file is missing, damaged or does not fit.
+    """
     if not path.is_file():
         raise ValueError(f"{path} is not a file")
     if path.stat().st_size > MAX_BYTES:
-        raise ValueError(f"{path} is larger than {MAX_BYTES // 2**20} MiB, so it is no direction")
+        raise ValueError(
+            f"{path} is larger than {MAX_BYTES // 2**20} MiB, too large for directions"
+        )
     readers = {".npy": _read_npy, ".npz": _read_npz, ".pt": _read_pt, ".pth": _read_pt}
     if path.suffix.lower() not in readers:
-        raise ValueError(f"{path} is neither .npy, .npz nor .pt")
+        raise ValueError(f"{path} is not a .npy, .npz or .pt file")
     arrays = readers[path.suffix.lower()](path)
     if {"comp", "std"} <= arrays.keys():
         return _components(path, arrays["comp"], arrays["std"], w_dim)
@@ -44,18 +50,18 @@ def read_published(path: Path, num_ws: int, w_dim: int) -> list[Published]:
     for name, values in arrays.items():
         if name in CODES:
             raise ValueError(
-                f"{path} holds a projected code ({name!r}), which is an image, not a direction"
+                f"{path} contains a projected code ({name!r}), which is an image, not a direction"
             )
         found.append(Published(name, _vector(path, values, num_ws, w_dim)))
     if not found:
-        raise ValueError(f"{path} holds no vector")
+        raise ValueError(f"{path} contains no vector")
     return found
 
 
 def _read_npy(path: Path) -> dict[str, Float64Array]:
-    try:  # mapped, so that a size that the file does not hold is refused before it is allocated
+    try:  # mapped, so that a false size is refused before memory is allocated for it
         return {path.stem: _floats(path, np.lib.format.open_memmap(path, mode="r"))}
-    except Exception as error:  # numpy raises whatever damage leads to
+    except Exception as error:  # numpy raises many types for damaged files
         raise _unreadable(path, error) from None
 
 
@@ -63,23 +69,23 @@ def _read_npz(path: Path) -> dict[str, Float64Array]:
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
-                raise ValueError("it unfolds to too much")
+                raise ValueError(f"its contents are larger than {MAX_BYTES // 2**20} MiB")
         with np.load(path, allow_pickle=False) as arrays:
             return {name: _floats(path, arrays[name]) for name in arrays.files}
-    except Exception as error:  # as do zipfile and numpy
+    except Exception as error:  # zipfile and numpy raise many types for damaged files
         raise _unreadable(path, error) from None
 
 
 def _read_pt(path: Path) -> dict[str, Float64Array]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of old storage classes
+            warnings.simplefilter("ignore")  # about old storage classes
             value = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ValueError(
-            f"{path} holds more than tensors (or is damaged) and stays unread"
+            f"{path} is damaged or contains objects other than tensors, so it was not read"
         ) from None
-    except Exception as error:  # torch raises whatever damage leads to
+    except Exception as error:  # torch raises many types for damaged files
         raise _unreadable(path, error) from None
     entries = value if isinstance(value, Mapping) else {path.stem: value}
     arrays = {}
@@ -94,10 +100,10 @@ def _read_pt(path: Path) -> dict[str, Float64Array]:
 
 def _floats(path: Path, values: np.ndarray) -> Float64Array:
     if values.dtype.kind not in "fiu":
-        raise ValueError(f"it holds {values.dtype}, not numbers")
+        raise ValueError(f"it contains {values.dtype}, not numbers")
     result = np.array(values, dtype=np.float64)
     if not np.isfinite(result).all():
-        raise ValueError("it holds values that are not finite")
+        raise ValueError("it contains values that are not finite")
     return result
 
 
@@ -105,20 +111,21 @@ def _vector(path: Path, values: Float64Array, num_ws: int, w_dim: int) -> Float6
     squeezed = values.reshape([n for n in values.shape if n != 1] or [1])
     if squeezed.shape not in ((w_dim,), (num_ws, w_dim)):
         raise ValueError(
-            f"{path} holds an array of {list(values.shape)}; this generator takes [{w_dim}] or "
-            f"[{num_ws}, {w_dim}], so it belongs to another"
+            f"{path} contains an array of {list(values.shape)}; this generator takes [{w_dim}] or "
+            f"[{num_ws}, {w_dim}], so the file belongs to another generator"
         )
     if not squeezed.any():
-        raise ValueError(f"{path} holds zeros only")
+        raise ValueError(f"{path} contains only zeros")
     return squeezed
 
 
 def _components(path: Path, comp: Float64Array, std: Float64Array, w_dim: int) -> list[Published]:
-    """GANSpace: `comp` [K, 1, w_dim] and the samples' spread `std` [K] along each."""
+    """Read GANSpace's `comp` [K, 1, w_dim] and standard deviations `std` [K]."""
     if comp.ndim < 2 or comp.shape[-1] != w_dim or comp.size != std.size * w_dim:
         raise ValueError(
-            f"{path} holds components of {list(comp.shape)} with {std.size} spreads; this "
-            f"generator takes [K, 1, {w_dim}] with K spreads, so they belong to another"
+            f"{path} contains components of {list(comp.shape)} and {std.size} deviations; this "
+            f"generator takes [K, 1, {w_dim}] and K deviations, so the file belongs to another "
+            "generator"
         )
     rows = comp.reshape(-1, w_dim)
     return [Published(f"component {k}", row) for k, row in enumerate(rows)]

@@ -1,4 +1,4 @@
-"""What a check found: one JSON object, and an image of the steps for each direction."""
+"""The results of a check: a JSON object and an image of the steps."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ROWS = 6
 
 
 def entry(direction: Direction, response: Response, verdict: Verdict | None) -> dict[str, Any]:
-    """Return the figures of one direction. Curves are means over the images."""
+    """Return a direction's results for JSON, with curves averaged over the images."""
     return {
         "name": direction.name,
         "attribute": direction.attribute,
         "offered": direction.offered,
-        "reasons": list(verdict.reasons) if verdict else ["no score exists for it"],
+        "reasons": list(verdict.reasons) if verdict else ["it has no score"],
         "images": len(next(iter(response.curves.values()))),
         "images_seen": verdict.seen if verdict else None,
         "spearman": verdict.spearman if verdict else None,
@@ -41,7 +41,7 @@ def entry(direction: Direction, response: Response, verdict: Verdict | None) -> 
 
 
 def rows_of(response: Response, judge: str, count: int = ROWS) -> list[int]:
-    """Which images to show: the first ones, and last the one that follows the edit least."""
+    """Choose the images to show: the first ones, and last the one that changes least."""
     curves: Mapping[str, Float64Array] = response.curves
     total = len(next(iter(curves.values())))
     shown = list(range(min(count, total)))
@@ -55,7 +55,7 @@ def rows_of(response: Response, judge: str, count: int = ROWS) -> list[int]:
 def steps_image(
     subjects: Sequence[Subject], rows: Sequence[int], step: Tensor, values: Float64Array
 ) -> Image.Image:
-    """One row an image, one column a step; first the erased image where there is a hole."""
+    """Render a row per image, starting with the masked image, and a column per step."""
     images = []
     for row in rows:
         subject = subjects[row]
@@ -67,5 +67,5 @@ def steps_image(
 
 
 def file_name(name: str) -> str:
-    """Return a direction's name as a file's."""
+    """Convert a direction's name to a file name."""
     return re.sub(r"[^\w-]+", "-", name).strip("-") or "direction"

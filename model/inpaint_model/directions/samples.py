@@ -1,4 +1,4 @@
-"""A generator's samples: their codes, and what scores say of their images."""
+"""A generator's samples: their codes and scores."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Samples:
 def codes(
     generator: Generator, count: int, seed: int, truncation_psi: float = 1.0, batch: int = 1000
 ) -> Tensor:
-    """Return w of the seeds `seed`, `seed` + 1, ...: float32 [count, w_dim], on the same device."""
+    """Return w [count, w_dim] of the seeds `seed`, `seed` + 1, ..., on the generator's device."""
     mapping = generator.mapping
     device = mapping.w_avg.device
     parts = []
@@ -45,14 +45,14 @@ def codes(
 
 @torch.inference_mode()
 def images(generator: Generator, w: Tensor, batch: int, title: str = "") -> Iterator[Tensor]:
-    """Images [B, 3, R, R] in -1..1 of codes [N, w_dim], batch by batch, with a bar."""
+    """Yield batches of images [B, 3, R, R] in -1..1 of codes [N, w_dim]."""
     ws = w[:, None].expand(-1, generator.config.num_ws, -1)
     for part in tqdm(ws.split(batch), title, disable=None if title else True, leave=False):
         yield generator.synthesis(part, "const", None, fast(part.device)).float()
 
 
 def fast(device: torch.device) -> torch.dtype:
-    """Return the precision in which a device makes images fast and good enough to measure."""
+    """Return a device's fastest precision that is exact enough for measurements."""
     return DTYPES[best_dtype(device)]
 
 
@@ -65,7 +65,7 @@ def draw(
     truncation_psi: float = 1.0,
     batch: int = 16,
 ) -> Samples:
-    """Sample, look, and keep codes and scores; no image is kept."""
+    """Generate samples, keeping codes and scores but no images."""
     w = codes(generator, count, seed, truncation_psi)
     parts = [measure(scores, part) for part in images(generator, w, batch, "samples")]
     values = {name: np.concatenate([part[name] for part in parts]) for name in scores}
@@ -74,11 +74,15 @@ def draw(
 
 @torch.inference_mode()
 def measure(scores: Mapping[str, Score], images: Tensor) -> dict[str, Float64Array]:
-    """Every score of images [N, 3, H, W]: [N] each. ValueError for one that is not finite."""
+    """Compute all scores of images [N, 3, H, W]: [N] each.
+
+    Raises:
+        ValueError: if a score is not finite.
+    """
     values = {}
     for name, score in scores.items():
         value = score(images).cpu().double().numpy()
         if value.shape != (len(images),) or not np.isfinite(value).all():
-            raise ValueError(f"the score {name!r} does not give one finite number an image")
+            raise ValueError(f"the score {name!r} does not return one finite number per image")
         values[name] = value
     return values

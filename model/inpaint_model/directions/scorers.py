@@ -1,6 +1,6 @@
-"""Scores from networks that a user supplies: TorchScript, or ONNX.
+"""Scores from networks that the user supplies, in TorchScript or ONNX.
 
-A network takes RGB [N, 3, H, W] in -1..1 at the generator's resolution and gives [N] or [N, K].
+A network takes RGB [N, 3, H, W] in -1..1 at the generator's resolution and returns [N] or [N, K].
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inpaint_model.directions.onnx import load_onnx
 
 
 def load_scorer(argument: str, device: torch.device | str = "cpu") -> tuple[str, Score]:
-    """Name and score of `NAME=FILE` or `NAME=FILE:K`, K being the output that counts."""
+    """Load the score given as `NAME=FILE` or `NAME=FILE:K`, where K is the output to use."""
     name, _, file = argument.partition("=")
     path, _, index = file.rpartition(":")
     if not path or not index.isdecimal():
@@ -44,7 +44,7 @@ def _onnx(path: Path, index: int) -> Score:
 
 def _output(values: object, index: int, path: str) -> Tensor:
     if not isinstance(values, Tensor) or values.ndim not in (1, 2):
-        raise ValueError(f"{path} does not give [N] or [N, K] for images [N, 3, H, W]")
+        raise ValueError(f"{path} does not return [N] or [N, K] for images [N, 3, H, W]")
     if values.ndim == 1 and index == 0:
         return values
     if values.ndim == 1 or index >= values.shape[1]:

@@ -1,4 +1,4 @@
-"""Images to try directions on: a generator's samples, or fills of photographs."""
+"""Images for trying directions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from inpaint_model.networks.generator import Generator
 def sampled(
     generator: Generator, count: int, seed: int = 0, truncation_psi: float = 0.8
 ) -> list[Subject]:
-    """Samples of the seeds from `seed` on; the whole image changes."""
+    """Sample `count` images; edits change the entire image."""
 
     def render(ws: Tensor) -> Tensor:
         images: Tensor = generator.synthesis(ws, "const", None, fast(ws.device))
@@ -33,7 +33,7 @@ def sampled(
 def filled(
     inpainter: Inpainter, images: Sequence[ImageU8], holes: Sequence[MaskU8], seed: int = 0
 ) -> list[Subject]:
-    """Fills of images [R, R, 3] in holes [R, R]; known pixels stay what they are."""
+    """Fill images [R, R, 3] in holes [R, R]; edits change only the hole."""
     return [
         _fill(inpainter, image, hole, own)
         for image, hole, own in zip(images, holes, seed_sequence(seed, len(images)), strict=True)
@@ -58,7 +58,7 @@ def _fill(inpainter: Inpainter, image: ImageU8, hole: MaskU8, seed: int) -> Subj
 
 
 def photographs(inpainter: Inpainter, images: Sequence[ImageU8], seed: int = 0) -> list[Subject]:
-    """Fills of images [R, R, 3] in the hair and in half of the face by turns."""
+    """Fill images [R, R, 3], alternately in the hair and in half of the face."""
     R = inpainter.resolution
     holes = [hair_hole(R) if k % 2 else half_hole(R, k // 2) for k in range(len(images))]
     return filled(inpainter, images, holes, seed)
@@ -68,14 +68,14 @@ def photographs(inpainter: Inpainter, images: Sequence[ImageU8], seed: int = 0) 
 def imagined(
     inpainter: Inpainter, generator: Generator, count: int, seed: int = 0
 ) -> list[Subject]:
-    """Return the same of images that the generator makes of the seeds from `seed` on."""
+    """Fill images that the generator makes from the seeds from `seed` on."""
     own = sampled(generator, count, seed)
     images = [to_uint8(subject.render(subject.ws[None]))[0] for subject in own]
     return photographs(inpainter, images, seed + count)
 
 
 def half_hole(R: int, number: int) -> MaskU8:
-    """One half of an aligned face with its surroundings: left, right, lower and upper in turn."""
+    """Return a hole over half the image: left, right, lower or upper, depending on `number`."""
     hole = np.zeros((R, R), np.uint8)
     half = R // 2
     left, right = (slice(None), slice(0, half)), (slice(None), slice(half, R))
@@ -85,7 +85,7 @@ def half_hole(R: int, number: int) -> MaskU8:
 
 
 def hair_hole(R: int) -> MaskU8:
-    """Return where hair is in the alignment: around the face from the forehead up, and beside."""
+    """Return a hole over the hair of an aligned portrait, above and at the sides of the face."""
     y, x = (np.mgrid[0:R, 0:R] + 0.5) / R
     head = ((x - 0.5) / 0.42) ** 2 + ((y - 0.46) / 0.46) ** 2 < 1
     face = ((x - 0.5) / 0.24) ** 2 + ((y - 0.58) / 0.34) ** 2 < 1

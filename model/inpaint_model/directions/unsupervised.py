@@ -1,4 +1,4 @@
-"""Directions that need no scores: SeFa (Shen and Zhou 2021) and GANSpace (Härkönen et al. 2020)."""
+"""Directions without scores: SeFa (Shen and Zhou 2021) and GANSpace (Härkönen et al. 2020)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from inpaint_model.networks.generator import Generator
 
 
 def modulation_weights(generator: Generator, layers: Layers) -> list[torch.Tensor]:
-    """Return the affine layers [channels, w_dim] of the convolutions that take the styles `layers`.
+    """Return the affine weights [channels, w_dim] of the convolutions with the styles `layers`.
 
-    ToRGB layers are left out, as is usual: they change colors only, and would dominate.
+    ToRGB layers are left out: they only change colors and would dominate.
     """
     affine = {}
     for k, resolution in enumerate(resolutions(generator.config.resolution)):
@@ -28,12 +28,11 @@ def modulation_weights(generator: Generator, layers: Layers) -> list[torch.Tenso
 def sefa(generator: Generator, layers: Layers, count: int) -> Float64Array:
     """Return the directions that change the styles of `layers` most: unit rows [count, w_dim].
 
-    Closed form: eigenvectors of A^T A, the rows of A being the weights that make one channel's
-    style, of length 1 each.
+    They are the eigenvectors of A^T A, where the rows of A are normalized affine weights.
     """
     weights = modulation_weights(generator, layers)
     if not weights:
-        raise ValueError(f"layers {list(layers)} belong to no convolution; take a wider range")
+        raise ValueError(f"layers {list(layers)} belong to no convolution; use a wider range")
     A = torch.cat(weights).detach().cpu().double()
     A = A / A.norm(dim=1, keepdim=True).clamp_min(1e-12)
     _, vectors = torch.linalg.eigh(A.T @ A)
@@ -41,16 +40,16 @@ def sefa(generator: Generator, layers: Layers, count: int) -> Float64Array:
 
 
 def pca(w: Float64Array, count: int) -> tuple[Float64Array, Float64Array]:
-    """Principal components of codes [N, w_dim]: unit rows [count, w_dim], and their spreads."""
+    """Return the principal components, unit rows [count, w_dim], of codes, and their deviations."""
     if len(w) <= count:
-        raise ValueError(f"{count} components need more than {len(w)} samples")
+        raise ValueError(f"{count} components need more than {len(w)} samples; draw more")
     variances, vectors = np.linalg.eigh(np.cov(w, rowvar=False))
     std_devs = np.sqrt(variances[::-1][:count].clip(0))
     return _signed(vectors.T[::-1][:count]), std_devs
 
 
 def _signed(rows: Float64Array) -> Float64Array:
-    """Each row with its largest entry positive, so that a direction is the same everywhere."""
+    """Make each row's largest entry positive, for the same signs on all machines."""
     largest = np.abs(rows).argmax(axis=1)
     signs: Float64Array = np.sign(rows[np.arange(len(rows)), largest])
     return rows * signs[:, None]

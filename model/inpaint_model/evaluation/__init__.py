@@ -1,1 +1,1 @@
-"""Judging a model: fixed masks, fills by several methods, numbers, and a page to look at."""
+"""Evaluate a model: fixed masks, fills by several methods, metrics and a report page."""

@@ -1,4 +1,4 @@
-"""Rows of images to look at: numbers alone have praised many a gray blob."""
+"""Example images for the report: metrics alone have rated many gray blobs highly."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ CANDIDATES = 4
 
 @dataclass(frozen=True)
 class Example:
-    """One image, its hole, and what the methods made of it."""
+    """One image, its hole, and the fills of all methods."""
 
     number: int  # in the order of the images
-    worst: bool  # chosen because the model did badly
+    worst: bool  # chosen because the model scored badly
     images: Mapping[str, ImageU8]  # title -> uint8 [R, R, 3], in the order of the columns
 
 
@@ -32,7 +32,7 @@ def examples(
     typical: int,
     worst: Sequence[int],
 ) -> list[Example]:
-    """Return the first `typical` images, which nobody chose, and those numbered in `worst`."""
+    """Return the first `typical` images and those numbered in `worst`."""
     numbers = [(number, False) for number in range(min(typical, len(context.images)))]
     numbers += [(number, True) for number in worst]
     return [

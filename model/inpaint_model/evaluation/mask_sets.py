@@ -1,4 +1,4 @@
-"""The masks of an evaluation: drawn once from a seed, stored, and known by their hash."""
+"""The masks of an evaluation: drawn once from a seed, stored, and identified by their hash."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _comodgan(low: float, high: float) -> Draw:
 
 
 def _tenths(count: int, resolution: int, generator: Generator) -> Tensor:
-    """Mask i has a hole of i mod 10 tenths to one tenth more: any mixture can be made of them."""
+    """Draw mask i with a hole ratio between d and d + 1 tenths, where d = i mod 10."""
     holes = torch.empty(count, 1, resolution, resolution)
     for tenth in range(10):
         wanted = len(range(tenth, count, 10))
@@ -54,19 +54,20 @@ class MaskSet:
 
     @property
     def title(self) -> str:
-        """What the set is, in words."""
+        """Description for the report."""
         return MASK_SETS[self.name][0]
 
     @property
     def mean_hole_ratio(self) -> float:
-        """The mean share of the images that is hole."""
+        """Mean fraction of an image that is hole."""
         return float(hole_ratio(self.holes.float()).mean())
 
 
 def mask_set(name: str, seed: int, count: int, resolution: int, folder: Path) -> MaskSet:
-    """Return the set from `folder`, where it is drawn and stored the first time.
+    """Load the set from `folder`; draw and store it there the first time.
 
-    ValueError if the stored one is for other images, or was changed.
+    Raises:
+        ValueError: if the stored set has another count or resolution, or was modified.
     """
     path = folder / f"{name}-{seed}.npz"
     if path.exists():
@@ -88,12 +89,14 @@ def _read(path: Path, name: str, seed: int, count: int, resolution: int) -> Mask
         if shape != (count, 1, resolution, resolution):
             raise ValueError(
                 f"{path} holds {shape[0]} masks of {shape[2]} px, not {count} of {resolution} px; "
-                "choose another --out, or delete its folder of masks"
+                "choose another --out, or delete its masks folder"
             )
         bits = np.unpackbits(file["bits"], count=int(np.prod(shape)))
         holes = torch.from_numpy(bits.reshape(shape)) > 0
         if _hash(holes) != str(file["sha256"]):
-            raise ValueError(f"{path} is damaged: its masks do not have the hash that it names")
+            raise ValueError(
+                f"{path} is damaged: its masks do not match the stored hash; delete the file"
+            )
         return MaskSet(name, seed, holes, str(file["sha256"]))
 
 

@@ -1,4 +1,4 @@
-"""Everything that is measured of one method on one set of masks; kept, so that it is done once."""
+"""Measurements of one method on one mask set, cached so that they are made only once."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from inpaint_model.evaluation.metrics.feature_networks import (
 from inpaint_model.evaluation.metrics.psnr_ssim import psnr, ssim
 from inpaint_model.evaluation.metrics.vgg_distance import tap_distance
 
-VGG_SIDE = 128  # px; larger images are halved for the VGG distance, which costs most by far
-VERSION = 2  # of what is measured; raise it to forget what is kept
+VGG_SIDE = 128  # px; larger images are reduced for the VGG distance, by far the slowest metric
+VERSION = 2  # of the measurements; raise it to invalidate the cache
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Of N fills: features of the composites, and one value an image for each metric."""
+    """Features of N composites, and one value per image for each metric."""
 
-    features: dict[str, Float64Array]  # network's suffix -> [N, D]
-    values: dict[str, Float64Array]  # metric's name -> [N]; NaN where an image has none
+    features: dict[str, Float64Array]  # network suffix -> [N, D]
+    values: dict[str, Float64Array]  # metric name -> [N]; NaN where undefined
     meshes: Float64Array | None = None  # face landmarks [N, 468, 3] in units of the image's side
 
 
 class EvaluationContext:
-    """The images and the judges of an evaluation, and a folder of earlier measurements."""
+    """The images and networks of an evaluation, and the cache."""
 
     def __init__(self, images: Tensor, judges: EvaluationNetworks, cache: Path) -> None:
         self.images = images  # uint8 [N, 3, R, R]
@@ -50,18 +50,18 @@ class EvaluationContext:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash over the images."""
+        """SHA-256 of the images."""
         digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
         digest.update(self.images.numpy().tobytes())
         return digest.hexdigest()
 
     @cached_property
     def originals(self) -> Measurement:
-        """What can be said of the originals alone."""
+        """Measurement of the originals."""
         return self._kept("originals", make=lambda: self._of_faces(self.images))
 
     def samples(self, samples: Samples, seed: int, count: int) -> Measurement:
-        """Draw `count` images of a generator and measure them, unless that is known already."""
+        """Draw and measure `count` images of a generator, unless cached."""
         return self._kept(
             samples.key,
             str(seed),
@@ -72,7 +72,7 @@ class EvaluationContext:
         )
 
     def measure(self, method: Method, masks: MaskSet) -> Measurement:
-        """Fill all holes by `method` and measure the fills, unless that is known already."""
+        """Fill all holes with `method` and measure the fills, unless cached."""
         return self._kept(
             method.key, masks.sha256, str(masks.seed), make=lambda: self._of_fills(method, masks)
         )
@@ -91,7 +91,8 @@ class EvaluationContext:
         return replace(judged, values=judged.values | found | self._perceptual(tensor))
 
     def _of_faces(self, images: Tensor) -> Measurement:
-        """With the likeness of eyes, which takes the Inception network twice as long again."""
+        # Eye similarity takes two more passes of the Inception network, so only originals and
+        # samples get it.
         judged = self._of_images(images)
         if judged.meshes is None or self.judges.maps is None:
             return judged
@@ -99,7 +100,7 @@ class EvaluationContext:
         return replace(judged, values=judged.values | {"eyes": eyes})
 
     def _of_images(self, images: Tensor) -> Measurement:
-        """Return what needs no original beside it; images uint8 [N, 3, R, R]."""
+        """Measure images uint8 [N, 3, R, R] without comparing them with originals."""
         judges = self.judges
         return Measurement(
             self._features(images),
@@ -109,13 +110,12 @@ class EvaluationContext:
 
     def _features(self, images: Tensor) -> dict[str, Float64Array]:
         return {
-            network.suffix: features_of(network, images, f"judging with {network.name}")
+            network.suffix: features_of(network, images, network.name)
             for network in self.judges.inception
         }
 
     @torch.inference_mode()
     def _perceptual(self, composites: Tensor, batch: int = 8) -> dict[str, Float64Array]:
-        """VGG distance and LPIPS to the originals, where there are networks for them."""
         vgg, lpips = self.judges.vgg_taps, self.judges.lpips
         found: dict[str, list[Tensor]] = {}
         if vgg is None and lpips is None:
@@ -135,7 +135,7 @@ class EvaluationContext:
         return {name: torch.cat(parts).double().numpy() for name, parts in found.items()}
 
     def _kept(self, *parts: str, make: Callable[[], Measurement]) -> Measurement:
-        """Return the measurement that `parts` name, from the cache, or made and kept there."""
+        """Return the measurement named by `parts` from the cache, or make and cache it."""
         key = "\n".join((str(VERSION), self.sha256, self.judges.key, *parts))
         path = self._cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
         if path.exists():
@@ -146,7 +146,7 @@ class EvaluationContext:
 
 
 def _shrink(images: Tensor, side: int) -> Tensor:
-    """[N, C, R, R] to at most `side`, by the mean of each cell."""
+    """Reduce [N, C, R, R] to at most `side` px."""
     return images if images.shape[2] <= side else F.adaptive_avg_pool2d(images, side)
 
 
@@ -156,8 +156,8 @@ def _pixel_values(original: ImageU8, hole: BoolMask, filled: Filled) -> dict[str
     return {
         "psnr": psnr(original, composite),
         "ssim": ssim(original, composite),
-        # Of a composite the known region is exact; what the network itself made of it says how
-        # well it understood the image.
+        # The known region of a composite is exact. The network's own output there shows how well
+        # it encoded the image.
         "psnr_known": nothing if output is None else psnr(original, output, ~hole),
         "ssim_known": nothing if output is None else ssim(original, output, ~hole),
         "known_changed": float((composite != original)[~hole].any()),
@@ -165,12 +165,12 @@ def _pixel_values(original: ImageU8, hole: BoolMask, filled: Filled) -> dict[str
 
 
 def _write(path: Path, measurement: Measurement) -> None:
-    """All or nothing, so that an interrupted evaluation leaves no half file."""
+    """Write atomically: an interrupted evaluation leaves no partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {f"features/{name}": array for name, array in measurement.features.items()}
     arrays |= {f"values/{name}": array for name, array in measurement.values.items()}
     if measurement.meshes is not None:
-        arrays["meshes/face"] = measurement.meshes.astype(np.float32)  # as the network gives them
+        arrays["meshes/face"] = measurement.meshes.astype(np.float32)  # the network's precision
     part = path.with_suffix(f".{os.getpid()}.part.npz")
     np.savez(part, **arrays)  # type: ignore[arg-type]
     part.replace(path)

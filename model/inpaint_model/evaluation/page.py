@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs no other: tables, images, worst cases."""
+"""The report as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ dt { font-weight: 600; } dd { margin: 0; overflow-wrap: anywhere; }
 
 
 def to_html(report: Report) -> str:
-    """Return the whole page."""
+    """Return the page as HTML."""
     about = "".join(
         f"<dt>{escape(title)}</dt><dd>{escape(text)}</dd>" for title, text in report.about.items()
     )
@@ -56,9 +56,10 @@ def _samples(report: Report) -> str:
         return ""
     sheet = _data(np.asarray(sheet_of(report.samples)))
     return (
-        f"<h2>Look first</h2><p>{len(report.samples)} random samples of the generator at full "
-        'variety, not chosen (<a href="samples.png">samples.png</a>). Good numbers do not prove '
-        f'that faces look right.</p><img class="sheet" alt="samples" src="{sheet}">'
+        f"<h2>Samples</h2><p>{len(report.samples)} random samples of the generator without "
+        'truncation, not selected (<a href="samples.png">samples.png</a>). Check them first: good '
+        "numbers do not prove that the faces are good.</p>"
+        f'<img class="sheet" alt="samples" src="{sheet}">'
     )
 
 
@@ -67,8 +68,8 @@ def _sanity_rows(report: Report) -> str:
         return ""
     return (
         "<h2>How to read the numbers</h2><p>Distances between sets of images are 0 for a perfect "
-        "method; brackets are 95&nbsp;% bootstrap intervals, the widest over the mask seeds. "
-        "The originals against themselves:</p>" + _table(report.anchors)
+        "method. Brackets are 95&nbsp;% bootstrap intervals, the widest over the mask seeds. "
+        "For reference, the originals compared with themselves:</p>" + _table(report.anchors)
     )
 
 
@@ -124,7 +125,7 @@ def _grid(title: str, shown: Sequence[Example]) -> str:
 
 
 def _data(pixels: ImageU8) -> str:
-    """For looking at only, so a lossy format will do."""
+    """Encode lossily, since the images are only viewed."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "WEBP", quality=90)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

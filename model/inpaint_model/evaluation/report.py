@@ -1,4 +1,4 @@
-"""The report as JSON, as text for a terminal, and as Markdown for a model's card."""
+"""The report as JSON, text, and Markdown for a model card."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Column(NamedTuple):
     key: str  # of Row.numbers
     title: str
     decimals: int
-    better: int  # +1 higher, -1 lower, 0 neither
+    better: int  # +1: higher is better, -1: lower is better, 0: neither
 
 
 COLUMNS = (
@@ -56,12 +56,12 @@ COLUMNS = (
 
 
 def columns_of(rows: Sequence[Row]) -> list[Column]:
-    """Return the metrics that at least one of the rows has."""
+    """Return the metrics that at least one row has."""
     return [column for column in COLUMNS if any(column.key in row.numbers for row in rows)]
 
 
 def cell(row: Row, column: Column, interval: bool = True) -> str:
-    """One number as text, with its interval; empty where there is none."""
+    """Format a number with its interval; empty if the row lacks it."""
     value = row.numbers.get(column.key)
     if value is None or math.isnan(value):
         return ""
@@ -73,7 +73,7 @@ def cell(row: Row, column: Column, interval: bool = True) -> str:
 
 
 def sheet_of(samples: ImageU8) -> Image.Image:
-    """Return the contact sheet of samples uint8 [N, R, R, 3], about square."""
+    """Return a roughly square contact sheet of samples uint8 [N, R, R, 3]."""
     return contact_sheet(samples, columns=math.ceil(len(samples) ** 0.5))
 
 
@@ -83,7 +83,7 @@ def sets_of(rows: Iterable[Row]) -> list[str]:
 
 
 def to_json(report: Report) -> str:
-    """Return every number of every seed."""
+    """Return all numbers of all seeds as JSON."""
     document = {
         "about": dict(report.about),
         "masks": [
@@ -119,7 +119,7 @@ def _plain(row: Row) -> dict[str, object]:
 
 
 class Comparison(NamedTuple):
-    """The model's kernel distance on one set and seed beside that of the best baseline."""
+    """Kernel distances of the model and the best baseline on one set and seed."""
 
     set: str
     seed: int
@@ -139,7 +139,7 @@ class Comparison(NamedTuple):
 
 
 def comparisons(report: Report) -> list[Comparison]:
-    """One for each set and seed in which a model meets baselines."""
+    """Compare the model with the best baseline on each set and seed."""
     found = []
     for masks in report.masks:
         rows = [row for row in report.rows if (row.set, row.seed) == (masks.name, masks.seed)]
@@ -166,13 +166,13 @@ def to_text(report: Report) -> str:
         for name in sets_of(report.rows)
     ]
     if report.anchors:
-        blocks.append("the originals against themselves\n" + _aligned(report.anchors))
+        blocks.append("the originals compared with themselves\n" + _aligned(report.anchors))
     blocks.append("\n".join(str(comparison) for comparison in comparisons(report)))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def to_markdown(report: Report) -> str:
-    """Return the tables for a model's card."""
+    """Return the tables for a model card."""
     blocks = []
     for name in sets_of(report.rows):
         rows = [row for row in report.summary if row.set == name]

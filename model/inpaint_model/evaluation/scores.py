@@ -1,4 +1,4 @@
-"""From measurements to the numbers of the report."""
+"""Compute the numbers of the report from measurements."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from inpaint_model.evaluation.metrics.kid import Estimate, kernel_distance, pair
 from inpaint_model.evaluation.metrics.precision_recall import K, precision_recall
 
 FOLDS = 5
-FACE_VALUES = ("face_score", "eyes")  # of each image: shares and quantiles of them are told
+FACE_VALUES = ("face_score", "eyes")  # reported as fractions or quantiles, not as means
 
 
 @dataclass(frozen=True)
 class Row:
-    """One method on one set of masks from one seed."""
+    """The numbers of one method on one mask set and seed."""
 
     set: str
     seed: int
@@ -39,10 +39,9 @@ class Row:
 def score(
     originals: Measurement, measured: Measurement, paired: bool = True
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """Return all numbers of a measurement, and the bootstrap intervals of those that have one.
+    """Compute all numbers of a measurement and, where possible, their 95 % bootstrap intervals.
 
-    `paired`: fill i stems from original i. Not so for a generator's own samples, which have no
-    pixels to compare.
+    With `paired`, fill i was made from original i; a generator's samples are not paired.
     """
     numbers: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
@@ -63,7 +62,6 @@ def score(
 
 
 def _faces(originals: Measurement, measured: Measurement) -> dict[str, float]:
-    """Return what the face networks say of each image alone."""
     numbers: dict[str, float] = {}
     if "face_score" in measured.values:
         numbers["detected"] = 100 * detected_share(measured.values["face_score"])
@@ -80,14 +78,14 @@ def _faces(originals: Measurement, measured: Measurement) -> dict[str, float]:
 
 
 def originals_row(originals: Measurement) -> Row:
-    """Score the originals as their own fills: distances are 0, the rest is as in reality."""
+    """Score the originals as their own fills; set distances are 0."""
     numbers, intervals = score(originals, originals)
     kept = {name: value for name, value in numbers.items() if "ids" not in name}
     return Row("", 0, Identity.name, kept, intervals)
 
 
 def split_half(originals: Measurement, seed: int = 0) -> Row:
-    """Return the originals against themselves: how the distances of a perfect set look."""
+    """Compare random halves of the originals: the distances of a perfect model."""
     numbers: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
     for suffix, features in originals.features.items():
@@ -118,10 +116,11 @@ def _set_distances(
 def diversity(
     context: EvaluationContext, model: Method, masks: MaskSet, images: int, candidates: int = 4
 ) -> dict[str, float]:
-    """Return how different the candidates of one hole are, inside it; {} without a network to tell.
+    """Measure how much the candidates of a hole differ inside it.
 
-    `diversity` is the mean feature distance of two candidates, `diversity_relative` the same over
-    that of two unrelated images in the same holes: 0 is no choice at all, 1 is strangers.
+    Returns:
+        `diversity`, the mean feature distance between two candidates, and `diversity_relative`, its
+        ratio to that of unrelated images in the same holes. Empty without a feature network.
     """
     maps = context.judges.maps
     if maps is None or images < 2:
@@ -143,14 +142,14 @@ def diversity(
 def _candidates(
     model: Method, image: Tensor, hole: Tensor, seed: int, number: int, count: int
 ) -> Tensor:
-    """Composites uint8 [count, 3, R, R] of one image."""
+    """Return composites uint8 [count, 3, R, R]."""
     pixels, mask = image.permute(1, 2, 0).contiguous().numpy(), hole[0].numpy()
     fills = [model.fill(pixels, mask, candidate_seed(seed, number, k)) for k in range(count)]
     return torch.from_numpy(np.stack([fill.composite for fill in fills])).permute(0, 3, 1, 2)
 
 
 def over_seeds(rows: Sequence[Row]) -> list[Row]:
-    """Average over the seeds of each set and method; intervals become the widest of them."""
+    """Average over seeds per set and method, with the widest bounds of the intervals."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.set, row.method), []).append(row)

@@ -1,4 +1,4 @@
-"""`inpaint-model` as people run it: real files, and a real process where that differs."""
+"""Run `inpaint-model` as a user would: real files, and a real process where that differs."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_classes_can_be_chosen(tmp_path: Path) -> None:
         assert main(["sample", str(path), "--out", str(out), *sizes, *label]) == 0
         images.append(pixels(out))
     assert not np.array_equal(images[0], images[1])
-    assert np.array_equal(images[1], images[2])  # each in turn: seed 1 is class 1
+    assert np.array_equal(images[1], images[2])  # classes cycle with the seed: seed 1 is class 1
 
 
 @pytest.mark.slow
@@ -138,7 +138,7 @@ class Harmful:
 
 @pytest.mark.parametrize("kind", ["hostile", "truncated", "text", "empty", "absent", "folder"])
 @pytest.mark.parametrize("command", ["import", "info", "sample"])
-def test_bad_input_ends_in_one_line_and_nothing_written(
+def test_bad_input_gives_one_line_and_writes_nothing(
     tmp_path: Path,
     checkpoint: Path,
     kind: str,
@@ -171,23 +171,23 @@ def test_bad_input_ends_in_one_line_and_nothing_written(
 PUBLISHED = Path(__file__).parents[1] / "importing" / "published"
 
 
-def test_info_says_on_one_screen_what_a_checkpoint_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_info_describes_a_checkpoint_on_one_screen(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(PUBLISHED / "clamped-labels.pkl")]) == 0
     out = capsys.readouterr().out
     said = {key: value.strip() for key, _, value in (x.partition("  ") for x in out.splitlines())}
     assert len(said) == len(out.splitlines()) <= 30
-    assert said["family"] == "StyleGAN2, as stylegan2-ada-pytorch and stylegan3 have it"
+    assert said["family"] == "StyleGAN2 in the layout of stylegan2-ada-pytorch and stylegan3"
     assert said["can be imported"] == "yes"
     assert said["images"] == "32 px, RGB"
     assert said["labels"] == "3 classes"
-    assert said["clamps"] == "1.5 in the generator; 1.5 in the discriminator, but not of its skips"
+    assert said["clamps"] == "1.5 in the generator; 1.5 in the discriminator except in its skips"
     assert said["precision"] == "stored in float32, computed in fp16 from 8 px up"
     assert said["generator: channels"] == "8, 8, 8, 8"
     assert said["generator: num mapping layers"] == "2"
     assert said["ignored"] == "training_set_kwargs"
 
 
-def test_info_says_why_a_checkpoint_cannot_be_imported(
+def test_info_shows_why_a_checkpoint_cannot_be_imported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["info", str(PUBLISHED / "stylegan3-t.pkl"), "--json"]) == 0
@@ -240,7 +240,7 @@ def test_an_unknown_command_is_bad_usage() -> None:
     assert "invalid choice: 'fly'" in done.stderr
 
 
-def test_every_public_name_is_there() -> None:
+def test_every_public_name_exists() -> None:
     for name in inpaint_model.__all__:
         assert getattr(inpaint_model, name) is not None
     assert sorted(inpaint_model.__all__) == sorted(inpaint_model._HOMES)
@@ -251,7 +251,7 @@ def test_every_public_name_is_there() -> None:
 @pytest.mark.parametrize(
     "command", [["inpaint_model.cli", "info", "portrait"], ["inpaint_server", "--model", "tiny"]]
 )
-def test_a_folder_that_has_been_removed_is_told(tmp_path: Path, command: list[str]) -> None:
+def test_a_removed_current_folder_is_reported(tmp_path: Path, command: list[str]) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     code = "import os, sys; os.rmdir(os.getcwd()); os.execv(sys.argv[1], sys.argv[1:])"

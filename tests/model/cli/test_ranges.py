@@ -1,4 +1,4 @@
-"""Numbers out of range get one sentence that tells the range."""
+"""Numbers out of range give one sentence that names the range."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_options_out_of_range(
 
 
 @given(text=st.one_of(st.text(max_size=8), st.integers().map(str), st.floats().map(str)))
-def test_whatever_is_typed_is_in_range_or_refused(text: str) -> None:
+def test_any_text_is_in_range_or_refused(text: str) -> None:
     for read, least, most in ((whole(1, 9), 1, 9), (real(0, 1), 0, 1)):
         value = None
         with contextlib.suppress(argparse.ArgumentTypeError):

@@ -1,4 +1,4 @@
-"""Scores and judges on painted faces: both must follow what was painted, and only that."""
+"""Both scores of each attribute must follow what is painted into a face, and nothing else."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ CHANGES: dict[str, tuple[Tensor, Tensor]] = {
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_score_and_judge_rise_with_the_attribute(name: str) -> None:
+def test_score_and_validation_score_rise_with_the_attribute(name: str) -> None:
     less, more = CHANGES[name]
     for measure in (BY_NAME[name].score, BY_NAME[name].judge):
         assert float(measure(more)) > float(measure(less)) + 0.005

@@ -31,7 +31,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_bundle(folder, hair_model()[0].generator, Card("hair"))
     svm = ["--attributes", HAIR, "--samples", "600", "--extremes", "0.1"]
     assert main(["directions", "svm", str(folder), *svm]) == 0
-    assert not read_bundle(folder).directions[0].offered  # nobody has checked it yet
+    assert not read_bundle(folder).directions[0].offered  # not checked yet
     check = ["--out", str(folder.parent / "check"), "--samples", "100", "--count", "8"]
     assert main(["directions", "check", str(folder), *check]) == 0
     return folder
@@ -57,7 +57,7 @@ def test_the_known_direction_is_found_measured_and_offered(fitted: Path) -> None
     assert direction.effects["per_unit"] == pytest.approx(1, abs=0.35)
     assert direction.minimum <= -1
     assert direction.maximum >= 1
-    assert re.search(r"linear SVM on 0.1 of 600 samples.*held out right", direction.source)
+    assert re.search(r"linear SVM on 0.1 of 600 samples.*held-out samples", direction.source)
 
 
 def test_the_report_and_its_grid(fitted: Path) -> None:
@@ -80,7 +80,7 @@ def test_auto_fits_and_checks_what_varies(
     auto += ["--samples", "50", "--page", str(tmp_path / "edits.md")]
     assert main(auto) == 0
     said = capsys.readouterr().out
-    assert "yaw: left out, the same for every sample" in said
+    assert "yaw: skipped, the same for every sample" in said
     assert "change of identity: not measured" in said
     hair = next(d for d in read_bundle(folder).directions if d.name == HAIR)
     assert hair.effects["spearman"] >= 0.9
@@ -129,7 +129,7 @@ def test_another_generator_is_refused(
     assert "belong to another generator" in capsys.readouterr().err
     assert (other / "model.yaml").read_bytes() == before
 
-    shutil.copy(bundle / "directions.safetensors", other)  # by hand, against all advice
+    shutil.copy(bundle / "directions.safetensors", other)  # by hand, bypassing the check
     document = yaml.safe_load((other / "model.yaml").read_text())
     document["directions"] = yaml.safe_load((bundle / "model.yaml").read_text())["directions"]
     (other / "model.yaml").write_text(yaml.safe_dump(document))
@@ -196,8 +196,8 @@ def test_marks_of_a_person_become_a_direction(bundle: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("", "not a file of marks"),
-        ("[" * 5000, "not a file of marks"),
+        ("", "not a valid marks file"),
+        ("[" * 5000, "not a valid marks file"),
         ('{"format": 2}', "not of format 1"),
         ('{"format": 1, "more": [1]}', "'less' is missing"),
         ('{"format": 1, "more": [1], "less": [1]}', "two separate lists"),
@@ -244,7 +244,7 @@ def test_what_a_network_scores_can_be_fitted_to(bundle: Path, tmp_path: Path) ->
         (["svm", "--scorer", "beard=nowhere.pt"], "is not a file"),
         (["svm", "--validation-scorer", "beard=nowhere.pt"], "is not a file"),
         (["check", "beard", "--out", "nowhere"], "no direction 'beard'; there are: hair_lightness"),
-        (["auto", "--out", "x", "--images", "a", "--fit-images", "a"], "must not see its judges"),
+        (["auto", "--out", "x", "--images", "a", "--fit-images", "a"], "fit and check must use"),
         (["list", "--remove", "beard"], "no direction 'beard'"),
     ],
 )

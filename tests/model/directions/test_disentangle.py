@@ -107,7 +107,7 @@ def test_the_least_move_changes_one_measurement_alone() -> None:
     np.testing.assert_allclose(alone, TRUTH[:, 0] / (TRUTH[:, 0] @ TRUTH[:, 0]), rtol=1e-6)
 
 
-def test_what_cannot_be_told_apart_is_refused() -> None:
+def test_inseparable_attributes_are_refused() -> None:
     with pytest.raises(ValueError, match="no move changes it"):
         least_move(np.zeros(9), TRUTH[:, 1:].T)
     with pytest.raises(ValueError, match="no move changes it"):

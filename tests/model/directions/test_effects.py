@@ -64,20 +64,20 @@ def test_a_clean_direction_passes_with_its_figures() -> None:
 @pytest.mark.parametrize(
     ("vector", "kept", "reason"),
     [
-        ([0.0, 1.0, 0.0], None, "Spearman of 0.00"),
-        ([-1.0, 0.0, 0.0], None, "Spearman of -1.00"),
-        ([0.2, 0.0, 0.0], None, "by 0.20 standard deviations only"),
-        ([1.0, 0.8, 0.0], None, "moves green by 0.80"),
-        ([1.0, 0.0, 0.0], 0.25, "leaves 0.25 of it"),
+        ([0.0, 1.0, 0.0], None, "Spearman correlation of only 0.00"),
+        ([-1.0, 0.0, 0.0], None, "Spearman correlation of only -1.00"),
+        ([0.2, 0.0, 0.0], None, "by only 0.20 standard deviations"),
+        ([1.0, 0.8, 0.0], None, "changes green, by 0.80"),
+        ([1.0, 0.0, 0.0], 0.25, "keeps only 0.25 of it"),
     ],
 )
-def test_what_fails_says_why(vector: list[float], kept: float | None, reason: str) -> None:
+def test_a_failure_has_a_reason(vector: list[float], kept: float | None, reason: str) -> None:
     verdict = verdict_of(vector, kept)
     assert not verdict.passed
-    assert any(reason in said for said in verdict.reasons)
+    assert any(reason in text for text in verdict.reasons)
 
 
-def test_retention_is_the_share_that_the_skip_encoder_leaves() -> None:
+def test_retention_is_the_share_that_the_skip_encoder_keeps() -> None:
     assert verdict_of([1.0, 0.0, 0.0], 0.75).retention == pytest.approx(0.75, abs=1e-5)
     assert verdict_of([1.0, 0.0, 0.0]).retention is None
 

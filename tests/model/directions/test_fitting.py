@@ -55,7 +55,7 @@ def test_few_marks_find_the_direction_in_codes_of_uneven_widths() -> None:
 
 
 def test_conditions_are_projected_away() -> None:
-    others = [unit(2), unit(3), unit(2) + unit(3)]  # the third says nothing new
+    others = [unit(2), unit(3), unit(2) + unit(3)]  # the third adds nothing
     rest = without(unit(1), others[:2])
     assert np.linalg.norm(rest) == pytest.approx(1)
     assert max(abs(rest @ other) for other in others) < 1e-12

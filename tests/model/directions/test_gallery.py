@@ -1,4 +1,4 @@
-"""The page about directions: figures, grids of those that are offered, reasons for the others."""
+"""The page about directions: numbers, grids of offered directions, reasons for the others."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_page(tmp_path: Path) -> None:
         in text
     )
     assert "**red!**: redder\n\n![red!](images/edits/red.webp)" in text
-    assert "not offered: both (it moves green by 1.00 of what it moves itself)" in text
+    assert "not offered: both (it also changes green, by 1.00 of its own effect)" in text
     images = list((tmp_path / "images" / "edits").iterdir())
     assert [path.name for path in images] == ["red.webp"]
     with Image.open(images[0]) as grid:

@@ -24,13 +24,13 @@ def by_color(images: Tensor) -> Tensor:
     return torch.nn.functional.normalize(images.mean(dim=(2, 3)), dim=1)
 
 
-def test_a_change_is_told_on_the_scale_of_strangers() -> None:
+def test_a_change_is_measured_on_the_scale_of_unrelated_persons() -> None:
     red, green = torch.eye(3)[:2, :, None, None].expand(-1, -1, 4, 4)
     same = Likeness(by_color, strangers=0.0)
     assert same.change(torch.stack([red, red, red])) == pytest.approx(0)
     assert same.change(torch.stack([red, green, green])) == pytest.approx(1)
     assert same.change(torch.stack([red, red, green])) == pytest.approx(0.5)
-    alike = Likeness(by_color, strangers=0.5)  # strangers look alike: each change counts more
+    alike = Likeness(by_color, strangers=0.5)  # unrelated persons are similar: a change counts more
     assert alike.change(torch.stack([red, red, green])) == pytest.approx(1)
 
 
@@ -47,7 +47,7 @@ def test_no_network_is_one_sentence(tmp_path: Path) -> None:
     params=["drawn", pytest.param("photographed", marks=pytest.mark.shared(NETWORK, PORTRAITS))]
 )
 def people(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Tensor]:
-    """A recognition network, and images [6, 3, R, R] of six people that it tells apart."""
+    """Return a recognition network, and images [6, 3, R, R] of six persons it distinguishes."""
     if request.param == "drawn":
         faces = [portrait(256, seed) for seed in range(6)]
         return tiny_recognition(tmp_path / "tiny.onnx"), from_uint8(np.stack(faces))
@@ -57,7 +57,7 @@ def people(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Tensor
     return SHARED / NETWORK, from_uint8(np.stack(faces))
 
 
-def test_a_network_knows_a_face_again(people: tuple[Path, Tensor]) -> None:
+def test_a_network_recognizes_a_face(people: tuple[Path, Tensor]) -> None:
     pytest.importorskip("cv2")
     network, images = people
     measure = likeness(network, images)

@@ -74,7 +74,7 @@ def test_a_code_is_not_a_direction(folder: Path) -> None:
 
 
 def write(path: Path) -> None:
-    """A file of the kind that its name says."""
+    """Write a file of the kind given by its name."""
     kind, _, _ = path.name.partition(".")
     if kind == "pickled":
         np.save(path, np.array([Harmful(path.parent / "harm")], dtype=object), allow_pickle=True)
@@ -105,21 +105,21 @@ def write(path: Path) -> None:
     ("name", "reason"),
     [
         ("pickled.npy", "cannot be read: .*Python objects"),
-        ("harmful.pt", "more than tensors"),
+        ("harmful.pt", "objects other than tensors"),
         ("words.pt", "'direction' is not a tensor"),
         ("infinite.npy", "not finite"),
         ("complex.npy", "complex128, not numbers"),
-        ("zeros.npy", "zeros only"),
-        ("wide.npz", "belongs to another"),
+        ("zeros.npy", "only zeros"),
+        ("wide.npz", "belongs to another generator"),
         ("huge.npy", "cannot be read"),
-        ("components.pt", "belong to another"),
+        ("components.pt", "belongs to another generator"),
         ("empty.npy", "cannot be read"),
         ("empty.npz", "cannot be read"),
         ("empty.pt", "cannot be read"),
         ("noise.npy", "cannot be read"),
         ("noise.npz", "cannot be read"),
         ("noise.pt", "cannot be read"),
-        ("noise.txt", "neither .npy, .npz nor .pt"),
+        ("noise.txt", "not a .npy, .npz or .pt file"),
     ],
 )
 def test_a_bad_file_is_one_sentence(tmp_path: Path, name: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""`inpaint-model evaluate`, whole, with an untrained model and small judges."""
+"""`inpaint-model evaluate` from end to end, with an untrained model and small networks."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning") 
 
 @pytest.mark.slow
 def test_originals_come_from_several_sources(images: Path, tmp_path: Path) -> None:
-    """Split over two folders, and spoiled but replaced, they are the same originals."""
+    """Images split over two folders, some of them damaged but replaced, give the same results."""
     parts = [tmp_path / "first", tmp_path / "second"]
     (tmp_path / "copies").mkdir()
     for number, path in enumerate(sorted(images.iterdir())):
@@ -210,11 +210,11 @@ def test_a_second_run_measures_nothing_again(
     assert len(kept) > 3
     assert command(*arguments) == 0
     assert (out / "report.json").read_text("utf-8") == first
-    assert written(out / "cache") == kept  # whatever is measured is written
+    assert written(out / "cache") == kept  # a new measurement would write a file
 
 
 @pytest.mark.slow
-def test_without_judges_and_without_a_bundle_there_are_still_baselines(
+def test_without_networks_and_bundle_baselines_are_still_measured(
     images: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -226,7 +226,7 @@ def test_without_judges_and_without_a_bundle_there_are_still_baselines(
 
 
 @pytest.mark.slow
-def test_a_generator_alone_is_judged_by_its_images(
+def test_a_generator_is_evaluated_on_its_samples(
     images: Path, judges: Path, tmp_path: Path
 ) -> None:
     save_bundle(tmp_path / "bundle", tiny_model(resolution=RESOLUTION).generator, Card("tiny"))
@@ -242,7 +242,7 @@ def test_a_generator_alone_is_judged_by_its_images(
 
 
 @pytest.mark.slow
-def test_faces_are_judged_beside_those_of_the_originals(
+def test_faces_are_compared_with_those_of_the_originals(
     bundle: Path, images: Path, judges: Path, landmarks: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -371,7 +371,7 @@ def test_mean_color_is_the_mean_of_the_known_pixels() -> None:
     assert MeanColor().fill(image, hole, 0).composite[1, 0].tolist() == [50, 50, 50]
 
 
-def test_every_image_and_candidate_has_a_seed_of_its_own() -> None:
+def test_every_image_and_candidate_has_its_own_seed() -> None:
     seeds = {candidate_seed(s, n, k) for s in range(3) for n in range(20) for k in range(4)}
     assert len(seeds) == 240
     inpainter = tiny_inpainter(resolution=RESOLUTION)
@@ -384,7 +384,7 @@ def test_every_image_and_candidate_has_a_seed_of_its_own() -> None:
     assert np.array_equal(fills[1], alone[0].composite)
 
 
-def test_measurements_depend_on_images_method_masks_and_judges(tmp_path: Path) -> None:
+def test_measurements_depend_on_images_method_masks_and_networks(tmp_path: Path) -> None:
     images = torch.from_numpy(portraits(4)).permute(0, 3, 1, 2).contiguous()
     masks = mask_set("easy", 0, 4, RESOLUTION, tmp_path)
     context = EvaluationContext(images, feature_networks.EvaluationNetworks(), tmp_path / "cache")

@@ -170,7 +170,7 @@ def test_the_command_trains_on_several_weighted_sources(
     assert main([*command, "--data", str(tmp_path / "0"), str(tmp_path / "1")]) == 0
     printed = capsys.readouterr().out
     assert "4 images" in printed
-    assert "2 of them have another weight than 1" in printed
+    assert "2 of them have a weight other than 1" in printed
     assert read_bundle(tmp_path / "bundle").has_framer
     assert main(command) == 2
     assert "give --data" in capsys.readouterr().err
@@ -187,7 +187,7 @@ def test_the_command_trains_on_samples_of_the_bundles_generator(
     )
     assert status == 0
     assert read_bundle(folder).has_framer
-    assert "can find frames now" in capsys.readouterr().out
+    assert "can now find frames" in capsys.readouterr().out
 
 
 SCALE = 1000  # document px

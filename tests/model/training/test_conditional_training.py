@@ -239,7 +239,7 @@ class TestCommand:
     ) -> None:
         data, first, second = labeled_zip(tmp_path / "a.zip"), tmp_path / "1", tmp_path / "2"
         assert main(self.command("--data", data, "--cond", "--out", first)) == 0
-        assert "they are of 2 classes" in capsys.readouterr().out
+        assert "the images have 2 classes" in capsys.readouterr().out
         (line,) = (first / "options.jsonl").read_text("utf-8").splitlines()
         assert json.loads(line)["generator"]["c_dim"] == 2
         start = ("--from", first / "bundle", "--data", data, "--cond", "--out", second)

@@ -182,11 +182,11 @@ class TestCommand:
         first, second = tmp_path / "first", tmp_path / "second"
         extra = ["--feature-networks", str(network)]
         assert main(["train", "generator", *arguments(data, first, 0.016), *extra]) == 0
-        assert "new ones are trained" not in capsys.readouterr().out
+        assert "training new ones" not in capsys.readouterr().out
         assert read_bundle(first / "bundle").discriminator is None
         extra += ["--from", str(first / "bundle")]
         assert main(["train", "generator", *arguments(data, second, 0.016), *extra]) == 0
-        assert "new ones are trained" not in capsys.readouterr().out
+        assert "training new ones" not in capsys.readouterr().out
         assert same_tensors(first / "bundle" / HEADS, second / "bundle" / HEADS)  # nothing to do
         extra += ["--with-discriminator"]
         third = tmp_path / "third"
@@ -198,7 +198,10 @@ class TestCommand:
         fourth = tmp_path / "fourth"
         assert main(["train", "generator", *arguments(data, fourth, 0.016), *extra]) == 0
         printed = capsys.readouterr().out
-        assert f"no heads that fit lie in {first / 'bundle'}: new ones are trained" in printed
+        assert (
+            f"no matching discriminator heads found in {first / 'bundle'}: training new ones"
+            in printed
+        )
 
     @pytest.mark.slow
     @TORCHSCRIPT
@@ -235,7 +238,7 @@ class TestCommand:
         capsys.readouterr()
 
         assert main([*base, *fill, *networks, *compared]) == 0
-        assert "new ones are trained" not in capsys.readouterr().out  # those of the generator
+        assert "training new ones" not in capsys.readouterr().out  # those of the generator
         info = read_bundle(tmp_path / "run" / "bundle")
         assert info.discriminator is None
         again = tiny_projected(network)
@@ -245,7 +248,7 @@ class TestCommand:
 
         more = [*fill, *networks, *compared, "--init", str(info.folder), "--total-kimg", "0.016"]
         assert main([*base, *more, "--out", str(tmp_path / "more")]) == 0
-        assert "new ones are trained" not in capsys.readouterr().out
+        assert "training new ones" not in capsys.readouterr().out
 
     @pytest.mark.slow
     @TORCHSCRIPT
@@ -316,8 +319,8 @@ class TestCommand:
         assert main(["train", "generator", *command]) == 0
         printed = capsys.readouterr().out
         assert "1 of them are replaced" in printed
-        assert "2 of them have another weight than 1" in printed
-        assert "24 of them have crop_px of 256 or more" in printed
+        assert "2 of them have a weight other than 1" in printed
+        assert "24 of them have a crop_px of 256 or more" in printed
         (line,) = (tmp_path / "run" / "options.jsonl").read_text("utf-8").splitlines()
         assert json.loads(line)["data"] == [str(data), str(more)]
         assert json.loads(line)["weights"] == str(weights)
@@ -342,12 +345,12 @@ class TestCommand:
             (["--feature-networks", "/nowhere"], "nowhere"),
             (["--feature-networks", "{three}"], "need 4 square maps"),
             (["--feature-networks", "{four}", "--batch-size", "1"], "batch of two or more"),
-            (["--with-discriminator"], "give those as well"),
+            (["--with-discriminator"], "needs --feature-networks"),
             (["--data", "/nowhere"], "nowhere"),
             (["--preset", "huge"], "unknown preset 'huge'; known are paper-256"),
             (["--from", "/nowhere"], "nowhere"),
             (["--reduce", "3"], "power of two"),
-            (["--min-crop", "200"], "--min-crop needs --manifest"),
+            (["--min-crop", "200"], "give --manifest"),
             (["--replace", "/nowhere"], "nowhere"),
         ],
     )

@@ -1,4 +1,4 @@
-"""`inpaint-model directions ...`: find, import, check and name the edits of a bundle."""
+"""`inpaint-model directions ...`: find, import, check and name the directions of a bundle."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from inpaint_model.cli.parts import add_parts, run
 __all__ = ["add_arguments", "run"]
 
 PARTS = {
-    "auto": "fit, check and report every attribute: svm and check in one",
+    "auto": "fit directions for all attributes, check them and write a report",
     "svm": "fit directions to attribute scores of samples (InterFaceGAN)",
-    "sefa": "what changes the styles of given layers most (closed form)",
-    "pca": "principal components of the codes (GANSpace)",
-    "import": "take directions from a published file, or from another bundle",
-    "label": "mark samples on a page in the browser, then fit to the marks",
-    "check": "measure what directions do, and offer those that pass",
+    "sefa": "find the directions that change given styles most (SeFa)",
+    "pca": "find the principal components of the codes (GANSpace)",
+    "import": "import directions from a published file or another bundle",
+    "label": "mark samples on a page in the browser, then fit a direction to the marks",
+    "check": "measure the effects of directions, and offer those that pass",
     "list": "show, rename or remove directions",
 }
 
@@ -26,4 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bundle", metavar="BUNDLE", help="a bundle's folder or a model's name")
+    parser.add_argument(
+        "bundle", metavar="BUNDLE", help="folder of a bundle, or name of a bundled model"
+    )

@@ -1,4 +1,4 @@
-"""`inpaint-model directions auto`: every attribute, from moves to the report, in one command."""
+"""Fit directions for all attributes, check them and write a report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from inpaint_model.directions.effects import Subject
     from inpaint_model.directions.samples import Samples
 
-FLAT = 1e-6  # a score that varies less has nothing to be fitted to
+FLAT = 1e-6  # scores with a smaller range cannot be fitted to
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,20 +26,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     image_options.add_sources(
         parser,
         "--fit-images",
-        "images whose fills are moved to find the directions, others than --images, without "
-        "which images of the generator are filled",
+        "images to fill for finding the directions, different from --images (default: images of "
+        "the generator)",
     )
     for option, default, meaning in (
-        ("--fit-count", 192, "images to be moved"),
-        ("--moves", 16, "random moves of each image, and as many back"),
-        ("--refine-count", 32, "images on which the result is tried and corrected, twice"),
-        ("--fit-samples", 1000, "samples that tell how wide a score is spread"),
+        ("--fit-count", 192, "number of images to move"),
+        ("--moves", 16, "number of random moves per image, each also in reverse"),
+        ("--refine-count", 32, "number of images on which the result is refined, twice"),
+        ("--fit-samples", 1000, "number of samples that measure the distribution of scores"),
     ):
         parser.add_argument(
-            option, type=positive, default=default, metavar="N", help=f"{meaning} ({default})"
+            option,
+            type=positive,
+            default=default,
+            metavar="N",
+            help=f"{meaning} (default {default})",
         )
     parser.add_argument(
-        "--fit-seed", type=whole(0, SEEDS), default=0, help="of the first sample (default 0)"
+        "--fit-seed",
+        type=whole(0, SEEDS),
+        default=0,
+        help="seed of the first sample for fitting (default 0)",
     )
 
 
@@ -52,13 +59,14 @@ def run(args: argparse.Namespace) -> int:
 
     if both := set(args.fit_images or []).intersection(args.images or []):
         raise ValueError(
-            f"--fit-images and --images both name {min(both)}: a fit must not see its judges"
+            f"--fit-images and --images both contain {min(both)}; fit and check must use "
+            "different images"
         )
     args.device = devices.measuring_device(args.device)
     context = open_context(args.bundle, args.device)
     attributes = known_attributes(context.info, args.scorer, args.validation_scorer, args.device)
     if not attributes:
-        raise ValueError("nothing can be measured in this alignment; give a --scorer")
+        raise ValueError("there are no attributes for this alignment; give one with --scorer")
     samples = draw(context.generator, measures(attributes), args.fit_samples, seed=args.fit_seed)
     attributes = _varying(attributes, samples)
     plan = Plan(args.moves, refine_count=args.refine_count, seed=args.fit_seed)
@@ -66,16 +74,16 @@ def run(args: argparse.Namespace) -> int:
     images = _images(context, args)
     found = list(fit_by_perturbation(context, attributes, samples, images, calibration, plan))
     if not found:
-        raise ValueError("nothing that is measured can be moved in this generator")
+        raise ValueError("no attribute can be changed alone in this generator")
     for name in {a.name for a in attributes} - {direction.name for direction, _ in found}:
-        print(f"{name}: no move changes it and leaves the others alone")
+        print(f"{name}: no move changes it without changing the others")
     add_directions(context.info.folder, found)
     args.names = []
     return check.run(args)
 
 
 def _varying(attributes: tuple[Attribute, ...], samples: Samples) -> tuple[Attribute, ...]:
-    """Without those that the samples do not differ in."""
+    """Drop attributes in which the samples do not differ."""
     import numpy as np
 
     from inpaint_model.directions.perturbation_fits import judged
@@ -84,18 +92,18 @@ def _varying(attributes: tuple[Attribute, ...], samples: Samples) -> tuple[Attri
     for attribute in attributes:
         names = (attribute.name, judged(attribute.name))
         if min(float(np.ptp(samples.scores[name])) for name in names) < FLAT:
-            print(f"{attribute.name}: left out, the same for every sample")
+            print(f"{attribute.name}: skipped, the same for every sample")
         else:
             kept.append(attribute)
     return tuple(kept)
 
 
 def _images(context: DirectionContext, args: argparse.Namespace) -> list[Subject]:
-    """Fills of `--fit-images` or of generated images; samples of what cannot fill."""
+    """Return fills of `--fit-images` or of generated images; samples if the bundle cannot fill."""
     from inpaint_model.directions.subjects import imagined, photographs, sampled
     from inpaint_model.inference.inpainter import load_bundle
 
-    seed = args.fit_seed + 2 * args.fit_samples  # beside those of the samples
+    seed = args.fit_seed + 2 * args.fit_samples  # not used by the samples
     if context.info.kind != "inpainter":
         return sampled(context.generator, args.fit_count, seed)
     inpainter = load_bundle(context.info.folder, args.device)

@@ -1,4 +1,4 @@
-"""`inpaint-model directions check`: what directions do, measured."""
+"""Measure the effects of directions, and offer those that pass."""
 
 from __future__ import annotations
 
@@ -19,44 +19,51 @@ if TYPE_CHECKING:
     from inpaint_model.directions.context import DirectionContext
     from inpaint_model.directions.effects import Subject
 
-FIRST_SEED = 2**31  # samples that no fit has seen
-SHOWN = 8  # generated images from which a page takes its rows
+FIRST_SEED = 2**31  # of samples not used for fits
+SHOWN = 8  # generated images from which the rows of a page are chosen
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `directions check`."""
-    parser.add_argument("names", nargs="*", metavar="NAME", help="(default: all directions)")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="directions to check (default: all)"
+    )
     add_own_arguments(parser)
 
 
 def add_own_arguments(parser: argparse.ArgumentParser) -> None:
-    """All but the names: what `directions auto` has too."""
+    """Add the options that `directions auto` shares."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     image_options.add_sources(
         parser,
         "--images",
-        "images to fill in half of the face and in the hair (bundles that fill holes), without "
-        "which the generator's own samples are edited",
-    )
-    parser.add_argument("--count", type=positive, default=50, help="images (default 50)")
-    parser.add_argument(
-        "--samples", type=positive, default=1000, help="that tell how wide a score is spread"
+        "images to fill in half of the face and in the hair, for bundles that can fill (default: "
+        "edit samples of the generator)",
     )
     parser.add_argument(
-        "--no-store", action="store_true", help="write the report only; leave the bundle as it is"
+        "--count", type=positive, default=50, help="number of images to edit (default 50)"
+    )
+    parser.add_argument(
+        "--samples",
+        type=positive,
+        default=1000,
+        help="number of samples that measure the distribution of scores (default 1000)",
+    )
+    parser.add_argument(
+        "--no-store", action="store_true", help="only write the report; do not change the bundle"
     )
     parser.add_argument(
         "--identity",
         type=Path,
         metavar="FILE.onnx",
-        help="a face recognition network (RGB [1, 3, 112, 112], normalized as ImageNet is): how "
-        "much another person the face becomes; without it that is not measured",
+        help="face recognition network (RGB [1, 3, 112, 112], ImageNet normalization) that "
+        "measures the change of identity (default: not measured)",
     )
     parser.add_argument(
         "--page",
         type=Path,
         metavar="FILE.md",
-        help="write a table and grids of generated images between the marks of this page",
+        help="page to write a table and grids of generated images to, between its marker lines",
     )
     add_scorers(parser)
     add_device(parser)
@@ -94,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     }
     (args.out / "directions.json").write_text(json.dumps(report, indent=2), "utf-8")
     if args.identity is None:
-        print("change of identity: not measured; give --identity a face recognition network")
+        print("change of identity: not measured; give a face recognition network with --identity")
     if not args.no_store:
         by_name = {one.direction.name: one.direction for one in checked}
         kept = [by_name.get(direction.name, direction) for direction in context.info.directions]
@@ -117,7 +124,7 @@ def _wanted(info: BundleInfo, names: Sequence[str]) -> list[Direction]:
 
 
 def _instruments(context: DirectionContext, args: argparse.Namespace) -> Instruments:
-    """Judges with their spreads over samples, and the measure of identity if there is one."""
+    """Return attributes, standard deviations of their validation scores, and identity measure."""
     import torch
 
     from inpaint_model.directions.checking import Instruments
@@ -127,9 +134,9 @@ def _instruments(context: DirectionContext, args: argparse.Namespace) -> Instrum
 
     attributes = known_attributes(context.info, args.scorer, args.validation_scorer, args.device)
     if not attributes:
-        raise ValueError("nothing can be measured in this alignment; give a --scorer")
+        raise ValueError("there are no attributes for this alignment; give one with --scorer")
     if args.identity is not None and context.info.card.alignment != "ffhq":
-        raise ValueError("--identity needs faces in the alignment of FFHQ")
+        raise ValueError("--identity needs a model with FFHQ alignment")
     measure = None
     if args.identity is not None:
         w = codes(context.generator, FACES, FIRST_SEED, 0.8)
@@ -142,7 +149,7 @@ def _instruments(context: DirectionContext, args: argparse.Namespace) -> Instrum
 
 
 def _subjects(context: DirectionContext, args: argparse.Namespace) -> list[Subject]:
-    """Fills of `--images`, half a face and hair in turn; or samples."""
+    """Return fills of `--images`, or samples."""
     from inpaint_model.directions.subjects import photographs, sampled
 
     if args.images is None:

@@ -1,4 +1,4 @@
-"""What `directions pca` and `directions sefa` share: from vectors to stored components."""
+"""What `directions pca` and `directions sefa` share: calibrating and storing vectors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser, samples: int) -> None:
     """Add the options that `directions pca` and `directions sefa` share."""
-    parser.add_argument("--count", type=positive, default=8, help="directions (default 8)")
+    parser.add_argument(
+        "--count", type=positive, default=8, help="number of directions (default 8)"
+    )
     add_layers(parser)
     add_sampling(parser, samples)
 
@@ -28,9 +30,9 @@ def store(
     source: str,
     find: Callable[[Generator, Layers, Float64Array], Float64Array],
 ) -> int:
-    """Store what `find` makes of the generator, the layers and codes [N, w_dim], one row each.
+    """Store the rows that `find` returns for the generator, the layers and codes [N, w_dim].
 
-    Nobody knows what they mean: they are named by method and number, until a person names them.
+    Their meaning is unknown, so they are named by method and number until the user renames them.
     """
     from inpaint_model.bundle.direction_store import add_directions
     from inpaint_model.directions.context import open_context
@@ -50,5 +52,5 @@ def store(
         for k, vector in enumerate(find(context.generator, layers, w))
     ]
     add_directions(context.info.folder, found)
-    print(f"{len(found)} components stored; look at them with `inpaint-model directions check`")
+    print(f"{len(found)} components stored; view them with `inpaint-model directions check`")
     return 0

@@ -1,4 +1,4 @@
-"""`inpaint-model directions import`: published files, and other bundles of the same generator."""
+"""Import directions from a published file, or from another bundle of the same generator."""
 
 from __future__ import annotations
 
@@ -19,22 +19,29 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `directions import`."""
     parser.add_argument(
-        "source", type=Path, metavar="FILE|BUNDLE", help=".npy, .npz, .pt, a bundle"
+        "source", type=Path, metavar="FILE|BUNDLE", help=".npy, .npz or .pt file, or a bundle"
     )
-    parser.add_argument("--name", help="of the direction (default: as the file is called)")
-    parser.add_argument("--group", default="imported", help="(default imported)")
+    parser.add_argument("--name", help="name of the direction (default: the file's name)")
     parser.add_argument(
-        "--attribute", default="", metavar="NAME", help="the attribute that it shall be judged by"
+        "--group",
+        default="imported",
+        help="group of the direction in user interfaces (default imported)",
+    )
+    parser.add_argument(
+        "--attribute",
+        default="",
+        metavar="NAME",
+        help="attribute that the direction should change, for checking it (default: none)",
     )
     parser.add_argument("--license", default="unknown", help="license of the direction")
-    parser.add_argument(  # as earlier versions spelled it
+    parser.add_argument(  # the spelling of earlier versions
         "--licence", dest="license", default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )
     parser.add_argument(
         "--foreign",
         action="store_true",
-        help="take what may belong to another generator, and mark it as foreign: it is offered "
-        "only if its check shows that it works in this one",
+        help="import directions that may belong to another generator, marked as foreign: they are "
+        "offered only once a check shows that they work in this one",
     )
     add_layers(parser)
     add_sampling(parser, samples=2_000)
@@ -85,8 +92,8 @@ def _of_file(args: argparse.Namespace) -> list[tuple[Direction, Tensor]]:
     published = read_published(args.source, config.num_ws, config.w_dim)
     if not args.foreign:
         raise ValueError(
-            f"{args.source} does not say which generator it belongs to, and directions of another "
-            "do nothing useful; --foreign takes it all the same and lets its check decide"
+            f"{args.source} does not say which generator it belongs to, and directions do not work "
+            "in another generator; give --foreign to import it and let the check decide"
         )
     w = codes(context.generator, args.samples, args.seed, args.truncation).cpu().double().numpy()
     subjects = context.subjects(args.seed + args.samples)

@@ -1,4 +1,4 @@
-"""`inpaint-model directions label`: a page of samples to mark, and a fit to the marks."""
+"""Mark samples on a page in the browser, then fit a direction to the marks."""
 
 from __future__ import annotations
 
@@ -12,17 +12,25 @@ from inpaint_model.data import devices
 if TYPE_CHECKING:
     from inpaint_model.directions.context import DirectionContext
 
-MIN_ACCURACY = 0.75  # of marks left out in turn; below, the direction is not offered
+MIN_ACCURACY = 0.75  # in leave-one-out cross-validation; below, the direction is not offered
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `directions label`."""
-    parser.add_argument("name", metavar="NAME", help="of the direction, such as beard")
+    parser.add_argument("name", metavar="NAME", help="name of the direction, for example beard")
     step = parser.add_mutually_exclusive_group(required=True)
-    step.add_argument("--page", type=Path, metavar="FILE.html", help="write the page to mark on")
-    step.add_argument("--marks", type=Path, metavar="FILE.json", help="fit to what it saved")
-    parser.add_argument("--count", type=positive, default=120, help="samples on the page")
-    parser.add_argument("--group", default="own", help="(default own)")
+    step.add_argument(
+        "--page", type=Path, metavar="FILE.html", help="write a page for marking samples"
+    )
+    step.add_argument(
+        "--marks", type=Path, metavar="FILE.json", help="fit to the marks saved by the page"
+    )
+    parser.add_argument(
+        "--count", type=positive, default=120, help="number of samples on the page (default 120)"
+    )
+    parser.add_argument(
+        "--group", default="own", help="group of the direction in user interfaces (default own)"
+    )
     add_layers(parser)
     add_sampling(parser, samples=10_000)
 
@@ -51,7 +59,7 @@ def _write_page(context: DirectionContext, args: argparse.Namespace) -> int:
     seeds = seed_sequence(args.seed, args.count)
     sha256 = context.info.generator_sha256
     args.page.write_text(contact_page(args.name, sha256, args.truncation, seeds, images), "utf-8")
-    print(f"open {args.page} in a browser, mark samples, save, and give the file to --marks")
+    print(f"open {args.page} in a browser, mark samples, save, and pass the file to --marks")
     return 0
 
 
@@ -70,7 +78,7 @@ def _fit(context: DirectionContext, args: argparse.Namespace) -> int:
     marks = read_marks(args.marks)
     if marks.generator_sha256 != context.info.generator_sha256:
         raise ValueError(
-            f"{args.marks} is of samples of another generator ({marks.generator_sha256[:12]}; this "
+            f"{args.marks} marks samples of another generator ({marks.generator_sha256[:12]}; this "
             f"one is {context.info.generator_sha256[:12]})"
         )
     layers = parse_styles(args.layers, context.generator.config.num_ws)
@@ -82,7 +90,7 @@ def _fit(context: DirectionContext, args: argparse.Namespace) -> int:
     more = np.arange(len(marked)) < len(marks.more)
     w = codes(context.generator, args.samples, args.seed, psi).cpu().double().numpy()
     fit = fit_marks(w, marked.cpu().double().numpy(), more)
-    source = f"{len(marked)} marked samples, {fit.accuracy:.0%} right when left out"
+    source = f"{len(marked)} marked samples, {fit.accuracy:.0%} accuracy in cross-validation"
     draft = context.draft(args.name, args.group, layers, source)
     offered = fit.accuracy >= MIN_ACCURACY
     draft = replace(draft, offered=offered, effects={"accuracy": round(fit.accuracy, 3)})

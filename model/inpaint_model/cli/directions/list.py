@@ -1,4 +1,4 @@
-"""`inpaint-model directions list`: show, rename, remove."""
+"""Show, rename or remove directions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar=("OLD", "NEW"),
-        help="name a component; it is offered from then on",
+        help="rename a direction; a component is offered from then on; may be repeated",
     )
-    parser.add_argument("--remove", action="append", default=[], metavar="NAME")
+    parser.add_argument(
+        "--remove",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="remove a direction; may be repeated",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
             kept.append(replace(direction, name=name, offered=offered))
             vectors[name] = stored[direction.name]
         if len(vectors) < len(kept):
-            raise ValueError("two directions would have the same name")
+            raise ValueError("two directions would have the same name; choose another name")
         info = write_directions(info, kept, vectors)
     for direction in info.directions:
         state = "offered" if direction.offered else "not offered"

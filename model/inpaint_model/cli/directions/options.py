@@ -1,4 +1,4 @@
-"""Options that several `inpaint-model directions` actions share."""
+"""Options that several parts of `inpaint-model directions` share."""
 
 from __future__ import annotations
 
@@ -14,59 +14,69 @@ if TYPE_CHECKING:
 
 
 def add_sampling(parser: argparse.ArgumentParser, samples: int) -> None:
-    """Add how many images are sampled, and how."""
-    parser.add_argument("--samples", type=positive, default=samples, help="(default %(default)s)")
+    """Add the options for sampling."""
     parser.add_argument(
-        "--seed", type=whole(0, SEEDS), default=0, help="of the first sample (default 0)"
+        "--samples",
+        type=positive,
+        default=samples,
+        help="number of samples (default %(default)s)",
     )
     parser.add_argument(
-        "--truncation", type=real(), default=1.0, metavar="PSI", help="of the samples (default 1)"
+        "--seed", type=whole(0, SEEDS), default=0, help="seed of the first sample (default 0)"
+    )
+    parser.add_argument(
+        "--truncation",
+        type=real(),
+        default=1.0,
+        metavar="PSI",
+        help="truncation psi of the samples (default 1)",
     )
     add_device(parser)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add where networks run."""
+    """Add the option for the device."""
     parser.add_argument("--device", default="cpu", help=f"{devices.HELP} (default cpu)")
 
 
 def add_layers(parser: argparse.ArgumentParser) -> None:
-    """Add which styles a direction acts on."""
+    """Add the option for the styles that a direction edits."""
     parser.add_argument(
         "--layers",
         default="all",
-        help="styles to act on: all, structure, features, colors, or such as 0-3,7 (default all)",
+        help="styles to edit: all, structure, features, colors, or numbers such as 0-3,7 (default "
+        "all)",
     )
 
 
 def add_scorers(parser: argparse.ArgumentParser) -> None:
-    """Add the networks that score images."""
+    """Add the options for networks that score images."""
     parser.add_argument(
         "--scorer",
         action="append",
         default=[],
         metavar="NAME=FILE[:K]",
-        help="a further attribute: output K of a TorchScript or ONNX network that takes RGB "
-        "[N, 3, H, W] in -1..1; may be repeated",
+        help="additional attribute, scored by output K of a TorchScript or ONNX network that takes "
+        "RGB [N, 3, H, W] in -1..1; may be repeated",
     )
     parser.add_argument(
         "--validation-scorer",
         action="append",
         default=[],
         metavar="NAME=FILE[:K]",
-        help="another network for the same attribute, with which directions are checked",
+        help="another network for the same attribute, for checking directions; may be repeated",
     )
-    parser.add_argument(  # as earlier versions called it
+    parser.add_argument(  # the name in earlier versions
         "--judge", dest="validation_scorer", action="append", default=[], help=argparse.SUPPRESS
     )
 
 
 positive = whole(1)
-"""Reads a whole number above 0."""
+"""Parses an integer above 0."""
 
 
 def evenly(sources: Sequence[str], resolution: int, count: int) -> list[ImageU8]:
-    """`count` images [R, R, 3] of folders and zips, in equal distances over their names."""
+    """Load `count` images [R, R, 3] from folders and zips, evenly spaced in order of name."""
     from inpaint_model.data.dataset import load_images
 
     pixels = load_images(sources, resolution, limit=count, spread=True).pixels

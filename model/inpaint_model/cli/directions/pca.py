@@ -1,4 +1,4 @@
-"""`inpaint-model directions pca`: GANSpace."""
+"""Find the principal components of the codes (GANSpace)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`inpaint-model directions sefa`: closed-form factorisation."""
+"""Find the directions that change given styles most, by closed-form factorization (SeFa)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`inpaint-model directions svm`: InterFaceGAN."""
+"""Fit directions to attribute scores of samples (InterFaceGAN)."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ from inpaint_model.cli.directions.options import add_layers, add_sampling, add_s
 from inpaint_model.data import devices
 from inpaint_model.training.ranges import real
 
-FLAT = 1e-9  # a score that varies less has nothing to be fitted to
+FLAT = 1e-9  # scores with a smaller range cannot be fitted to
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `directions svm`."""
     parser.add_argument(
-        "--attributes", default="all", metavar="NAMES", help="comma-separated (default all)"
+        "--attributes",
+        default="all",
+        metavar="NAMES",
+        help="attributes to fit, comma-separated (default all)",
     )
     parser.add_argument(
         "--extremes",
         type=real(0, 0.5),
         default=0.02,
-        metavar="SHARE",
-        help="share of the samples taken at each end of the scores (default 0.02)",
+        metavar="FRACTION",
+        help="fraction of the samples used at each end of the scores (default 0.02)",
     )
     parser.add_argument(
         "--remove",
         default="",
         metavar="NAMES",
-        help="attributes that the directions shall leave alone, or all",
+        help="attributes that the directions should not change, comma-separated, or all "
+        "(default: none)",
     )
     add_layers(parser)
     add_scorers(parser)
@@ -37,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command; return its exit status."""
     if not 0 < args.extremes <= 0.5:
-        raise ValueError("--extremes must lie above 0 and not above 0.5")
+        raise ValueError("--extremes must be above 0 and at most 0.5")
 
     import numpy as np
 
@@ -65,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     )
     flat = [name for name, values in samples.scores.items() if float(np.ptp(values)) < FLAT]
     for name in flat:
-        print(f"{name}: left out, the same for every sample")
+        print(f"{name}: skipped, the same for every sample")
     wanted = tuple(a for a in wanted if a.name not in flat)
     removed = tuple(a for a in removed if a.name not in flat)
     subjects = context.subjects(args.seed + args.samples)
@@ -77,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         styles = f"styles {direction.layers[0]} to {direction.layers[-1]}"
         print(f"{direction.name}: {styles}; {direction.source}", flush=True)
     if not found:
-        raise ValueError("no score varies over the samples, so there is nothing to fit to")
+        raise ValueError("no score differs between samples, so no direction can be fitted")
     add_directions(context.info.folder, found)
-    print(f"{len(found)} directions stored; `inpaint-model directions check` decides on them")
+    print(f"{len(found)} directions stored; run `inpaint-model directions check` to offer them")
     return 0

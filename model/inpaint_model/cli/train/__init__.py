@@ -9,9 +9,9 @@ from inpaint_model.cli.parts import add_parts, run
 __all__ = ["add_arguments", "run"]
 
 PARTS = {
-    "generator": "StyleGAN2, from a folder of images or on from a checkpoint",
-    "inpainter": "encoder, mixing and skip encoder around a generator; needs no images",
-    "framer": "the network that finds the frame around a selection; added to a bundle",
+    "generator": "train a StyleGAN2 generator on images",
+    "inpainter": "train the networks that fill holes with a generator; needs no images",
+    "framer": "train the network that finds the frame around a hole, and add it to a bundle",
 }
 
 

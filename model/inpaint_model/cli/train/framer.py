@@ -1,10 +1,10 @@
-"""Train the network that finds frames around selections, and add it to a bundle.
+"""Train the network that finds the frame around a hole, and add it to a bundle.
 
   inpaint-model train framer --bundle runs/fill/bundle --data faces.zip:train --out runs/framer
   inpaint-model train framer --bundle runs/fill/bundle --out runs/framer
 
-It needs no labels: images in the generator's alignment, or the generator's own samples without
---data, are pasted onto made-up backgrounds. Started again with the same --out, a run continues.
+No labels are needed: images in the generator's alignment (without --data, samples of the generator)
+are pasted onto synthetic backgrounds. When started again with the same --out, training continues.
 """
 
 from __future__ import annotations
@@ -30,9 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from inpaint_model.training.settings import FramerTraining
 
     parser.add_argument(
-        "--bundle", type=Path, required=True, metavar="BUNDLE", help="the framer is added to it"
+        "--bundle",
+        type=Path,
+        required=True,
+        metavar="BUNDLE",
+        help="bundle that the framer is added to",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="RUN", help="folder of the training run"
+    )
     training_run.add_data_arguments(
         parser, required=False, use="to paste into scenes (default: samples of the generator)"
     )
@@ -41,14 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=whole(1),
         default=2000,
         metavar="N",
-        help="samples to draw (default: 2000)",
+        help="number of samples to draw without --data (default: 2000)",
     )
     parser.add_argument(
-        "--threads", type=whole(1, 1024), metavar="N", help="processor threads to use"
+        "--threads", type=whole(1, 1024), metavar="N", help="number of CPU threads to use"
     )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print what would be done, and do nothing"
-    )
+    parser.add_argument("--dry-run", action="store_true", help="print the options without training")
     add_options(parser, FramerTraining)
 
 
@@ -66,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.training.settings import FramerTraining
 
     options = options_from(args, FramerTraining)
-    deadline = Deadline(options.max_minutes)  # loading counts
+    deadline = Deadline(options.max_minutes)  # includes the time for loading
     info = read_bundle(args.bundle)
     plan = asdict(options) | training_run.data_plan(args)
     plan |= {"bundle": args.bundle, "framer": FRAMER.to_dict()}
@@ -85,15 +89,15 @@ def run(args: argparse.Namespace) -> int:
     folder.write_options(plan)
     with training_run.remedies(options.batch_size), training_run.ended_by_sigterm(deadline):
         framer = train_framer(options, FRAMER, images, folder, deadline=deadline)
-    if deadline.stopped:  # to go on later: the bundle keeps the framer it has
+    if deadline.stopped:  # to be continued: do not replace the framer in the bundle yet
         return 0
     add_framer(args.bundle, framer)
-    print(f"{args.bundle} can find frames now")
+    print(f"{args.bundle} can now find frames")
     return 0
 
 
 def _samples(info: BundleInfo, count: int, side: int, seed: int) -> Tensor:
-    """uint8 [N, 3, side, side]: the bundle's generator's own images."""
+    """Return samples of the bundle's generator, uint8 [N, 3, side, side]."""
     import torch
     import torch.nn.functional as F
     from tqdm import tqdm

@@ -7,7 +7,7 @@
   inpaint-model train generator --data labeled.zip --cond --preset compact-256 --out runs/classes
   torchrun --nproc-per-node 4 -m inpaint_model.cli.main train generator ...
 
-Started again with the same --out, a run continues where it was.
+When started again with the same --out, training continues.
 """
 
 from __future__ import annotations
@@ -31,14 +31,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from inpaint_model.training.options import add_options
     from inpaint_model.training.settings import GeneratorTraining
 
-    training_run.add_data_arguments(parser, required=True, use="to learn from")
+    training_run.add_data_arguments(parser, required=True, use="to train on")
     training_run.add_common_arguments(parser)
-    parser.add_argument("--preset", default="compact-256", help="sizes (default: compact-256)")
     parser.add_argument(
-        "--from", dest="start", type=Path, metavar="BUNDLE|CHECKPOINT", help="train on from this"
+        "--preset", default="compact-256", help="preset of network sizes (default: compact-256)"
     )
     parser.add_argument(
-        "--grow-from", type=Path, metavar="BUNDLE", help="start from a generator of half the size"
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="BUNDLE|CHECKPOINT",
+        help="generator to start from, with the same resolution",
+    )
+    parser.add_argument(
+        "--grow-from",
+        type=Path,
+        metavar="BUNDLE",
+        help="generator to start from, with half the resolution",
     )
     parser.add_argument(
         "--reduce",
@@ -51,18 +60,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--features",
         type=Path,
         metavar="FILE",
-        help="TorchScript network by which --vae-weight compares images",
+        help="TorchScript network for comparing images with --vae-weight",
     )
     parser.add_argument(
         "--cond",
         action="store_true",
-        help="a class for each image, from the dataset.json beside the images",
+        help="train with the classes in the dataset.json next to the images",
     )
     training_run.add_feature_network_argument(parser)
     parser.add_argument(
         "--with-discriminator",
         action="store_true",
-        help="with --feature-networks: play against the StyleGAN2 discriminator as well",
+        help="with --feature-networks: train against the StyleGAN2 discriminator as well",
     )
     add_options(parser, GeneratorTraining)
 
@@ -84,14 +93,14 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.training.settings import GeneratorTraining
 
     options = options_from(args, GeneratorTraining)
-    deadline = Deadline(options.max_minutes)  # loading counts
+    deadline = Deadline(options.max_minutes)  # includes the time for loading
     if args.features and not options.vae_weight:
-        raise ValueError("--features compares reconstructions: give --vae-weight as well, 2 say")
+        raise ValueError("--features needs --vae-weight: give --vae-weight as well, for example 2")
     if args.with_discriminator and not args.feature_networks:
-        raise ValueError("--with-discriminator adds to --feature-networks: give those as well")
+        raise ValueError("--with-discriminator needs --feature-networks: give both")
     if args.cond and args.feature_networks and not args.with_discriminator:
         raise ValueError(
-            "--cond needs an adversary that looks at labels, which projected discriminators do "
+            "--cond needs a discriminator that uses labels, which projected discriminators do "
             "not: give --with-discriminator too"
         )
     classes = read_classes(args.data) if args.cond else None
@@ -102,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
         from inpaint_model.bundle.manifest import read_bundle
 
         info = read_bundle(start)
-        if info.kind == "generator":  # that of an inpainter counts the inpainter's images
+        if info.kind == "generator":  # an inpainter's trained_kimg counts its own training
             nimg = int(info.card.trained_kimg * 1000)
     R = G.config.resolution
     P = training_run.projected_discriminator(args, R, options.seed, options.bf16, [start])
@@ -116,14 +125,14 @@ def run(args: argparse.Namespace) -> int:
     images, weights = training_run.load_data(args, G.config.resolution)
     if classes is not None:
         images = classes.given_to(images)
-        print(f"they are of {classes.count} classes")
+        print(f"the images have {classes.count} classes")
     E, perceptual = None, None
     if options.vae_weight:
         with torch.random.fork_rng():
             torch.manual_seed(options.seed)
             E = VariationalEncoder(G.config.z_dim)
         if start and not find_encoder(E, start):
-            print(f"no encoder lies beside {start}: a new one is trained")
+            print(f"no encoder found next to {start}: training a new one")
         if args.features:
             dtype = torch.bfloat16 if options.bf16 else torch.float32
             features = load_torchscript(args.features, dtype)
@@ -191,15 +200,15 @@ def _networks(args: argparse.Namespace, seed: int, c_dim: int) -> tuple[Generato
 
 
 def _check_classes(start: Path, theirs: int, ours: int) -> None:
-    """ValueError unless a generator to start from has as many classes as the images."""
+    """Raise ValueError unless the generator to start from has as many classes as the images."""
     if theirs and not ours:
         raise ValueError(
-            f"{start} is a generator of {theirs} classes: give --cond, and images with labels"
+            f"{start} is a generator with {theirs} classes: give --cond and images with labels"
         )
     if ours and not theirs:
         raise ValueError(f"{start} is a generator without classes: leave out --cond")
     if ours != theirs:
         raise ValueError(
-            f"{start} is a generator of {theirs} classes and the images have {ours}: give "
-            "images with labels of as many classes"
+            f"{start} is a generator with {theirs} classes and the images have {ours}: give "
+            "images with the same number of classes"
         )

@@ -1,4 +1,4 @@
-r"""Train a model that fills holes around a generator. Images are generated: none are needed.
+r"""Train the networks that fill holes with a generator. It generates the training images itself.
 
   inpaint-model train inpainter --generator runs/faces/bundle --preset compact-256 --out runs/fill
   inpaint-model train inpainter --generator ffhq256.pkl --preset paper-256 \
@@ -6,7 +6,7 @@ r"""Train a model that fills holes around a generator. Images are generated: non
   inpaint-model train inpainter --generator runs/faces/bundle --out runs/fill \
       --feature-networks lite0.pt --lambda-projected 0.1 --lambda-adversarial 0 --features vgg19.pt
 
-Started again with the same --out, a run continues where it was.
+When started again with the same --out, training continues.
 """
 
 from __future__ import annotations
@@ -33,22 +33,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from inpaint_model.training.settings import InpainterTraining
 
     parser.add_argument(
-        "--generator", type=Path, required=True, metavar="BUNDLE|CHECKPOINT", help="frozen"
+        "--generator",
+        type=Path,
+        required=True,
+        metavar="BUNDLE|CHECKPOINT",
+        help="generator to fill with; it is not trained",
     )
     training_run.add_common_arguments(parser)
-    parser.add_argument("--preset", default="compact-256", help="sizes (default: compact-256)")
-    parser.add_argument("--arch", default="hierarchical", choices=ARCHS, help="row of Table 2")
+    parser.add_argument(
+        "--preset", default="compact-256", help="preset of network sizes (default: compact-256)"
+    )
+    parser.add_argument(
+        "--arch",
+        default="hierarchical",
+        choices=ARCHS,
+        help="network architecture, a row of the paper's Table 2 (default: hierarchical)",
+    )
     parser.add_argument(
         "--init",
         type=Path,
         metavar="BUNDLE",
-        help="start the trained parts from this",
+        help="inpainter to start from; its generator is not used",
     )
     training_run.add_feature_network_argument(parser)
     backbone = parser.add_mutually_exclusive_group()
-    backbone.add_argument("--vgg16", type=Path, metavar="FILE", help="perceptual loss of the paper")
     backbone.add_argument(
-        "--features", type=Path, metavar="FILE", help="perceptual loss by a TorchScript network"
+        "--vgg16", type=Path, metavar="FILE", help="VGG16 weights for the paper's perceptual loss"
+    )
+    backbone.add_argument(
+        "--features", type=Path, metavar="FILE", help="TorchScript network for the perceptual loss"
     )
     training_run.add_data_arguments(parser, required=False, use="for --real-fraction")
     add_options(parser, InpainterTraining)
@@ -75,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.training.settings import InpainterTraining
 
     options = options_from(args, InpainterTraining)
-    deadline = Deadline(options.max_minutes)  # loading counts
+    deadline = Deadline(options.max_minutes)  # includes the time for loading
     checkpoint = import_checkpoint(args.generator)
     _check_adversaries(args, checkpoint.discriminator)
     config = inpainting_config(preset(args.preset), args.arch, checkpoint.generator.config)
@@ -83,14 +96,14 @@ def run(args: argparse.Namespace) -> int:
         torch.manual_seed(options.seed)
         model = InpaintingModel(config, checkpoint.generator)
     nimg = 0
-    if args.init:  # all but the generator, which may be another by now
+    if args.init:  # without its generator, which may differ from --generator
         info = read_bundle(args.init)
         earlier = dict(load_model(info).named_children())
         fresh = 0
         for name, part in model.named_children():
             if name != "generator" and name in earlier:
                 fresh += len(copy_matching(part, earlier[name]))
-        print(f"started from {args.init}; {fresh} tensors are new")
+        print(f"started from {args.init}; {fresh} tensors are newly initialized")
         nimg = int(info.card.trained_kimg * 1000)
     model.estimate_w_statistics()
     plan = asdict(options) | training_run.data_plan(args)
@@ -138,21 +151,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_adversaries(args: argparse.Namespace, D: Discriminator | None) -> None:
-    """ValueError unless everything that a loss needs is given or lies beside the generator."""
+    """Raise ValueError if a network that a loss needs is missing."""
     if bool(args.lambda_projected) != bool(args.feature_networks):
         raise ValueError(
             "--lambda-projected and --feature-networks belong together: give both or neither"
         )
     if D is None and args.lambda_adversarial:
         raise ValueError(
-            f"{args.generator} holds no StyleGAN2 discriminator, from which the adversarial loss "
-            "starts; give the training checkpoint it was taken from, or --lambda-adversarial 0 "
+            f"{args.generator} holds no StyleGAN2 discriminator, which the adversarial loss "
+            "needs; give a training checkpoint that holds one, or --lambda-adversarial 0 "
             "and --feature-networks with --lambda-projected"
         )
     if D is None and not args.vgg16 and not args.features:
         raise ValueError(
-            "images are compared by the features of the generator's discriminator, which "
-            f"{args.generator} does not hold: give --features or --vgg16"
+            f"the perceptual loss needs a discriminator, and {args.generator} holds none: "
+            "give --features or --vgg16"
         )
 
 

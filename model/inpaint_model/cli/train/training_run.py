@@ -1,4 +1,4 @@
-"""What the training commands share: device, folder, presets, errors that name a remedy."""
+"""What the training commands share: options, data, device and error messages."""
 
 from __future__ import annotations
 
@@ -24,42 +24,38 @@ if TYPE_CHECKING:
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what every training takes."""
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
+    """Add the options of `train generator` and `train inpainter`."""
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="RUN", help="folder of the training run"
+    )
     parser.add_argument("--device", default="auto", help=f"{devices.HELP} (default: auto)")
     parser.add_argument(
-        "--threads", type=whole(1, 1024), metavar="N", help="processor threads to use"
+        "--threads", type=whole(1, 1024), metavar="N", help="number of CPU threads to use"
     )
-    parser.add_argument("--name", default="", help="name of the bundle (default: the folder's)")
+    parser.add_argument("--name", default="", help="name of the model (default: the folder's)")
     parser.add_argument("--license", default="unknown", help="license of the weights")
-    parser.add_argument(  # as earlier versions spelled it
+    parser.add_argument(  # the spelling of earlier versions
         "--licence", dest="license", default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )
-    parser.add_argument("--provenance", default="unknown", help="where the data come from")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print what would be done, and do nothing"
-    )
+    parser.add_argument("--provenance", default="unknown", help="origin of the training data")
+    parser.add_argument("--dry-run", action="store_true", help="print the options without training")
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, required: bool, use: str) -> None:
-    """Add which images a training takes, and how often each.
-
-    Args:
-        parser: of the training.
-        required: whether it needs images.
-        use: what it needs them for, for `--help`.
-    """
+    """Add the options for images and their weights; `use` is part of the help text."""
     image_options.add_sources(
         parser, "--data", f"images in the generator's alignment, {use}", required
     )
     image_options.add_replacements(parser, "--data")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="keep decoded images here")
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="folder for caching decoded images"
+    )
     parser.add_argument(
         "--weights",
         type=Path,
         metavar="CSV",
-        help="how often images are drawn: a table with the columns file, a name or a pattern "
-        "such as train/a_*, and weight; the last row that matches counts (default: all 1)",
+        help="table of how often images are drawn, with the columns file (a name or a pattern "
+        "such as train/a_*) and weight; the last matching row counts (default: all 1)",
     )
     parser.add_argument(
         "--manifest",
@@ -69,21 +65,25 @@ def add_data_arguments(parser: argparse.ArgumentParser, required: bool, use: str
         help="tables with the columns file and crop_px; later ones override earlier ones",
     )
     parser.add_argument(
-        "--min-crop", type=real(), metavar="PX", help="leave out images with a smaller crop_px"
+        "--min-crop", type=real(), metavar="PX", help="skip images with a smaller crop_px"
     )
 
 
 def data_plan(args: argparse.Namespace) -> dict[str, Any]:
-    """Return what the arguments ask for; ValueError if one needs another."""
+    """Return the options for images.
+
+    Raises:
+        ValueError: if an option lacks another one that it needs.
+    """
     if args.data is None and (args.replace or args.weights or args.min_crop is not None):
-        raise ValueError("--replace, --weights and --min-crop choose among images: give --data")
+        raise ValueError("--replace, --weights and --min-crop need images: give --data")
     if args.min_crop is not None and args.manifest is None:
-        raise ValueError("--min-crop needs --manifest, the tables that have the column crop_px")
+        raise ValueError("--min-crop needs tables with the column crop_px: give --manifest")
     return {key: getattr(args, key) for key in ("data", "replace", "weights", "min_crop")}
 
 
 def load_data(args: argparse.Namespace, resolution: int) -> tuple[ImageSet, torch.Tensor | None]:
-    """Return the images that the arguments name, and how often each is drawn."""
+    """Load the images and their sampling weights."""
     from inpaint_model.data.dataset import load_images
     from inpaint_model.data.sampler import weights_from_csv, weights_from_patterns
 
@@ -92,27 +92,27 @@ def load_data(args: argparse.Namespace, resolution: int) -> tuple[ImageSet, torc
     if args.replace:
         print(f"{images.replaced} of them are replaced by those in {args.replace}")
     if images.enlarged:
-        print(f"{images.enlarged} of them are smaller than {resolution} px and will look soft")
+        print(f"{images.enlarged} of them are smaller than {resolution} px and will be blurry")
     weights = None
     if args.weights:
         weights = weights_from_patterns(args.weights, images.names)
-        print(f"{int((weights != 1).sum())} of them have another weight than 1")
+        print(f"{int((weights != 1).sum())} of them have a weight other than 1")
     if args.min_crop is not None:
         large = weights_from_csv(args.manifest, images.names, "crop_px", args.min_crop)
-        print(f"{int(large.sum())} of them have crop_px of {args.min_crop:g} or more")
+        print(f"{int(large.sum())} of them have a crop_px of {args.min_crop:g} or more")
         weights = large if weights is None else weights * large
     return images, weights
 
 
 def add_feature_network_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the frozen networks that projected discriminators stand on."""
+    """Add the option for the frozen networks of projected discriminators."""
     parser.add_argument(
         "--feature-networks",
         type=Path,
         nargs="+",
         default=[],
         metavar="FILE",
-        help="play against projected discriminators on these frozen networks (TorchScript: RGB in "
+        help="train against projected discriminators on these frozen networks (TorchScript: RGB in "
         "-1..1 to four feature maps)",
     )
 
@@ -124,9 +124,9 @@ def projected_discriminator(
     bf16: bool,
     start: Iterable[Path | None] = (),
 ) -> ProjectedDiscriminator | None:
-    """Return what `--feature-networks` asks for, with the heads of a bundle of `start` that fits.
+    """Create the discriminator on `--feature-networks`; None without feature networks.
 
-    None without feature networks.
+    Its heads are loaded from the first bundle in `start` that has heads for these networks.
     """
     if not args.feature_networks:
         return None
@@ -143,18 +143,18 @@ def projected_discriminator(
         P = ProjectedDiscriminator(networks, resolution, dtype)
     folders = [path for path in start if path is not None]
     if not any(load_projected(folder, P) for folder in folders) and folders:
-        print(f"no heads that fit lie in {folders[0]}: new ones are trained")
+        print(f"no matching discriminator heads found in {folders[0]}: training new ones")
     return P
 
 
 def start_device(args: argparse.Namespace) -> tuple[torch.device, DistributedContext]:
-    """Return the device and this process's place among those that torchrun started."""
+    """Set up the device, and this process among those that torchrun started."""
     import torch
 
     from inpaint_model.inference.host_memory import MOST, keep_freed_memory
     from inpaint_model.training import distributed
 
-    keep_freed_memory(MOST)  # every step wants the memory of the one before
+    keep_freed_memory(MOST)  # every step needs as much memory as the one before
     if args.threads:
         torch.set_num_threads(args.threads)
     device = devices.choose_device(args.device)
@@ -168,27 +168,29 @@ def start_device(args: argparse.Namespace) -> tuple[torch.device, DistributedCon
 
 
 def describe(options: dict[str, Any]) -> str:
-    """Options as indented JSON, for --dry-run and for the run's folder."""
+    """Format options as indented JSON."""
     return json.dumps(options, indent=2, default=str)
 
 
 @contextmanager
 def ended_by_sigterm(deadline: Deadline) -> Iterator[None]:
-    """Let SIGTERM end a training as if its time were over: with everything saved."""
+    """On SIGTERM, stop the training as at its deadline, with everything saved."""
     before = signal.signal(signal.SIGTERM, lambda *_: deadline.stop())
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
     if deadline.stopped:
-        print("stopped, with everything saved; start again with the same --out to go on")
+        print("stopped, with everything saved; start again with the same --out to continue")
 
 
 @contextmanager
 def remedies(batch_size: int) -> Iterator[None]:
-    """Turn the errors of a long run into one line that says what to do.
+    """Convert errors of a training to one-line messages that suggest a remedy.
 
-    Raises MemoryError when the device has no memory left, ValueError when the training diverged.
+    Raises:
+        MemoryError: if the device ran out of memory.
+        ValueError: if the training diverged.
     """
     import torch
 

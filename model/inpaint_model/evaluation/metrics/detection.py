@@ -1,7 +1,7 @@
-"""Whether a face detector finds a face in an image: YuNet (Wu et al. 2023), run by OpenCV.
+"""Whether YuNet (Wu et al. 2023), run by OpenCV, detects a face in an image.
 
-A detector is a coarse judge: it also finds lopsided and smeared faces. A share as high as that of
-real portraits is needed and proves little; a lower one says that something is badly wrong.
+This is a coarse test, since lopsided and smeared faces are detected too. A rate as high as that of
+real portraits is necessary but proves little; a lower one means that something is badly wrong.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from torch import Tensor
 from inpaint_model.document.arrays import Float64Array
 
 FOUND = 0.9  # the score from which a face counts as found
-# px a side as the detector sees images. Of 356 aligned portraits of 128 px it finds a face in
-# 348, 352, 354 and 353 if shown at 128, 192, 256 and 320 px; a border around them adds none.
+# Side in px of the detector's input. In 356 aligned portraits of 128 px it finds 348, 352, 354 and
+# 353 faces at 128, 192, 256 and 320 px; adding a border around them finds no more.
 SIDE = 256
-_CANDIDATES = 0.1  # the score below which the detector keeps nothing
+_CANDIDATES = 0.1  # the detector discards detections below this score
 
 Detect = Callable[[Tensor], Float64Array]
-"""Images uint8 [N, 3, H, W] to the score of the best face in each, [N], 0..1; 0: none."""
+"""Maps images uint8 [N, 3, H, W] to the score of the best face in each, [N], 0..1; 0: no face."""
 
 
 def load_detector(path: Path) -> Detect:
-    """Return the detector of an ONNX file. ValueError if OpenCV cannot run it.
+    """Load an ONNX detector, which resizes square images to 256 px.
 
-    Square images of another size are resized to 256 px a side.
+    Raises:
+        ValueError: if OpenCV cannot run the file.
     """
     import cv2
 
@@ -54,7 +55,7 @@ def load_detector(path: Path) -> Detect:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without OpenCV's warnings on stderr: version 5 prints one for each detector."""
+    """Suppress the warning that OpenCV 5 prints for each detector."""
     import cv2
 
     level = cv2.utils.logging.getLogLevel()
@@ -66,5 +67,5 @@ def _quiet() -> Iterator[None]:
 
 
 def detected_share(scores: Float64Array) -> float:
-    """Return the share of images whose best face has a score of at least 0.9."""
+    """Return the fraction of images whose best face scores at least 0.9."""
     return float((scores >= FOUND).mean())

@@ -14,7 +14,7 @@ Maps = Callable[[Tensor], Sequence[Tensor]]
 
 
 def candidate_diversity(maps: Maps, candidates: Tensor, hole: Tensor) -> float:
-    """Mean distance inside the hole [1, R, R] of all pairs of candidates, uint8 [K, 3, R, R]."""
+    """Return the mean distance of candidates uint8 [K, 3, R, R] inside the hole [1, R, R]."""
     features = maps(candidates)
     pairs = torch.tensor(list(combinations(range(len(candidates)), 2)))
     first, second = ([layer[side] for layer in features] for side in pairs.T)
@@ -23,10 +23,9 @@ def candidate_diversity(maps: Maps, candidates: Tensor, hole: Tensor) -> float:
 
 
 def stranger_distance(maps: Maps, images: Tensor, holes: Tensor) -> float:
-    """Return the yardstick: mean distance inside hole i of image i and a quite different image.
+    """Return the mean distance of unrelated images, as a reference for diversity.
 
-    `images` uint8 [N, 3, R, R] are compared with their neighbors in a ring, inside `holes`
-    [N, 1, R, R].
+    Image i of uint8 [N, 3, R, R] is compared with image i - 1 inside hole i of [N, 1, R, R].
     """
     features = maps(images)
     others = [layer.roll(1, dims=0) for layer in features]

@@ -1,10 +1,9 @@
-"""Whether the two eyes of a face look alike.
+"""Whether the two eyes of a face match.
 
-Landmarks of a mesh stay close to those of a plausible face, whatever is painted there, so they miss
-the commonest fault of a young generator: one eye that is drawn and one that is smeared. Here a
-square around each eye is cut out in the plane of the face, the right one is mirrored, and the two
-are compared in feature maps. Gaze, light and strands of hair make a difference in real portraits
-too, so read the figure beside theirs.
+Mesh landmarks always stay close to a plausible face, so they miss the most common fault of a
+generator early in training: one sharp eye and one smeared eye. Here a square around each eye is cut
+out in the plane of the face, the right one is mirrored, and the two are compared in feature maps.
+Gaze, light and hair make real eyes differ too, so compare the number with that of the originals.
 """
 
 from __future__ import annotations
@@ -23,23 +22,25 @@ from inpaint_model.evaluation.metrics.vgg_distance import hole_distance
 
 Maps = Callable[[Tensor], Sequence[Tensor]]
 SIDE = 64  # px of a square
-REACH = 0.4  # from an eye to the edge of its square, over the distance of the eyes
+REACH = 0.4  # half the side of a square, as a fraction of the distance between the eyes
 # Corners of the eye on the left and on the right of the image.
 _LEFT, _RIGHT = (33, 133), (263, 362)
 
 
 def eye_pairs(images: Tensor, meshes: Float64Array) -> tuple[Tensor, Tensor]:
-    """Return the eyes on the left, and those on the right mirrored, uint8 [N, 3, 64, 64].
+    """Cut out the eyes of faces.
 
-    Images are uint8 [N, 3, R, R]; meshes [N, 468, 3] are in units in which the image's width
-    is 1, as all landmarks here.
+    Images are uint8 [N, 3, R, R]; meshes [N, 468, 3] are in units of the image's width.
+
+    Returns:
+        The eyes on the left, and those on the right mirrored, uint8 [N, 3, 64, 64].
     """
     faces = mirror(meshes)
-    # Where the eyes of the symmetrical face would be: an eye out of place must show.
+    # Cut where the eyes of the symmetrical face would be, so that a displaced eye counts.
     face = (faces.given + faces.mirrored) / 2 + meshes.mean(axis=1, keepdims=True)
     left, right = (face[:, corners].mean(axis=1) for corners in (_LEFT, _RIGHT))
     reach = REACH * np.linalg.norm(left - right, axis=1)[:, None, None]
-    axes = torch.from_numpy(reach * faces.axes[:, :2, :2])  # of the square, as seen in the image
+    axes = torch.from_numpy(reach * faces.axes[:, :2, :2])  # of the square, in the image plane
     line = (torch.arange(SIDE, dtype=torch.float64) + 0.5) / SIDE * 2 - 1
     y, x = torch.meshgrid(line, line, indexing="ij")
     pairs = []
@@ -58,7 +59,7 @@ def eye_pairs(images: Tensor, meshes: Float64Array) -> tuple[Tensor, Tensor]:
 def eye_difference(
     maps: Maps, images: Tensor, meshes: Float64Array, batch: int = 8
 ) -> Float64Array:
-    """Return the feature distance of each face's eyes, [N]; 0 where they are mirror images."""
+    """Return the feature distance between each face's eyes, [N]; 0 for mirror images."""
     numbers = range(0, len(images), batch)
     found = []
     for start in tqdm(numbers, "comparing eyes", disable=None, leave=False):

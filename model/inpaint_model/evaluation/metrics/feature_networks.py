@@ -1,8 +1,7 @@
-"""Judge networks from weight files: features for the metrics.
+"""Networks from weight files that compute the features for the metrics.
 
-Every file but the detector's is TorchScript, which runs without the code that made it. A metric in
-other than the 2048-d Inception features is never called `fid`: its name carries the width, as in
-`fid768`.
+All files except the detector's are TorchScript. Metrics in features other than the 2048-d Inception
+carry the width in their names, as in `fid768`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from inpaint_model.bundle.weights import file_sha256
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.evaluation.metrics.detection import Detect, load_detector
 
-# File names that are looked for in `--metrics-dir`.
+# File names expected in `--metrics-dir`.
 INCEPTION_2048 = "inception-2015-12-05.pt"  # NVIDIA's TorchScript file, as in stylegan2-ada
 INCEPTION_768 = "inception768_fp16.pt"
 VGG_TAPS = "vgg19_relu3_fp16.pt"
@@ -29,28 +28,28 @@ LPIPS_VGG = "vgg16.pt"  # NVIDIA's TorchScript file with the LPIPS heads
 DETECTOR = "face_detection_yunet_2026may.onnx"  # OpenCV's face detector
 MESH = "landmarks468_fp16.pt"  # MediaPipe's face mesh as TorchScript
 NAMES = (INCEPTION_2048, INCEPTION_768, VGG_TAPS, LPIPS_VGG, DETECTOR, MESH)
-MESH_SIDE = 192  # px a side of what the mesh network looks at
+MESH_SIDE = 192  # side in px of the mesh network's input
 
 
 @dataclass(frozen=True)
 class FeatureNetwork:
-    """Images uint8 [N, 3, H, W] to one feature vector each, float32 [N, D]."""
+    """A network that maps images uint8 [N, 3, H, W] to feature vectors, float32 [N, D]."""
 
-    suffix: str  # of the metrics' names: "" for the 2048-d Inception, else the width
+    suffix: str  # of the metrics' names: "" for the 2048-d Inception, otherwise the width
     features: Callable[[Tensor], Tensor]
     maps: Callable[[Tensor], Sequence[Tensor]] | None = None  # feature maps [N, C, h, w], or None
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Name for reports."""
         return f"Inception ({self.suffix or 2048} features)"
 
 
 @dataclass(frozen=True)
 class EvaluationNetworks:
-    """The networks that the given weight files allow; None where a file is missing."""
+    """The networks whose weight files are available."""
 
-    sha256: Mapping[str, str] = field(default_factory=dict)  # of each file that judges, by name
+    sha256: Mapping[str, str] = field(default_factory=dict)  # of each loaded file, by name
     inception: tuple[FeatureNetwork, ...] = ()
     vgg_taps: Callable[[Tensor], Sequence[Tensor]] | None = None  # -1..1 -> relu1_1, 2_1, 3_1
     lpips: Callable[[Tensor, Tensor], Tensor] | None = None  # two batches in -1..1 -> [N]
@@ -59,21 +58,22 @@ class EvaluationNetworks:
 
     @property
     def key(self) -> str:
-        """Names cached results: the weight files that had a part in them."""
+        """Identifies the weight files in cache keys."""
         return "-".join(digest[:16] for digest in self.sha256.values())
 
     @property
     def maps(self) -> Callable[[Tensor], Sequence[Tensor]] | None:
-        """Feature maps for the diversity of candidates and the likeness of eyes."""
+        """Feature maps for comparing candidates and eyes."""
         return next((network.maps for network in self.inception if network.maps), None)
 
 
 def load_evaluation_networks(
     folders: Sequence[Path], device: torch.device | str = "cpu"
 ) -> EvaluationNetworks:
-    """Load every network whose file lies in one of `folders`; the first that has it counts.
+    """Load each network from the first of `folders` that has its file.
 
-    ValueError for a folder that has none of the files.
+    Raises:
+        ValueError: if a folder has none of the files.
     """
     for folder in folders:
         if not any((folder / name).exists() for name in NAMES):
@@ -101,14 +101,14 @@ def load_evaluation_networks(
 def features_of(
     network: FeatureNetwork, images: Tensor, title: str, batch: int = 16
 ) -> Float64Array:
-    """Features of uint8 [N, 3, H, W], float64 [N, D], in batches, with a bar on a terminal."""
+    """Return features of images uint8 [N, 3, H, W] as float64 [N, D]."""
     parts = tqdm(images.split(batch), title, disable=None, leave=False)
     with torch.inference_mode():
         return torch.cat([network.features(part).cpu() for part in parts]).double().numpy()
 
 
 def meshes_of(mesh: Callable[[Tensor], Tensor], images: Tensor, batch: int = 16) -> Float64Array:
-    """Face landmarks of uint8 [N, 3, H, W], float64 [N, 468, 3], in batches."""
+    """Return face landmarks of images uint8 [N, 3, H, W] as float64 [N, 468, 3]."""
     parts = tqdm(images.split(batch), "finding landmarks", disable=None, leave=False)
     with torch.inference_mode():
         return torch.cat([mesh(part).cpu() for part in parts]).double().numpy()
@@ -128,7 +128,7 @@ def _inception_768(path: Path, device: torch.device | str) -> FeatureNetwork:
     module = load_torchscript(path, device)
 
     def maps(images: Tensor) -> list[Tensor]:
-        """The network's three stages, 147, 73 and 17 px a side; the third's mean is the feature."""
+        # The network's three stages are 147, 73 and 17 px wide; the feature is the third's mean.
         x = F.interpolate(images.to(device).float(), (299, 299), mode="bilinear")
         first = module.s1((x - 128) / 128)
         second = module.s2(F.max_pool2d(first, 3, 2))
@@ -155,7 +155,7 @@ def _lpips_vgg(path: Path, device: torch.device | str) -> Callable[[Tensor, Tens
     module = load_torchscript(path, device)
 
     def distance(first: Tensor, second: Tensor) -> Tensor:
-        """The file's features are scaled so that their squared distance is LPIPS."""
+        # The features in the file are scaled so that their squared distance is LPIPS.
         codes = [
             module((x.to(device) + 1) * 127.5, resize_images=False, return_lpips=True)
             for x in (first, second)
@@ -170,7 +170,7 @@ def _mesh(path: Path, device: torch.device | str) -> Callable[[Tensor], Tensor]:
     module = load_torchscript(path, device)
 
     def mesh(images: Tensor) -> Tensor:
-        """x, y and z in units of the image's side; the origin is its upper left corner."""
+        # x, y and z in units of the image's side; the origin is the upper left corner.
         size = (MESH_SIDE, MESH_SIDE)
         x = images.to(device).float() / 127.5 - 1
         points: Tensor = module(F.interpolate(x, size, mode="bilinear", antialias=True))[0]

@@ -1,4 +1,4 @@
-"""P-IDS and U-IDS (Zhao et al. 2021): can a linear classifier tell fills from originals?"""
+"""P-IDS and U-IDS (Zhao et al. 2021): can a linear classifier distinguish fills from originals?"""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from inpaint_model.document.arrays import Flags, Float64Array
 
 
 class Separability(NamedTuple):
-    """Shares from 0 (always told apart) to 0.5 (chance); higher is better."""
+    """Fractions from 0 (perfectly separable) to 0.5 (chance); higher is better."""
 
-    p_ids: float  # pairs in which the fill looks more real than its original
-    u_ids: float  # images of either kind on the wrong side
+    p_ids: float  # of pairs in which the fill is classified as more real than its original
+    u_ids: float  # of images of either kind that are misclassified
 
 
 def inception_discriminative_score(
     originals: Float64Array, fills: Float64Array, folds: int | None = None, seed: int = 0
 ) -> Separability:
-    """Return the two scores of paired features [N, D], by a linear support vector machine.
+    """Compute both scores of paired features [N, D] with a linear support vector machine.
 
-    Without `folds` the classifier is judged on the images that it was fitted to, as published;
-    with fewer images than dimensions that always separates and says nothing. With `folds` each
-    pair is judged by a classifier that has not seen it.
+    Without `folds` the classifier is tested on the images it was fitted to, as published. With
+    fewer images than dimensions it always separates them, and the scores mean nothing. With `folds`
+    the scores are cross-validated, keeping pairs together.
     """
     scores = np.zeros((2, len(originals)))
     for seen, judged in _splits(len(originals), folds, seed):
@@ -43,7 +43,7 @@ def _splits(count: int, folds: int | None, seed: int) -> list[tuple[Flags, Flags
 def _decide(
     originals: Float64Array, fills: Float64Array, seen: Flags, judged: Flags
 ) -> Float64Array:
-    """Decision values [2, K] of the judged originals and fills; positive means "original"."""
+    """Return decision values [2, K] of tested originals and fills; positive is "original"."""
     from sklearn.svm import LinearSVC
 
     count = int(seen.sum())

@@ -1,7 +1,7 @@
 """Kernel distance between two sets of features (KID, Bińkowski et al. 2018), with its error.
 
-The kernel is the usual k(x, y) = (x.y / D + 1)^3. All estimates are unbiased, so a set that matches
-scatters around 0 and can come out negative.
+The kernel is the usual k(x, y) = (x.y / D + 1)^3. All estimates are unbiased, so those of matching
+sets scatter around 0 and can be negative.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from inpaint_model.document.arrays import Float64Array
 
-BLOCK = 1000  # images at a time: larger sets are cut into blocks, whose estimates are averaged
+BLOCK = 1000  # images; larger sets are split into blocks, whose estimates are averaged
 
 
 class Estimate(NamedTuple):
@@ -25,7 +25,7 @@ class Estimate(NamedTuple):
 
 
 def polynomial_kernel(first: Float64Array, second: Float64Array) -> Float64Array:
-    """Kernel matrix [N, M] of features [N, D] and [M, D]."""
+    """Return the kernel matrix [N, M] of features [N, D] and [M, D]."""
     kernel: Float64Array = (first @ second.T / first.shape[1] + 1) ** 3
     return kernel
 
@@ -33,9 +33,9 @@ def polynomial_kernel(first: Float64Array, second: Float64Array) -> Float64Array
 def kernel_distance(
     first: Float64Array, second: Float64Array, seed: int = 0, resamples: int = 500
 ) -> Estimate:
-    """Unbiased KID of two independent sets, [N, D] and [M, D], which may differ in size.
+    """Estimate the KID of two independent sets, [N, D] and [M, D].
 
-    Each is cut into blocks by its own size; those of the set with fewer come round again.
+    Each set is split into blocks on its own; the blocks of the smaller set are reused.
     """
     counts = [max(1, len(features) // BLOCK) for features in (first, second)]
     blocks_of_first, blocks_of_second = map(np.array_split, (first, second), counts)
@@ -54,11 +54,11 @@ def kernel_distance(
 def paired_kernel_distance(
     originals: Float64Array, fills: Float64Array, seed: int = 0, resamples: int = 500
 ) -> Estimate:
-    """Unbiased KID when image i of one set was made from image i of the other, both [N, D].
+    """Estimate the KID when image i of one set was made from image i of the other, both [N, D].
 
-    A fill resembles its own original. The plain estimate takes such pairs as evidence that the sets
-    agree and falls below 0; the paired one (Gretton et al. 2012, lemma 6) leaves them out. A set
-    against itself gives exactly 0.
+    The plain estimate takes the resemblance within pairs as evidence that the sets agree and falls
+    below 0; the paired one (Gretton et al. 2012, lemma 6) leaves pairs out. A set compared with
+    itself gives exactly 0.
     """
     if originals.shape != fills.shape:
         raise ValueError(f"not pairs: {originals.shape} and {fills.shape}")
@@ -70,7 +70,7 @@ def paired_kernel_distance(
 
 def _paired(a: Float64Array, b: Float64Array, rng: np.random.Generator, resamples: int) -> Estimate:
     cross = polynomial_kernel(a, b)
-    # h(i, j) of the U-statistic; drawing an image twice must not pair it with itself.
+    # h(i, j) of the U-statistic. An image that is drawn twice must not be paired with itself.
     statistic = polynomial_kernel(a, a) + polynomial_kernel(b, b) - cross - cross.T
     count = len(a)
     return _bootstrap(
@@ -103,7 +103,7 @@ def _unpaired(
 
 
 def _off_diagonal_mean(matrix: Float64Array, weights: Float64Array) -> float:
-    """Mean over all pairs of different images, each as often as the weights say."""
+    """Return the weighted mean over all pairs of different images."""
     total = weights @ matrix @ weights - weights**2 @ matrix.diagonal()
     return float(total / (weights.sum() ** 2 - (weights**2).sum()))
 
@@ -121,7 +121,7 @@ def _bootstrap(
 
 
 def _mean(estimates: list[Estimate], independent: int) -> Estimate:
-    """The mean of blocks; its interval shrinks with the root of the number of independent ones."""
+    """Average blocks; the interval shrinks with the root of the number of independent ones."""
     value, low, high = np.mean(estimates, axis=0)
     shrink = independent**-0.5
     return Estimate(

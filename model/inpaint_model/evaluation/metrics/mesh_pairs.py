@@ -1,8 +1,8 @@
 """Which landmarks of the 468-point face mesh mirror each other.
 
-Measured: the network's meshes of 356 portraits and of their mirror images, turned back, were
-averaged, and each landmark of the one was matched with the nearest of the other. All matches are
-mutual: 220 pairs, and 28 landmarks on the midline that mirror themselves.
+Measured by averaging the meshes of 356 portraits and, mirrored back, those of their mirror images,
+and matching nearest landmarks. All matches are mutual: 220 pairs, and 28 landmarks on the midline
+that mirror themselves.
 """
 
 from __future__ import annotations
@@ -43,5 +43,5 @@ _OTHER = (
 # fmt: on
 
 MIRROR = np.arange(468)
-"""The landmark that mirrors each landmark, [468]."""
+"""Index of each landmark's mirror landmark, [468]."""
 MIRROR[[*_ONE, *_OTHER]] = [*_OTHER, *_ONE]

@@ -1,9 +1,9 @@
 """Precision and recall of a set of images (Kynkäänniemi et al. 2019, section 2).
 
-Precision is the share of generated images that lie among the real ones: it falls with images
-that look wrong. Recall is the share of real images that lie among the generated ones: it falls
-with kinds of images that the generator never makes. A set's surroundings are the balls around its
-members that just reach each member's k-th neighbor in the same set.
+Precision is the fraction of generated images inside the manifold of the real ones: it falls with
+defective images. Recall is the fraction of real images inside the manifold of the generated ones:
+it falls with kinds of images that are never generated. A manifold is the union of balls around the
+members of a set, each reaching to the member's k-th neighbor in the set.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from torch import Tensor
 from inpaint_model.document.arrays import Float64Array
 
 K = 3  # neighbors, as published
-ROWS = 1024  # images at a time: distances to all others are held for so many
+ROWS = 1024  # images whose distances to all others are in memory at a time
 
 
 class PrecisionRecall(NamedTuple):
-    """Shares from 0 to 1; higher is better."""
+    """Fractions from 0 to 1; higher is better."""
 
     precision: float  # of generated images
     recall: float  # of real images
@@ -31,15 +31,15 @@ class PrecisionRecall(NamedTuple):
 def precision_recall(
     real: Float64Array, generated: Float64Array, k: int = K, seed: int = 0
 ) -> PrecisionRecall:
-    """Improved precision and recall of features [N, D] and [M, D], exact (equations 1 and 2).
+    """Compute improved precision and recall of features [N, D] and [M, D] (equations 1 and 2).
 
-    Both numbers depend on how many images a set has: its balls shrink as it grows, and there are
-    more of them. So the two sets must be equally large (the paper uses 50,000 of each), and only
-    numbers from equally many images may be compared. Where one set is larger, random parts of it
-    as large as the smaller set are judged one after another, just enough to cover it, and the mean
-    is given.
+    Both depend on the size of a set: as it grows, its balls become smaller and more numerous. So
+    the two sets must be equally large (the paper uses 50,000 of each), and only numbers from
+    equally many images are comparable. Of a larger set, random parts as large as the smaller set
+    are taken until they cover it, and the results averaged.
 
-    ValueError if a set has no more than `k` images.
+    Raises:
+        ValueError: if a set has no more than `k` images.
     """
     size = min(len(real), len(generated))
     if size <= k:
@@ -55,7 +55,7 @@ def precision_recall(
 
 
 def _parts(features: Float64Array, size: int, rng: np.random.Generator) -> list[Tensor]:
-    """As few random parts of `size` as hold every image; the set itself if it has that size."""
+    """Return as few random parts of `size` as cover all images."""
     order = rng.permutation(len(features)) if len(features) > size else np.arange(size)
     starts = np.linspace(0, len(features) - size, -(-len(features) // size)).astype(int)
     return [torch.from_numpy(features[order[start : start + size]]) for start in starts]
@@ -69,18 +69,18 @@ def _equal_sets(real: Tensor, generated: Tensor, k: int) -> PrecisionRecall:
 
 
 def _radii(features: Tensor, k: int) -> Tensor:
-    """Return the distance of each member [N, D] to its k-th neighbor, itself not counted, [N]."""
+    """Return the distance of each member [N, D] to its k-th neighbor, [N]."""
     return torch.cat(
         [_distances(rows, features).kthvalue(k + 1).values for rows in features.split(ROWS)]
     )
 
 
 def _share_within(points: Tensor, centers: Tensor, radii: Tensor) -> float:
-    """Return the share of points [M, D] in at least one ball around a center [N, D]."""
+    """Return the fraction of points [M, D] in at least one ball."""
     inside = [(_distances(rows, centers) <= radii).any(dim=1) for rows in points.split(ROWS)]
     return float(torch.cat(inside).double().mean())
 
 
 def _distances(first: Tensor, second: Tensor) -> Tensor:
-    """Not by way of scalar products, whose rounding would keep equal images apart."""
+    # Scalar products would be faster, but their rounding makes equal images differ.
     return torch.cdist(first, second, compute_mode="donot_use_mm_for_euclid_dist")

@@ -1,7 +1,7 @@
-"""How close an image is to the original, pixel by pixel: PSNR and SSIM, of a region or whole.
+"""PSNR and SSIM of an image against the original, in a region or everywhere.
 
-Images are uint8 [R, R, 3]; a region is bool [R, R], or None for the whole image. An empty
-region has no value: NaN.
+Images are uint8 [R, R, 3]; a region is bool [R, R], or None for the entire image. An empty region
+gives NaN.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from inpaint_model.document.arrays import BoolMask, ImageU8
 
 
 def psnr(original: ImageU8, image: ImageU8, region: BoolMask | None = None) -> float:
-    """Peak signal-to-noise ratio in dB; 99 for equal images (really infinite)."""
+    """Return the PSNR in dB, capped at 99."""
     error = (original.astype(np.float64) - image) ** 2
     if region is not None:
         error = error[region]
@@ -22,7 +22,7 @@ def psnr(original: ImageU8, image: ImageU8, region: BoolMask | None = None) -> f
 
 
 def ssim(original: ImageU8, image: ImageU8, region: BoolMask | None = None) -> float:
-    """Structural similarity with the Gaussian window of Wang et al. 2004, mean over the region."""
+    """Return the mean SSIM, with the Gaussian window of Wang et al. 2004."""
     from skimage.metrics import structural_similarity
 
     _, similarity = structural_similarity(

@@ -1,7 +1,7 @@
 """How visible the border of a fill is: the color step across it, in CIEDE2000.
 
-Bands of a few pixels on both sides of the border are compared place by place, and the same step on
-the untouched image is subtracted, since images have edges of their own there.
+Bands on both sides of the border are compared locally, and the same step in the untouched image is
+subtracted, since it may have edges there as well.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from scipy import ndimage
 from inpaint_model.document.arrays import BoolMask, Float64Array, FloatImage
 
 BAND_PX = 3
-_WINDOW = 9  # px of the border that are averaged for one comparison
+_WINDOW = 9  # px along the border that are averaged for one comparison
 
 
 def seam_step(image: FloatImage, untouched: FloatImage, hole: BoolMask) -> float:
@@ -24,8 +24,8 @@ def seam_step(image: FloatImage, untouched: FloatImage, hole: BoolMask) -> float
         hole: bool [H, W].
 
     Returns:
-        CIEDE2000 (D65); about 1 is what can just be seen, and below 0 the fill is smoother than
-        the image was. NaN if the hole has no border.
+        CIEDE2000 (D65); about 1 is just visible, negative is smoother than before. NaN if the hole
+        has no border.
     """
     return _step(image, hole) - _step(untouched, hole)
 
@@ -47,7 +47,7 @@ def _step(image: FloatImage, hole: BoolMask) -> float:
 
 
 def _local_mean(values: Float64Array, at: BoolMask) -> Float64Array:
-    """Means over the pixels `at` in windows around every pixel; NaN where there are none."""
+    """Average the pixels `at` in a window around every pixel; NaN without any."""
     weight = ndimage.uniform_filter(at.astype(np.float64), _WINDOW, mode="constant")
     sums = ndimage.uniform_filter(
         np.where(at[..., None], values, 0), (_WINDOW, _WINDOW, 1), mode="constant"

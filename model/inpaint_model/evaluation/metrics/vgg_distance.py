@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 
 def tap_distance(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
-    """VGG distance: squared difference relative to `first`'s power, mean of the taps, [N].
+    """Return the VGG distance: squared difference relative to `first`'s power, [N].
 
-    `first` (of the originals) and `second` are lists of [N, C, h, w]. 0 is equal; 2 is unrelated
-    for maps of mean 0.
+    `first` (of the originals) and `second` are lists of maps [N, C, h, w], over which it is
+    averaged. Equal maps give 0, unrelated maps of mean 0 give 2.
     """
     layers = [
         (a - b).square().mean(dim=(1, 2, 3)) / a.square().mean(dim=(1, 2, 3)).clamp(min=1e-12)
@@ -23,10 +23,10 @@ def tap_distance(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
 
 
 def hole_distance(first: Sequence[Tensor], second: Sequence[Tensor], hole: Tensor) -> Tensor:
-    """Distance inside the hole [N, 1, R, R] only, in the manner of LPIPS without its heads, [N].
+    """Return the distance inside the hole [N, 1, R, R], like LPIPS without its heads, [N].
 
-    Features are scaled to unit length at each place, so that faint and strong channels count; the
-    squared differences are averaged with the share of each place that is hole as weight.
+    Features are normalized to unit length at each position. Squared differences are averaged,
+    weighted with the fraction of each position that is hole.
     """
     layers = []
     for a, b in zip(first, second, strict=True):

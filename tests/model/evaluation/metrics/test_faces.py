@@ -104,7 +104,7 @@ def test_what_head_pose_does_to_real_faces_is_taken_out() -> None:
     assert np.median(fit.asymmetry(lopsided)) > 1.5 * np.median(fit.own)
 
 
-def test_a_real_face_is_judged_by_the_others() -> None:
+def test_a_real_face_is_corrected_by_a_fit_to_the_others() -> None:
     real = many_faces(25, 0.2)
     own = RealFaces(real).own
     for left_out in (0, 11):

@@ -1,4 +1,4 @@
-"""The judge networks: the real files where they are, small TorchScript stand-ins elsewhere."""
+"""The evaluation networks: the real files where available, otherwise small TorchScript stubs."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_a_single_outlier_among_the_generated_lifts_recall_only_by_its_own_ball(
 
 
 @pytest.mark.parametrize("turned", [False, True], ids=["more generated", "more real"])
-def test_of_unequal_sets_parts_of_the_larger_are_judged(turned: bool) -> None:
+def test_of_unequal_sets_parts_of_the_larger_are_used(turned: bool) -> None:
     """So a set that only has more images of the same kind scores as one of equal size."""
     few, many = cloud(60, 0), cloud(400, 1)
     pair = (many, few) if turned else (few, many)

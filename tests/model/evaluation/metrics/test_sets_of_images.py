@@ -86,7 +86,7 @@ def test_kernel_distance_is_unbiased_for_equal_distributions() -> None:
 
 
 @pytest.mark.slow
-def test_the_bootstrap_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+def test_the_bootstrap_interval_covers_the_truth_at_its_nominal_rate() -> None:
     rng = np.random.default_rng(0)
     pool = rng.normal(size=(3000, 3))
     fills = pool + 0.7 + 0.3 * rng.normal(size=pool.shape)
@@ -133,7 +133,7 @@ def test_pairs_must_be_pairs() -> None:
 # --- P-IDS and U-IDS ----------------------------------------------------------------------------
 
 
-def test_equal_sets_cannot_be_told_apart_and_distant_ones_can() -> None:
+def test_distant_sets_are_separable_and_equal_sets_are_not() -> None:
     same = features(400, 5, 0)
     score = inception_discriminative_score(same, same + 1e-3 * features(400, 5, 1))
     assert score.u_ids == pytest.approx(0.5, abs=0.06)
