@@ -1,31 +1,31 @@
-"""Diverse portrait inpainting with StyleGAN2 inversion: the networks, their training and their use.
+"""Diverse portrait inpainting with StyleGAN2 inversion: networks, training and inference.
 
 Load a model and fill a hole in an image of any size:
 
     from inpaint_model import DocumentInpainter, load_bundle
 
-    document = DocumentInpainter(load_bundle("portrait"))  # or a bundle's folder
-    session = document.open(image, mask)  # [H, W, C], and [H, W] with 255 = fill this
+    document = DocumentInpainter(load_bundle("portrait"))  # or the folder of a bundle
+    session = document.open(image, mask)  # [H, W, C], and [H, W] with 255 = fill
     fills = list(document.fill(session, seeds=[0, 1, 2, 3]))
-    fills[0].composite  # [H, W, C]: outside the mask the image's own bytes
+    fills[0].composite  # [H, W, C]: unchanged outside the mask
 
-The rooms, from what knows least to what knows most:
+The subpackages, from the bottom layer to the top:
 
     networks     the paper's networks and their configurations (section 3.1)
-    document     an image of any size and depth: what the model sees of it, how a fill goes back
+    document     images of any size and depth: what the model sees, how fills are blended in
     framing      the network that finds the face around a hole
     bundle       a model on disk: YAML and safetensors
     data         training images, holes, random draws, devices
-    inference    `Inpainter`: a square image and a hole in, fills out
-    pipeline     `DocumentInpainter`: an image of any size in; patches, recipes and sessions out
-    importing    checkpoints of other implementations, read without running a byte of them
+    inference    `Inpainter`: fills a hole in a square image
+    pipeline     `DocumentInpainter`: fills images of any size; patches, recipes, sessions
+    importing    checkpoints of other implementations, read without executing their code
     training     generators, inpainting models and framers
-    evaluation   fixed masks, other methods, metrics and the report
-    directions   edits: latent directions found, measured and kept
+    evaluation   fixed masks, baselines, metrics and the report
+    directions   latent directions for edits: finding, measuring and storing them
     cli          the command `inpaint-model`
 
-Names are looked up on first use, so importing the package (as every `--help` does) does not import
-torch.
+Names are resolved on first use, so that importing the package (as every `--help` does) does not
+import torch.
 """
 
 from importlib import import_module
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 try:
     __version__ = version("inpaint-stylegan")
-except PackageNotFoundError:  # run from a source tree that was never installed
+except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0.0.0+source"
 
 _HOMES = {

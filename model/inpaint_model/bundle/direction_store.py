@@ -1,4 +1,4 @@
-"""Directions in bundles: entries in model.yaml, vectors in directions.safetensors."""
+"""Store directions in bundles: entries in model.yaml, vectors in directions.safetensors."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Found = tuple[Direction, Tensor]
 
 
 def load_vectors(info: BundleInfo) -> dict[str, Tensor]:
-    """Return the vector of each of a bundle's directions, float32, [w_dim] or [num_ws, w_dim].
+    """Return the vectors of a bundle's directions, float32, [w_dim] or [num_ws, w_dim].
 
     Raises:
-        BundleError: one is missing, does not fit the generator, or belongs to another.
+        BundleError: A vector is missing, does not fit the generator, or belongs to another one.
     """
     path = info.folder / VECTORS
     if not info.directions:
@@ -32,7 +32,7 @@ def load_vectors(info: BundleInfo) -> dict[str, Tensor]:
     try:
         stored = load_file(path)
     except FileNotFoundError:
-        raise BundleError(f"{info.folder} names directions but has no {VECTORS}") from None
+        raise BundleError(f"{info.folder} lists directions but has no {VECTORS}") from None
     except SafetensorError as error:
         raise BundleError(f"{path} is damaged: {first_line(error)}") from None
     vectors = {}
@@ -46,10 +46,10 @@ def load_vectors(info: BundleInfo) -> dict[str, Tensor]:
 def _checked(info: BundleInfo, direction: Direction, vector: Tensor) -> Tensor:
     config, name = info.generator_config, direction.name
     if direction.generator_sha256 != info.generator_sha256:
-        theirs = direction.generator_sha256[:12] or "none named"
+        theirs = direction.generator_sha256[:12] or "unknown"
         raise BundleError(
             f"the direction {name!r} belongs to another generator ({theirs}; this one is "
-            f"{info.generator_sha256[:12]}): find it again in this one, or remove it"
+            f"{info.generator_sha256[:12]}); find it again in this generator, or remove it"
         )
     if vector.shape not in ((config.w_dim,), (config.num_ws, config.w_dim)):
         raise BundleError(
@@ -57,7 +57,7 @@ def _checked(info: BundleInfo, direction: Direction, vector: Tensor) -> Tensor:
             f"[{config.w_dim}] or [{config.num_ws}, {config.w_dim}]"
         )
     if not vector.is_floating_point() or not bool(torch.isfinite(vector).all()):
-        raise BundleError(f"the vector of the direction {name!r} is not of finite numbers")
+        raise BundleError(f"the vector of the direction {name!r} has values that are not finite")
     if not direction.layers or not set(direction.layers) <= set(range(config.num_ws)):
         raise BundleError(
             f"the direction {name!r} acts on styles {list(direction.layers)}; "
@@ -67,18 +67,18 @@ def _checked(info: BundleInfo, direction: Direction, vector: Tensor) -> Tensor:
 
 
 def add_directions(folder: Path, found: Sequence[Found]) -> BundleInfo:
-    """Put directions into a bundle, all or none; those of the same name are replaced.
+    """Add directions to a bundle, all or none; those with the same names are replaced.
 
     Args:
-        folder: the bundle.
-        found: directions with their vectors, [w_dim] or [num_ws, w_dim].
+        folder: The bundle.
+        found: Directions with their vectors, [w_dim] or [num_ws, w_dim].
 
     Returns:
-        What the bundle says of itself afterward.
+        The new info of the bundle.
 
     Raises:
-        BundleError: the bundle cannot be read, or a direction does not belong to its generator.
-        ValueError: two of the directions have the same name.
+        BundleError: The bundle cannot be read, or a direction belongs to another generator.
+        ValueError: Two of the directions have the same name.
     """
     info = read_bundle(folder)
     for direction, vector in found:
@@ -93,14 +93,12 @@ def add_directions(folder: Path, found: Sequence[Found]) -> BundleInfo:
 
 
 def directions_of(folders: Iterable[Path], generator_sha256: str) -> dict[str, Found]:
-    """Return by name the directions of those folders that are bundles around a generator.
+    """Return by name the directions of those folders that are bundles of a generator.
 
-    Args:
-        folders: where two have a direction of the same name, the later one's counts.
-        generator_sha256: of the generator.
+    Later folders take precedence.
 
     Raises:
-        BundleError: a bundle, or its directions, cannot be read.
+        BundleError: A bundle or its directions cannot be read.
     """
     found: dict[str, Found] = {}
     for folder in folders:
@@ -116,15 +114,15 @@ def directions_of(folders: Iterable[Path], generator_sha256: str) -> dict[str, F
 def write_directions(
     info: BundleInfo, directions: Sequence[Direction], vectors: Mapping[str, Tensor]
 ) -> BundleInfo:
-    """Replace all directions of a bundle, all or none; its other files stay the same files.
+    """Replace all directions of a bundle, all or none; its other files are kept.
 
     Args:
-        info: the bundle.
-        directions: those that it has from now on.
-        vectors: by the directions' names, [w_dim] or [num_ws, w_dim].
+        info: The bundle.
+        directions: The new directions.
+        vectors: By the directions' names, [w_dim] or [num_ws, w_dim].
 
     Returns:
-        What the bundle says of itself afterward.
+        The new info of the bundle.
     """
     with rewriting(info.folder, keep=True) as new:
         (new / VECTORS).unlink(missing_ok=True)

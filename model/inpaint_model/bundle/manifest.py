@@ -1,6 +1,6 @@
-"""What a bundle says of itself: `model.yaml`, read and checked.
+"""Read and check `model.yaml`, the manifest of a bundle.
 
-A bundle is a model as a folder: `model.yaml` says what the networks are and where they come from,
+A bundle is a model in a folder: `model.yaml` describes the networks and their provenance,
 `weights.safetensors` holds their tensors under `generator.`, `encoder.`, `mixer.`, `skip.`,
 `second_encoder.` and `framer.`. No pickle.
 """
@@ -20,31 +20,31 @@ from inpaint_model.networks.config import DiscriminatorConfig, GeneratorConfig, 
 from inpaint_model.networks.validation import Number, Several, Text, shown, validated
 
 FORMAT = 1
-UNCLAMPED_SKIPS = 2  # a clamped discriminator whose skips are not; otherwise the same
+UNCLAMPED_SKIPS = 2  # the same format, for clamped discriminators with unclamped skips
 MAX_YAML_BYTES = 2 * 2**20
 Kind = Literal["generator", "inpainter"]
 
 
 class BundleError(ValueError):
-    """A bundle that cannot be used. The message names the folder and the reason."""
+    """A bundle cannot be used. The message names the folder and the reason."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """What people should know of a model."""
+    """Description of a model."""
 
-    name: Text  # How requests call it.
-    title: Text = ""  # For people.
-    alignment: Text = "ffhq"  # What the frames were.
+    name: Text  # in requests
+    title: Text = ""  # for display
+    alignment: Text = "ffhq"  # of the training images
     licence: Text = "unknown"
-    provenance: Text = "unknown"  # Where the weights come from.
-    trained_kimg: Number = 0.0  # Thousands of images seen by the part that `kind` names.
+    provenance: Text = "unknown"  # origin of the weights
+    trained_kimg: Number = 0.0  # training images of the part that `kind` names, in thousands
     metrics: Mapping[Text, Number] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class BundleInfo:
-    """`model.yaml`, read."""
+    """The content of `model.yaml`."""
 
     folder: Path
     kind: Kind
@@ -59,26 +59,26 @@ class BundleInfo:
 
     @property
     def name(self) -> str:
-        """How requests call the model."""
+        """Name of the model in requests."""
         return self.card.name
 
     @property
     def has_framer(self) -> bool:
-        """Whether the bundle can find frames by itself."""
+        """Whether the model can find frames."""
         return self.framer is not None
 
     @property
     def generator_config(self) -> GeneratorConfig:
-        """The generator's configuration, whatever the kind."""
+        """Configuration of the generator, for either kind."""
         return self.config if isinstance(self.config, GeneratorConfig) else self.config.generator
 
 
 def read_bundle(folder: Path) -> BundleInfo:
-    """Read and check the `model.yaml` of a bundle's folder; its weights stay unread.
+    """Read and check the `model.yaml` of a bundle, but not its weights.
 
     Raises:
-        BundleError: it is missing, damaged, of another format, or asks for what cannot be; or a
-            file of the bundle is no plain file.
+        BundleError: It is missing, damaged, invalid or of another format; or a file of the bundle
+            is not a plain file.
     """
     path = folder / "model.yaml"
     try:
@@ -99,7 +99,7 @@ def read_bundle(folder: Path) -> BundleInfo:
     kind = document.get("kind")
     if kind not in ("generator", "inpainter"):
         raise BundleError(f"{path}: kind {shown(kind)} is neither generator nor inpainter")
-    # A key without a value is as good as an absent one.
+    # A key without a value counts as absent.
     given = {key: value for key, value in document.items() if value is not None}
     try:
         read = validated(DOCUMENTS[kind], given)
@@ -120,7 +120,7 @@ def read_bundle(folder: Path) -> BundleInfo:
 
 
 def _discriminator(document: Document) -> DiscriminatorConfig | None:
-    """Return what the discriminator is: those of format 1 were trained with clamped skips."""
+    """Return the discriminator's configuration; in format 1 its skips are clamped."""
     config = document.discriminator
     if config is None or config.conv_clamp is None:
         return config
@@ -128,35 +128,35 @@ def _discriminator(document: Document) -> DiscriminatorConfig | None:
 
 
 def format_for(discriminator: DiscriminatorConfig | None) -> int:
-    """Return the oldest format that can say what a bundle with this discriminator is."""
+    """Return the oldest format that can describe a bundle with this discriminator."""
     if discriminator is None or discriminator.conv_clamp is None or discriminator.clamp_skip:
         return FORMAT
     return UNCLAMPED_SKIPS
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an error's message: some libraries write whole pages."""
+    """Return the first line of an error's message, since some libraries write pages."""
     return str(error).partition("\n")[0]
 
 
 def bundled(name: str) -> Path:
-    """Return the folder of a model that ships inside the package.
+    """Return the folder of a model included in the package.
 
     Raises:
-        BundleError: there is none of this name; the message names those that there are.
+        BundleError: No such model; the message lists the known ones.
     """
     folder = Path(__file__).parent / "pretrained" / name
     if not (folder / "model.yaml").exists():
         known = sorted(p.parent.name for p in folder.parent.glob("*/model.yaml"))
-        hint = f"bundled are: {', '.join(known)}" if known else "no model is bundled"
+        hint = f"bundled models: {', '.join(known)}" if known else "no model is bundled"
         raise BundleError(f"{name!r} is neither a bundle's folder nor a bundled model ({hint})")
     return folder
 
 
 def _check_files(folder: Path) -> None:
-    """Refuse what is no plain file.
+    """Refuse files that are not plain.
 
-    A pipe would be waited for without end, and a link may lead to what the bundle's author could
+    Reading a pipe could block forever, and a link may expose a file that the bundle's author could
     not read.
     """
     for path in (folder / "model.yaml", *sorted(folder.glob("*.safetensors"))):
@@ -167,10 +167,10 @@ def _check_files(folder: Path) -> None:
 
 
 def find_bundle(path_or_name: str | Path) -> Path:
-    """Return a bundle's folder, given the folder itself or a bundled model's name.
+    """Return a bundle's folder, given the folder or the name of a bundled model.
 
     Raises:
-        BundleError: it is neither.
+        BundleError: It is neither.
     """
     path = Path(path_or_name)
     return path if (path / "model.yaml").exists() or path.is_dir() else bundled(str(path_or_name))
@@ -181,7 +181,7 @@ WEIGHTS = "weights.safetensors"
 
 @dataclass(frozen=True)
 class StoredWeights:
-    """What `model.yaml` says of `weights.safetensors`."""
+    """The entry for `weights.safetensors`."""
 
     sha256: Text
     dtype: Literal["fp32", "fp16", "bf16"]
@@ -190,7 +190,7 @@ class StoredWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class Document(Card):
-    """`model.yaml` as it stands in the file. Keys that it does not know are passed over."""
+    """`model.yaml` as stored. Unknown keys are ignored."""
 
     format: Literal[1, 2]
     weights: StoredWeights

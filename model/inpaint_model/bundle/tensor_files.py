@@ -1,4 +1,4 @@
-"""Writing tensors to files."""
+"""Write tensors to files."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from torch import Tensor
 def write_tensors(
     tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors of any shapes, and strings about them, to a safetensors file.
+    """Write tensors and metadata to a safetensors file.
 
     Raises:
-        OSError: the file cannot be written, on a full disk for instance.
+        OSError: The file cannot be written, for example because the disk is full.
     """
     try:
         save_file(dict(tensors), path, None if metadata is None else dict(metadata))
-    except SafetensorError as error:  # the library has one exception for everything
+    except SafetensorError as error:  # the library's only exception
         raise OSError(
-            f"{path} cannot be written: {error}; free some space or choose another folder, and "
-            "start again"
+            f"{path} cannot be written: {error}; free some space or choose another folder, then "
+            "try again"
         ) from error

@@ -1,4 +1,4 @@
-"""Networks from TorchScript files: the form in which the field publishes its judge networks."""
+"""Load TorchScript files, the format in which feature networks of metrics are published."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 
 
 def load_torchscript(path: Path, device: torch.device | str = "cpu") -> torch.jit.ScriptModule:
-    """Return the network of a file in float32, whatever it is stored in, ready for inference.
+    """Return the network of a file in float32, in evaluation mode.
 
     Raises:
-        ValueError: the file is of another kind, or damaged.
+        ValueError: The file is damaged or not TorchScript.
     """
-    with warnings.catch_warnings():  # deprecated for new exports; the published files stay
+    with warnings.catch_warnings():  # deprecated for exports, but published files remain
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             module: torch.jit.ScriptModule = torch.jit.load(str(path), map_location=device)

@@ -1,4 +1,4 @@
-"""The tensors of a bundle: hashed, checked against the configuration, and loaded."""
+"""Hash, check and load the tensors of a bundle."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ MAPPED_BYTES = 64 * 2**20
 
 
 def generator_sha256(tensors: Mapping[str, Tensor]) -> str:
-    """Return the hash over a generator's tensors as float32 bytes, in name order.
+    """Return a hash of a generator's tensors as float32 bytes, in name order.
 
-    Directions and recipes refer to it: it names the latent space, whatever file holds it.
+    Directions and recipes use it to identify the latent space independently of the file.
     """
     digest = hashlib.sha256()
     for name in sorted(tensors):
@@ -32,20 +32,20 @@ def generator_sha256(tensors: Mapping[str, Tensor]) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the hash of a file's bytes, in hexadecimal."""
+    """Return the hexadecimal hash of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_tensors(info: BundleInfo, prefixes: Iterable[str] | None = None) -> dict[str, Tensor]:
-    """Return the tensors of `weights.safetensors` as they are stored.
+    """Return the tensors of `weights.safetensors` as stored.
 
     Args:
-        info: the bundle.
-        prefixes: the parts that are wanted, such as "framer"; None for all.
+        info: The bundle.
+        prefixes: Parts to load, such as "framer"; None for all.
 
     Raises:
-        BundleError: the file is missing, damaged, or not the one that model.yaml describes.
+        BundleError: The file is missing, damaged, or does not match model.yaml.
     """
     return dict(_stored_tensors(_checked_weights(info), info.folder, prefixes))
 
@@ -63,10 +63,10 @@ def _checked_weights(info: BundleInfo) -> Path:
 def _stored_tensors(
     path: Path, folder: Path, prefixes: Iterable[str] | None = None
 ) -> Iterator[tuple[str, Tensor]]:
-    """Names and tensors of a safetensors file, in memory of their own.
+    """Yield names and copied tensors of a safetensors file.
 
-    The file is mapped anew every 64 MiB: pages of a mapping stay in memory as long as it lives,
-    and loading shall not need much more than the weights themselves.
+    Pages of a mapped file stay in memory until it is unmapped. The file is therefore mapped again
+    every 64 MiB, so that loading needs hardly more memory than the weights.
     """
     wanted = tuple(f"{prefix}." for prefix in prefixes) if prefixes is not None else ("",)
     try:
@@ -78,8 +78,8 @@ def _stored_tensors(
                 while names and taken < MAPPED_BYTES:
                     name = names.pop(0)
                     tensor = file.get_tensor(name)
-                    # In the layout that convolutions want: converting later would leave holes in
-                    # the heap as large as the weights.
+                    # Use the layout of convolutions now: converting later would fragment the heap
+                    # by the size of the weights.
                     kept = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
                     tensor = tensor.clone(memory_format=kept)
                     taken += tensor.nbytes
@@ -91,10 +91,10 @@ def _stored_tensors(
 
 
 def check_weights(info: BundleInfo) -> None:
-    """Check that the weights are those that model.yaml describes, without allocating any.
+    """Check that the weights match model.yaml, without allocating memory for them.
 
     Raises:
-        BundleError: the file is missing, damaged, or another one.
+        BundleError: The file is missing, damaged, or does not match.
     """
     config = info.config
     if isinstance(config, InpaintingConfig):
@@ -105,13 +105,7 @@ def check_weights(info: BundleInfo) -> None:
 
 
 def _check_shapes(make: Callable[[], nn.Module], path: Path, prefix: str = "") -> None:
-    """Check that a file holds the tensors of `make()`, in their shapes.
-
-    Done before anything is allocated: what a configuration asks for is then what is on disk.
-
-    Raises:
-        BundleError: it does not.
-    """
+    """Check that a file has the tensors of `make()`, before memory for them is allocated."""
     with torch.device("meta"):
         wanted = {prefix + name: list(t.shape) for name, t in make().state_dict().items()}
     try:
@@ -132,7 +126,7 @@ def _check_shapes(make: Callable[[], nn.Module], path: Path, prefix: str = "") -
 
 
 def _fill(module: nn.Module, tensors: Iterable[tuple[str, Tensor]], folder: Path) -> None:
-    """Give a module that was built on the meta device its tensors, float32, one after another."""
+    """Assign float32 tensors, one by one, to a module on the meta device."""
     wanted = {name: value.shape for name, value in module.state_dict().items()}
     for name, value in tensors:
         shape = wanted.pop(name, None)
@@ -153,10 +147,10 @@ def _fill(module: nn.Module, tensors: Iterable[tuple[str, Tensor]], folder: Path
 
 
 def load_generator(info: BundleInfo) -> Generator:
-    """Return the generator of a bundle of either kind: float32, on the CPU, without gradients.
+    """Return the generator of a bundle of either kind: float32, CPU, no gradients.
 
     Raises:
-        BundleError: the weights are missing, damaged, or not those that model.yaml describes.
+        BundleError: The weights are missing, damaged, or do not match model.yaml.
     """
     config = info.generator_config
     _check_shapes(lambda: Generator(config), info.folder / WEIGHTS, "generator.")
@@ -168,16 +162,16 @@ def load_generator(info: BundleInfo) -> Generator:
 
 
 def load_model(info: BundleInfo) -> InpaintingModel:
-    """Return the inpainting model of a bundle: float32, on the CPU, without gradients.
+    """Return the inpainting model of a bundle: float32, CPU, no gradients.
 
     Raises:
-        BundleError: the bundle holds a generator only, or its weights are missing, damaged, or not
-            those that model.yaml describes.
+        BundleError: The bundle has only a generator, or its weights are missing, damaged, or do not
+            match model.yaml.
     """
     if not isinstance(info.config, InpaintingConfig):
         raise BundleError(
-            f"{info.folder} holds a generator only; train it to fill holes with "
-            "`inpaint-model train inpainter --generator` first"
+            f"{info.folder} holds only a generator; first train an inpainting model around it with "
+            "`inpaint-model train inpainter --generator`"
         )
     config = info.config
     _check_shapes(lambda: InpaintingModel(config), info.folder / WEIGHTS)
@@ -189,10 +183,10 @@ def load_model(info: BundleInfo) -> InpaintingModel:
 
 
 def load_discriminator(info: BundleInfo) -> Discriminator | None:
-    """Return the discriminator that was kept with a bundle; None if none was.
+    """Return the discriminator stored in a bundle, if any.
 
     Raises:
-        BundleError: its file is damaged, or does not fit the configuration.
+        BundleError: Its file is damaged or does not match the configuration.
     """
     path = info.folder / "discriminator.safetensors"
     config = info.discriminator

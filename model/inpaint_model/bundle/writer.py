@@ -1,4 +1,4 @@
-"""Bundles written and rewritten: a folder is replaced only when the new one is whole."""
+"""Write and rewrite bundles; a folder is replaced only when the new one is complete."""
 
 from __future__ import annotations
 
@@ -44,25 +44,25 @@ def save_bundle(
     framer: FramerConfig | None = None,
     card_text: str = "",
 ) -> BundleInfo:
-    """Write a complete bundle, replacing `folder` only when everything is on disk.
+    """Write a bundle, replacing `folder` only when the new files are complete.
 
     Args:
-        folder: the bundle's, whose name is free.
-        model: what the bundle is of.
-        card: what people should know of it.
-        discriminator: what the model was trained against, for training on.
-        write_extra: writes further files, such as projected heads, into the folder it is given, in
-            the precision it is given.
-        dtype: what weights are stored in, "fp32", "fp16" or "bf16".
-        extra_tensors: further entries for weights.safetensors (`framer.*`).
-        framer: the configuration of the framer whose tensors these are.
-        card_text: of card.md; a title if it is empty.
+        folder: Folder of the bundle.
+        model: The networks.
+        card: Description of the model.
+        discriminator: The model's discriminator, for further training.
+        write_extra: Writes more files, such as projected heads, to the given folder in the given
+            precision.
+        dtype: Precision of the stored weights, "fp32", "fp16" or "bf16".
+        extra_tensors: More entries for weights.safetensors (`framer.*`).
+        framer: Configuration of the framer, if `extra_tensors` has one.
+        card_text: Text of card.md; by default only a title.
 
     Returns:
-        What the bundle says of itself.
+        The info of the new bundle.
 
     Raises:
-        OSError: a file cannot be written, on a full disk for instance.
+        OSError: A file cannot be written, for example because the disk is full.
     """
     if isinstance(model, InpaintingModel):
         kind, tensors = "inpainter", _stored(model.state_dict(), DTYPES[dtype])
@@ -98,7 +98,7 @@ def save_bundle(
             document["framer"] = framer.to_dict()
         if discriminator is not None:
             sizes = to_dict(discriminator.config)
-            if document["format"] == FORMAT:  # has no such key: skips are clamped like the rest
+            if document["format"] == FORMAT:  # which lacks this key, as skips are clamped
                 del sizes["clamp_skip"]
             document["discriminator"] = sizes
             save_discriminator(new / "discriminator.safetensors", discriminator, dtype)
@@ -110,22 +110,22 @@ def save_bundle(
 
 
 def save_discriminator(path: Path, discriminator: Discriminator, dtype: str = "fp32") -> None:
-    """Write the discriminator's tensors to a file of their own: only training needs them.
+    """Write the discriminator to a separate file, since only training needs it.
 
     Raises:
-        OSError: the file cannot be written, on a full disk for instance.
+        OSError: The file cannot be written, for example because the disk is full.
     """
     write_tensors(_stored(discriminator.state_dict(), DTYPES[dtype]), path)
 
 
 @contextmanager
 def rewriting(folder: Path, *, keep: bool) -> Iterator[Path]:
-    """Yield a folder that takes the place of `folder` in the end, unless an exception is raised.
+    """Yield a new folder that replaces `folder` on exit, unless an exception is raised.
 
     Args:
-        folder: the bundle. It stays whole until the new one is.
-        keep: whether the new folder begins with the files of the old one. They are the same files
-            where the file system has hard links: replace them, never write into them.
+        folder: The bundle. It stays intact until the new one is complete.
+        keep: Whether to start with the files of the old folder. They may be hard links, so replace
+            them instead of writing into them.
     """
     temporary, old = (folder.with_name(folder.name + end) for end in (".writing", ".old"))
     shutil.rmtree(temporary, ignore_errors=True)
@@ -135,7 +135,7 @@ def rewriting(folder: Path, *, keep: bool) -> Iterator[Path]:
         else:
             _make(temporary)
         yield temporary
-    except BaseException:  # a full disk or Ctrl-C: what is half done helps nobody
+    except BaseException:  # including Ctrl-C: an incomplete folder is useless
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     shutil.rmtree(old, ignore_errors=True)
@@ -150,16 +150,16 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True)
     except (FileExistsError, NotADirectoryError):
         raise NotADirectoryError(
-            f"{folder.parent} is not a folder, so that no bundle can be written into it; choose "
-            "another place"
+            f"cannot write a bundle into {folder.parent}, which is not a folder; choose another "
+            "location"
         ) from None
 
 
 def edit_manifest(folder: Path, **entries: object) -> None:
-    """Replace entries of `model.yaml` in a folder that `rewriting` yields."""
+    """Replace entries of `model.yaml` in a folder yielded by `rewriting`."""
     path = folder / "model.yaml"
     document = yaml.safe_load(path.read_text("utf-8"))
-    path.unlink()  # it may be the old bundle's very file
+    path.unlink()  # it may be a hard link to the old bundle's file
     _write_manifest(folder, document | entries)
 
 
@@ -169,7 +169,7 @@ def _write_manifest(folder: Path, document: Mapping[str, Any]) -> None:
 
 
 def _link(source: str, target: str) -> None:
-    """Give a file another name; copy it where the file system has no links."""
+    """Create a hard link, or a copy where the file system has no links."""
     try:
         os.link(source, target)
     except OSError:
@@ -177,17 +177,17 @@ def _link(source: str, target: str) -> None:
 
 
 def add_framer(folder: Path, framer: Framer) -> BundleInfo:
-    """Add a framer to the bundle in `folder`, replacing one that it had.
+    """Add a framer to the bundle in `folder`, or replace it.
 
-    The bundle is replaced only when the new one is whole. Its other tensors stay bit for bit what
-    they were; the hash of its weights file changes.
+    The folder is replaced only when the new one is complete. Other tensors do not change, but the
+    hash of the weights file does.
 
     Returns:
-        What the bundle says of itself afterward.
+        The new info of the bundle.
 
     Raises:
-        BundleError: the bundle cannot be read.
-        OSError: a file cannot be written, on a full disk for instance.
+        BundleError: The bundle cannot be read.
+        OSError: A file cannot be written, for example because the disk is full.
     """
     info = read_bundle(folder)
     with rewriting(folder, keep=True) as new:

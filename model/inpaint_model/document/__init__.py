@@ -1,1 +1,1 @@
-"""A document: what the model sees of it, and how a fill goes back into it. No networks."""
+"""Documents: what the model sees of them, and how fills are blended in. No networks."""

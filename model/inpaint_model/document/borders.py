@@ -1,4 +1,4 @@
-"""Around masks: grown by some pixels, distances, and weights that fade in from a border."""
+"""Dilation, distances and fading around the borders of masks."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from torch import Tensor
 
 
 def grown(mask: Tensor, px: int) -> Tensor:
-    """Return the mask bool [H, W] with `px` px more on every side (a square neighborhood)."""
+    """Dilate a mask bool [H, W] by a square of `px` px on every side."""
     wide = ndimage.maximum_filter(mask.numpy().view(np.uint8), size=2 * px + 1)
     return torch.from_numpy(wide.view(np.bool_))
 
 
 def distance_to(mask: Tensor) -> Tensor:
-    """Return the distance of every pixel to the nearest one that is True in a mask, px, [H, W]."""
+    """Return the distance of every pixel to the nearest True one, px, [H, W]."""
     return torch.from_numpy(ndimage.distance_transform_edt(~mask.numpy())).float()
 
 
 def distance_within(mask: Tensor, reach: float) -> Tensor:
-    """Return the distance of `distance_to` where it is at most `reach` px, more elsewhere, [H, W].
+    """Return distances as `distance_to` does, but exact only up to `reach` px, [H, W].
 
-    Some rows at a time: of a whole image it takes 40 bytes a pixel.
+    Computed in strips of rows, since a complete image would take 40 bytes a pixel.
     """
     around = int(reach) + 1
     step = max(512, 2 * around)
@@ -36,9 +36,9 @@ def distance_within(mask: Tensor, reach: float) -> Tensor:
 
 
 def fading_in(distance: Tensor, width: float) -> Tensor:
-    """Return weights: 0 at a border, smoothly 1 from `width` px away from it.
+    """Return weights that rise smoothly from 0 at a border to 1 at `width` px.
 
-    distance: of pixels' centers to those of the border's other side, px.
+    `distance` is measured between pixel centers on both sides of the border, px.
     """
     share = ((distance - 0.5) / width).clamp(0, 1)
     return share * share * (3 - 2 * share)

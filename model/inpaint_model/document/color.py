@@ -1,9 +1,8 @@
-"""Pixels of any document as display values, and back.
+"""Convert pixels of any document to display values and back.
 
-The networks know images coded with the sRGB curve. Everything between document and network
-therefore works on *display values*: float32 RGB on the sRGB curve, nominally 0..1. Linear
-documents pass through the curve, which is continued above 1 (and mirrored below 0), so that
-highlights beyond white survive the way there and back.
+The networks were trained on sRGB images, so all processing between document and network uses
+*display values*: float32 RGB on the sRGB curve, nominally 0..1. For linear documents the curve is
+continued above 1 (and mirrored below 0), so that highlights beyond white survive the round trip.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import numpy.typing as npt
 from inpaint_model.document.arrays import FloatImage, Pixels
 
 LUMA_WEIGHTS = (0.2126, 0.7152, 0.0722)
-"""Rec. 709 weights of R, G and B in the luma."""
+"""Rec. 709 luma weights of R, G and B."""
 
 LUMA = np.array(LUMA_WEIGHTS, np.float32)
 
@@ -26,7 +25,7 @@ FULL_SCALE: dict[np.dtype[Any], float] = {
     np.dtype(np.float16): 1.0,
     np.dtype(np.float32): 1.0,
 }
-"""What white is, for each sample type that a document may have."""
+"""The value of white for each sample type of documents."""
 
 
 def srgb_from_linear(values: FloatImage) -> FloatImage:
@@ -44,15 +43,15 @@ def linear_from_srgb(values: FloatImage) -> FloatImage:
 
 
 def display_from_document(pixels: Pixels, linear: bool) -> tuple[FloatImage, FloatImage | None]:
-    """Return display values of document pixels.
+    """Convert document pixels to display values.
 
     Args:
         pixels: [H, W, C]; uint8, uint16, float16 or float32; C is 1 (gray), 3 (RGB) or 4 (RGBA,
             straight alpha). NaN counts as 0, infinities as the largest finite half.
-        linear: whether the colors are linear light (alpha never is on a curve).
+        linear: Whether colors are linear light; alpha always is.
 
     Returns:
-        float32 [H, W, 3] on the sRGB curve, and alpha [H, W] in 0..1, or None without alpha.
+        float32 [H, W, 3] on the sRGB curve; and alpha [H, W] in 0..1, or None without alpha.
     """
     values = pixels.astype(np.float32)
     if pixels.dtype.kind == "f":
@@ -73,14 +72,14 @@ def display_from_document(pixels: Pixels, linear: bool) -> tuple[FloatImage, Flo
 def document_from_display(
     color: FloatImage, dtype: npt.DTypeLike, channels: int, linear: bool
 ) -> Pixels:
-    """Return document pixels of display values: the way back.
+    """Convert display values to document pixels.
 
     Args:
         color: float32 [H, W, 3] on the sRGB curve.
-        dtype: of the document's samples. Integers are rounded half to even and clipped; floats keep
-            values above 1.
+        dtype: Sample type. Integers are rounded half to even and clipped; floats keep values above
+            1.
         channels: 1 (gray: the Rec. 709 luma of the display values), 3 (RGB) or 4 (RGBA, opaque).
-        linear: whether the document's colors are linear light.
+        linear: Whether the document's colors are linear light.
     """
     if channels == 1:
         color = (color @ LUMA)[..., None]
@@ -92,7 +91,7 @@ def document_from_display(
 
 
 def unit_values(pixels: Pixels) -> FloatImage:
-    """Return a document's samples as float32 with white at 1."""
+    """Return samples as float32 with white at 1."""
     values: FloatImage = pixels.astype(np.float32)
     if pixels.dtype.kind == "u":
         values /= np.float32(FULL_SCALE[pixels.dtype])
@@ -100,7 +99,7 @@ def unit_values(pixels: Pixels) -> FloatImage:
 
 
 def converted(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:
-    """Return pixels as samples of another type, rounded as `quantize` does; NaN is an integer 0."""
+    """Convert pixels to another sample type, as `quantize` does; NaN becomes integer 0."""
     if pixels.dtype == dtype:
         return pixels
     values = unit_values(pixels)
@@ -110,7 +109,7 @@ def converted(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:
 
 
 def quantize(values: FloatImage, dtype: npt.DTypeLike) -> Pixels:
-    """Return values with white at 1 as samples of `dtype`.
+    """Convert values with white at 1 to samples of `dtype`.
 
     Integers are rounded half to even and clipped.
     """

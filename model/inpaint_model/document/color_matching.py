@@ -1,7 +1,7 @@
-"""Color and light: what a fill's colors have to be changed by to match the known ring.
+"""Match the color and light of a fill to the known ring.
 
-Compared are means over blocks of about two model pixels, since finer detail is what the model
-cannot have.
+Means over blocks of about two model pixels are compared, since the model cannot produce finer
+detail.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class ColorTransform(NamedTuple):
     """A change of contrast, color and light: color * gain + a plane over the image."""
 
     gain: Tensor  # [3]
-    plane: Tensor  # [3, 3]: of each channel, at the center and the slopes along x and y (-1..1)
+    plane: Tensor  # [3, 3]: for each channel the center value and the slopes in x and y (-1..1)
 
     def applied(self, image: Tensor) -> Tensor:
-        """Return the image [3, H, W] so changed."""
+        """Apply the change to an image [3, H, W]."""
         rows, columns = image.shape[1:]
         y, x = torch.linspace(-1, 1, rows)[:, None], torch.linspace(-1, 1, columns)
         offset, slope_x, slope_y = self.plane[..., None, None].unbind(1)
@@ -32,22 +32,19 @@ class ColorTransform(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class RingStatistics:
-    """The known colors around a hole, block by block."""
+    """Mean colors of blocks of the known ring."""
 
     ring: Tensor  # bool [H, W]
     block: int  # side, px
-    at: Tensor  # bool [h, w]: the blocks that meet the ring
+    at: Tensor  # bool [h, w]: blocks that overlap the ring
     places: Tensor  # [2, n]: their x and y, -1..1
     colors: Tensor  # [3, n]
 
     @classmethod
     def of(cls, image: Tensor, ring: Tensor, upscale_factor: float) -> RingStatistics:
-        """Return those of an image.
+        """Measure an image [3, H, W] of display values on a ring, bool [H, W].
 
-        Args:
-            image: [3, H, W], display values.
-            ring: bool [H, W].
-            upscale_factor: document px per model px.
+        `upscale_factor` is document px per model px.
         """
         block = max(1, round(2 * upscale_factor))
         at = F.max_pool2d(ring[None].float(), block, ceil_mode=True)[0] > 0
@@ -59,7 +56,7 @@ class RingStatistics:
         return cls(ring, block, at, torch.stack([x, y]), colors)
 
     def tone(self, fill: Tensor) -> ColorTransform:
-        """Return what brings a fill [3, H, W] nearest to the known colors on the ring."""
+        """Return the change that brings a fill [3, H, W] closest to the known colors."""
         shown, seen = known_block_means(fill, self.ring, self.block)[0][:, self.at], self.colors
         seen_mean, shown_mean = seen.mean(1, keepdim=True), shown.mean(1, keepdim=True)
         df, dk = shown - shown_mean, seen - seen_mean
@@ -73,9 +70,9 @@ class RingStatistics:
 
 
 def _plane(where: Tensor, values: Tensor) -> Tensor:
-    """Return the least squares plane through values [3, n] at places [2, n]: [3, (1, x, y)].
+    """Fit planes to values [3, n] at places [2, n] by least squares: [3, (1, x, y)].
 
-    The slopes are held back, for a ring on one side only says little about them.
+    The slopes are regularized, since a ring on one side only hardly determines them.
     """
     basis = torch.cat([torch.ones_like(where[:1]), where]).double()
     ridge = torch.diag(torch.tensor([0.0, 0.02, 0.02], dtype=torch.float64)) * basis.shape[1]

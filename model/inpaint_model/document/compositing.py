@@ -1,7 +1,7 @@
-"""Put patches over an image: known + (fill - known) * coverage.
+"""Composite patches over an image: known + (fill - known) * coverage.
 
-The one function of its kind, for the library and for the `inpaint` command (docs/decisions/0036).
-It loads nothing but numpy, so that the command starts fast.
+Both the library and the `inpaint` command use it (docs/decisions/0036). It imports only numpy, so
+that the command starts fast.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from inpaint_model.document.geometry import Box
 
 
 class Patch(NamedTuple):
-    """The pixels of one group of holes, in the image's own colors, channels and sample type.
+    """The fill of one group of holes, in the image's own colors, channels and sample type.
 
-    `fill` [h, w, C] is valid in the hole and holds the image's own pixels elsewhere;
-    `coverage` is not applied to it.
+    `fill` [h, w, C] is valid in the hole and holds the image's pixels elsewhere. `coverage` has not
+    been applied to it.
     """
 
     fill: Pixels
@@ -29,19 +29,19 @@ class Patch(NamedTuple):
 
     @property
     def covered(self) -> BoolMask:
-        """Which of its pixels show, [h, w]."""
+        """The pixels that are filled, [h, w]."""
         return covered(self.coverage)
 
 
 def composite(image: Pixels, patches: Sequence[Patch], origin: tuple[int, int] = (0, 0)) -> Pixels:
-    """Return the image with the patches over it. Pixels that none covers keep their bytes.
+    """Return the image with the patches composited over it; other pixels are unchanged.
 
-    Where there is alpha, colors are weighted by it, as an opaque layer with a mask would be.
+    Colors are weighted by alpha, as for an opaque layer with a mask.
 
     Args:
-        image: [H, W, C]; two and four channels end with alpha.
-        patches: of the same channels and sample type, with boxes inside the image.
-        origin: where the image's top left corner lies in the document, px.
+        image: [H, W, C]; with two and four channels the last is alpha.
+        patches: Patches of the same channels and sample type, with boxes inside the image.
+        origin: The image's top left corner in the document, px.
     """
     x, y = origin
     result = image.copy()
@@ -55,7 +55,7 @@ def composite(image: Pixels, patches: Sequence[Patch], origin: tuple[int, int] =
         weight = amount
         if has_alpha:
             white = FULL_SCALE[image.dtype]
-            # Floats may hold alphas beyond 0..1, which as weights would shoot past both colors.
+            # Alpha outside 0..1, possible in floats, would extrapolate beyond both colors.
             under = (known[:, -1:] / white).clip(0, 1)
             over = (fill[:, -1:] / white).clip(0, 1) * amount
             weight = over / np.maximum(over + under * (1 - over), 1e-12)

@@ -1,12 +1,13 @@
-"""Sharpness and grain, band by band.
+"""Match the sharpness and grain of a fill to its surroundings, octave by octave.
 
-An image is divided into octaves of detail (a Laplacian pyramid, Burt and Adelson 1983), as many as
-an enlarged fill lacks. On the ring around a hole, model and document show the same things, so the
-ratio of their detail there says how much too soft or too sharp the fill is. Detail is raised only
-as far as the two agree there: what a model draws beside the document's lines would be made worse.
-Grain is what remains in the flattest blocks of the known pixels; where the fill has less, noise of
-the same strength and color is added, from a fixed seed, so that all candidates and edits of a hole
-carry the same grain.
+An image is divided into as many octaves of detail (a Laplacian pyramid, Burt and Adelson 1983) as
+an enlarged fill lacks. On the ring around the hole, model and document show the same content, so
+the ratio of their detail measures how much too soft or too sharp the fill is. Detail is raised only
+as far as the two correlate; amplifying detail that the model misplaced would make it worse.
+
+Grain is what remains in the flattest blocks of the known pixels. Where the fill has less, noise of
+the same strength and color is added. Its seed is fixed, so that all candidates and edits of a hole
+have the same grain.
 """
 
 from __future__ import annotations
@@ -24,37 +25,36 @@ from inpaint_model.document.pyramid import block_means, block_sums, doubled
 _MAX_OCTAVES = 4
 _BLOCK = 4  # side of the blocks whose variance is compared, px of the octave
 _MIN_BLOCKS = 6
-_ENOUGH_BLOCKS = 4096  # of a part, to tell its grain by
-_FLAT = 0.25  # share of the blocks, from the flattest, that count as free of structure
+_ENOUGH_BLOCKS = 4096  # blocks of a part that suffice to measure its grain
+_FLAT = 0.25  # fraction of the blocks, from the flattest, that count as free of structure
 
 
 class KnownDetail(NamedTuple):
-    """What is known of one octave of detail around a hole, at the octave's own resolution."""
+    """One octave of the document's detail around a hole, at the octave's resolution."""
 
-    ring: Tensor  # [1, h, w]: how much of each pixel lies in the ring, 0..1
-    hole: Tensor  # bool [h, w]: pixels that lie in the hole entirely
-    band: Tensor  # [3, h, w]: the document's detail
-    energy: Tensor  # of it, on the ring
-    floor: Tensor | None  # [3, 3], the document's noise; None if it could not be told
+    ring: Tensor  # [1, h, w]: fraction of each pixel inside the ring, 0..1
+    hole: Tensor  # bool [h, w]: pixels entirely inside the hole
+    band: Tensor  # [3, h, w]: the detail
+    energy: Tensor  # of the detail, on the ring
+    floor: Tensor | None  # [3, 3], covariance of the noise; None if unknown
     noise: Tensor  # [3, h, w], unit variance
 
 
 def octaves(upscale_factor: float) -> int:
-    """Return how many octaves a fill is fitted in; `enlargement`: document px per model px."""
+    """Return in how many octaves a fill is fitted.
+
+    Args:
+        upscale_factor: Document px per model px.
+    """
     return min(1 + math.ceil(math.log2(max(upscale_factor, 1.0))), _MAX_OCTAVES)
 
 
 def known_detail(
     document: Tensor, hole: Tensor, ring: Tensor, count: int, seed: int
 ) -> list[KnownDetail]:
-    """Return the octaves of a document around a hole, the finest first.
+    """Return the octaves of a document [3, H, W] around a hole, finest first.
 
-    Args:
-        document: [3, H, W], display values.
-        hole: bool [H, W].
-        ring: bool [H, W], the known pixels around the hole.
-        count: of octaves, at most; fewer where the image is small.
-        seed: of the grain.
+    There are `count` of them, fewer in small images. Hole and ring are bool [H, W].
     """
     generator = Generator().manual_seed(seed)
     image, around, inside = document.clamp(0, 1), ring[None].float(), hole[None].float()
@@ -80,14 +80,14 @@ def known_detail(
 
 
 class DetailGain(NamedTuple):
-    """What one octave of a fill is changed by."""
+    """The change of one octave of a fill."""
 
-    gain: float  # of its detail
-    grain: Tensor | None  # [3, h, w] of noise to be added
+    gain: float  # factor of the detail
+    grain: Tensor | None  # [3, h, w], noise to add
 
 
 def laplacian_bands(fill: Tensor, count: int) -> list[Tensor]:
-    """Return the detail of a fill [3, H, W] in each of `count` octaves, the finest first."""
+    """Return the detail of a fill [3, H, W] in each of `count` octaves, finest first."""
     result = []
     for _ in range(count):
         fill, band = split(fill)
@@ -96,12 +96,7 @@ def laplacian_bands(fill: Tensor, count: int) -> list[Tensor]:
 
 
 def detail_gains(fill_bands: list[Tensor], known: list[KnownDetail]) -> list[DetailGain]:
-    """Return what makes a fill as sharp and as grainy as the document is around it.
-
-    Args:
-        fill_bands: the fill's `bands`.
-        known: as many octaves of the document.
-    """
+    """Return the changes that make the bands of a fill as sharp and grainy as the document."""
     matches = []
     for band, octave in zip(fill_bands, known, strict=True):
         gain, grain = _gain(band, octave), None
@@ -113,7 +108,7 @@ def detail_gains(fill_bands: list[Tensor], known: list[KnownDetail]) -> list[Det
 
 
 def apply_detail_gains(fill: Tensor, fill_bands: list[Tensor], matches: list[DetailGain]) -> Tensor:
-    """Return the fill [3, H, W] with its `bands` so changed."""
+    """Return the fill [3, H, W] with its `laplacian_bands` changed."""
     total = None
     for band, match in zip(reversed(fill_bands), reversed(matches), strict=True):
         change = (match.gain - 1) * band
@@ -135,12 +130,10 @@ def grained(fill: Tensor, known: list[KnownDetail]) -> Tensor:
 
 
 def _noise(octave: KnownDetail, covariance: Tensor) -> Tensor:
-    """Return an octave's noise [3, h, w] with a covariance of the channels, as far as positive."""
     return torch.einsum("ij,jhw->ihw", root(covariance), octave.noise)
 
 
 def _gain(band: Tensor, octave: KnownDetail) -> float:
-    """Return what the fill's detail is multiplied by: on the ring it matches the document's."""
 
     def common() -> Tensor:
         return (band * octave.band * octave.ring).sum()
@@ -149,14 +142,14 @@ def _gain(band: Tensor, octave: KnownDetail) -> float:
 
 
 def gain(wanted: Tensor, energy: Tensor, common: Callable[[], Tensor]) -> float:
-    """Return what detail is multiplied by.
+    """Return the factor that makes detail as strong as wanted.
 
-    It becomes as strong as is wanted; where it is too soft, only as far as the two correlate.
+    Detail that is too soft is raised only as far as the two correlate.
 
     Args:
-        wanted: the document's energy.
-        energy: the fill's.
-        common: tells the energy that they have in common.
+        wanted: Energy of the document.
+        energy: Energy of the fill.
+        common: Computes the energy that they share.
     """
     energy = energy.clamp(min=1e-9)
     ratio = float((wanted / energy).sqrt().clamp(0.5, 1.5))
@@ -167,11 +160,9 @@ def gain(wanted: Tensor, energy: Tensor, common: Callable[[], Tensor]) -> float:
 
 
 def noise_floor(band: Tensor, at: Tensor) -> Tensor | None:
-    """Return the channels' covariance [3, 3] in the flattest blocks of an octave; None if too few.
+    """Return the channels' covariance [3, 3] in the flattest blocks of a band [3, H, W].
 
-    Args:
-        band: the octave's detail, [3, H, W].
-        at: bool [H, W], which pixels count.
+    Only blocks inside `at`, bool [H, W], count; None if there are too few.
     """
     row, column, strength = _blocks(band, at)
     if len(row) < _MIN_BLOCKS:
@@ -183,26 +174,25 @@ def noise_floor(band: Tensor, at: Tensor) -> Tensor | None:
 
 
 def _blocks(band: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return row, column and strength of the detail of each block that counts entirely, [n]."""
+    """Return row, column and strength [n] of the blocks entirely inside `at`."""
     row, column = torch.nonzero(block_sums(at[None].float(), _BLOCK)[0] == _BLOCK**2).unbind(1)
     luma = torch.einsum("c,chw->hw", torch.from_numpy(LUMA), band)[None]
     return row, column, block_sums(luma.square(), _BLOCK)[0, row, column]
 
 
 def _flattest(strength: Tensor) -> Tensor:
-    """Return which blocks count as free of structure, by their strength [n]."""
     return strength.argsort()[: max(_MIN_BLOCKS, int(len(strength) * _FLAT))]
 
 
 class BlockNoise:
-    """What `noise_floor` needs of an image that is seen in parts, whose edges cut no block."""
+    """`noise_floor` of an image in parts, whose edges must not cut blocks."""
 
     def __init__(self) -> None:
         self._strengths: list[Tensor] = []
         self._products: list[Tensor] = []  # [n, 3, 3], of the channels of each block
 
     def add(self, band: Tensor, at: Tensor) -> None:
-        """Take a part's detail [3, H, W], where it counts (bool [H, W])."""
+        """Add the detail [3, H, W] of a part inside `at`, bool [H, W]."""
         row, column, strength = _blocks(band, at)
         some = slice(None, None, max(1, len(row) // _ENOUGH_BLOCKS))
         row, column, strength = row[some], column[some], strength[some]
@@ -216,7 +206,7 @@ class BlockNoise:
         self._products.append(samples @ samples.mT / _BLOCK**2)
 
     def floor(self) -> Tensor | None:
-        """Return the covariance [3, 3] in the flattest blocks of all; None if there are too few."""
+        """Return the covariance [3, 3] in the flattest blocks; None if there are too few."""
         strength = torch.cat(self._strengths) if self._strengths else torch.empty(0)
         if len(strength) < _MIN_BLOCKS:
             return None
@@ -231,6 +221,6 @@ def root(covariance: Tensor) -> Tensor:
 
 
 def split(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the image at half the resolution, and the octave that this leaves out."""
+    """Return the image at half the resolution, and the octave of detail that it lacks."""
     low = block_means(image, 2)
     return low, image - doubled(low, *image.shape[1:])

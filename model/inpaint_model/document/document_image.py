@@ -1,4 +1,4 @@
-"""A document's pixels and where they lie in it."""
+"""Pixels of a document and their position in it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from inpaint_model.document.arrays import Matrix, Pixels
 from inpaint_model.document.color import FULL_SCALE
 
 OPAQUE = 0.5
-"""Alpha from which a pixel's color counts as known."""
+"""Smallest alpha of known pixels."""
 
 
 @dataclass(frozen=True)
 class DocumentImage:
-    """Pixels of a document: the whole, a crop at full resolution, or a reduced part of it.
+    """Pixels of a document: all of it, a crop at full resolution, or a reduced part.
 
-    `origin` is where the top left corner of `pixels` lies in the document, `size` the document's
-    (width, height). `scale` is pixels per document pixel, 1 unless the pixels are reduced.
-    `context` shows more of the document, reduced: what lies beyond a crop that is hardly larger
-    than the hole.
+    Attributes:
+        origin: The top left corner of `pixels` in the document.
+        size: Width and height of the document.
+        scale: Pixels per document pixel; 1 unless the pixels are reduced.
+        context: A reduced image of more of the document, for crops hardly larger than the hole.
     """
 
     pixels: Pixels
@@ -44,13 +45,13 @@ class DocumentImage:
 
     @classmethod
     def overview(cls, pixels: Pixels, size: tuple[int, int], linear: bool = False) -> DocumentImage:
-        """Return a small image of a whole document of `size` (width, height)."""
+        """Return a small image of a complete document of `size` (width, height)."""
         scale = (pixels.shape[1] / size[0], pixels.shape[0] / size[1])
         return cls(pixels, linear, (0, 0), size, scale)
 
     @property
     def shown(self) -> tuple[float, float]:
-        """Width and height of what it shows, document px."""
+        """Width and height of the part that it shows, document px."""
         return self.pixels.shape[1] / self.scale[0], self.pixels.shape[0] / self.scale[1]
 
     @cached_property
@@ -60,6 +61,6 @@ class DocumentImage:
 
     @cached_property
     def from_document(self) -> Matrix:
-        """The matrix from document px to px of `pixels`."""
+        """Matrix from document px to px of `pixels`."""
         moved = geometry.translation(-self.origin[0], -self.origin[1])
         return geometry.compose(geometry.scaling(*self.scale), moved)

@@ -1,8 +1,8 @@
-"""Where the model looks: squares in the document, boxes, and the one matrix between the two.
+"""Frames, boxes, and the affine matrices between document and model.
 
-Coordinates are continuous: the origin is the top left corner of the top left pixel, x points
-right, y down, pixel centers lie at + 0.5. A frame's angle turns the model's x axis to
-(cos a, -sin a) in the document, so a positive angle is counter-clockwise on the screen.
+Coordinates are continuous: the origin is the top left corner of the top left pixel, x points right,
+y points down, and pixel centers lie at + 0.5. A frame's angle turns the model's x axis to (cos a,
+-sin a) in the document, so a positive angle is counterclockwise on the screen.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Frame(NamedTuple):
 
 
 class Box(NamedTuple):
-    """A rectangle of whole pixels."""
+    """A rectangle in whole pixels."""
 
     x: int
     y: int
@@ -36,12 +36,12 @@ class Box(NamedTuple):
 
     @property
     def right(self) -> int:
-        """The first column beyond the box."""
+        """First column after the box."""
         return self.x + self.width
 
     @property
     def bottom(self) -> int:
-        """The first row below the box."""
+        """First row below the box."""
         return self.y + self.height
 
     def grown(self, margin: int) -> Box:
@@ -50,31 +50,28 @@ class Box(NamedTuple):
                    self.height + 2 * margin)  # fmt: skip
 
     def moved(self, x: int, y: int) -> Box:
-        """Return the box `x` px further right and `y` px further down."""
+        """Return the box moved right by `x` and down by `y` px."""
         return Box(self.x + x, self.y + y, self.width, self.height)
 
     def clipped(self, width: int, height: int) -> Box:
-        """Return the part inside an image of `width` x `height` px, which may be empty."""
+        """Return the part inside an image of `width` x `height` px; it may be empty."""
         left, right = (min(max(v, 0), width) for v in (self.x, self.right))
         top, bottom = (min(max(v, 0), height) for v in (self.y, self.bottom))
         return Box(left, top, right - left, bottom - top)
 
     def intersection(self, other: Box) -> Box:
-        """Return the part inside another box; of no width or height where they do not meet."""
+        """Return the part inside another box; it may be empty."""
         left, top = max(self.x, other.x), max(self.y, other.y)
         right = max(left, min(self.right, other.right))
         return Box(left, top, right - left, max(top, min(self.bottom, other.bottom)) - top)
 
     def cut(self, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return the pixels of the box in an image [H, W, ...], as a view.
-
-        The box must lie inside the image.
-        """
+        """Return a view of the box in an image [H, W, ...], inside which it must lie."""
         return image[self.y : self.bottom, self.x : self.right]
 
 
 def document_from_model(frame: Frame, resolution: int) -> Matrix:
-    """Return the matrix from model pixels (0..resolution) to document pixels."""
+    """Return the matrix from model px (0..resolution) to document px."""
     scale = frame.side / resolution
     turn = math.radians(frame.angle)
     across, down = scale * math.cos(turn), scale * math.sin(turn)
@@ -88,84 +85,84 @@ def document_from_model(frame: Frame, resolution: int) -> Matrix:
 
 
 def model_from_document(frame: Frame, resolution: int) -> Matrix:
-    """Return the matrix from document pixels to model pixels (0..resolution inside the frame)."""
+    """Return the matrix from document px to model px (0..resolution inside the frame)."""
     return inverse(document_from_model(frame, resolution))
 
 
 def unit_from_document(frame: Frame) -> Matrix:
-    """Return the matrix from document pixels to 0..1 inside the frame."""
+    """Return the matrix from document px to 0..1 inside the frame."""
     return model_from_document(frame, 1)
 
 
 def inverse(matrix: Matrix) -> Matrix:
-    """Return the matrix of the way back; `matrix` must not be singular."""
+    """Return the inverse map of a nonsingular matrix."""
     linear = np.linalg.inv(matrix[:, :2])
     return np.hstack([linear, -linear @ matrix[:, 2:]])
 
 
 def compose(outer: Matrix, inner: Matrix) -> Matrix:
-    """Return the matrix that applies `inner` first, then `outer`."""
+    """Return the map that applies `inner` first, then `outer`."""
     linear = outer[:, :2] @ inner
     linear[:, 2] += outer[:, 2]
     return linear
 
 
 def scaling(x: float, y: float) -> Matrix:
-    """Return the matrix that multiplies x and y, the origin staying where it is."""
+    """Return the map that scales x and y."""
     return np.array([[x, 0.0, 0.0], [0.0, y, 0.0]])
 
 
 def translation(x: float, y: float) -> Matrix:
-    """Return the matrix that moves by (x, y)."""
+    """Return the map that adds (x, y)."""
     return np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
 
 
 def transform_points(matrix: Matrix, points: npt.ArrayLike) -> Points:
-    """Return the points [..., 2] through the matrix."""
+    """Transform points [..., 2]."""
     x, y = np.moveaxis(np.asarray(points, np.float64), -1, 0)
     return np.stack(transform_xy(matrix, x, y), axis=-1)
 
 
 def transform_xy(matrix: Matrix, x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
-    """Return coordinates through the matrix; x and y may have any shapes that broadcast.
+    """Transform coordinates; the shapes of x and y must broadcast.
 
-    No matrix product: numpy would share one of many points among threads, which then keep their
-    cores from the networks for some 25 ms, waiting for more to do.
+    This avoids a matrix product: for many points numpy would run it on several threads, which then
+    busy-wait for some 25 ms on cores that the networks need.
     """
     across, down = (row[0] * x + (row[1] * y + row[2]) for row in matrix)
     return across, down
 
 
 def bounding_box(points: Points) -> Box:
-    """Return the smallest box of whole pixels that holds the points [N, 2]."""
+    """Return the smallest box of whole pixels that contains the points [N, 2]."""
     left, top = np.floor(points.min(axis=0)).astype(int)
     right, bottom = np.ceil(points.max(axis=0)).astype(int)
     return Box(int(left), int(top), int(right - left), int(bottom - top))
 
 
 def contains(frame: Frame, box: Box) -> bool:
-    """Return whether a box lies inside a frame entirely."""
+    """Return whether a box lies entirely inside a frame."""
     ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
     seen = transform_points(unit_from_document(frame), ends)
     return bool((seen > -1e-6).all() and (seen < 1 + 1e-6).all())
 
 
 def scale_to_contain(frame: Frame, box: Box) -> float:
-    """Return what a frame's side has to be multiplied by, 1 or more, to hold a box."""
+    """Return the factor of a frame's side, 1 or more, at which the frame contains a box."""
     ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
     seen = transform_points(unit_from_document(frame), ends)
     return max(1.0, float(2 * np.abs(seen - 0.5).max()))
 
 
 def overlap_fraction(frame: Frame, box: Box) -> float:
-    """Return how much of a box lies inside a frame, 0..1 (sampled at 64 points)."""
+    """Return the fraction of a box inside a frame, 0..1 (sampled at 64 points)."""
     steps = (np.arange(8) + 0.5) / 8
     x, y = np.meshgrid(box.x + box.width * steps, box.y + box.height * steps)
     return float(overlap_fractions(frame, [np.stack([x, y], axis=-1).reshape(-1, 2)])[0])
 
 
 def overlap_fractions(frame: Frame, parts: Sequence[Points]) -> Float64Array:
-    """Return how many of the points [N, 2] of each part lie inside a frame, [parts] of 0..1."""
+    """Return for each part the fraction of its points [N, 2] inside a frame, [parts] in 0..1."""
     seen = transform_points(unit_from_document(frame), np.concatenate(parts))
     inside = ((seen > 0) & (seen < 1)).all(axis=-1).astype(np.float64)
     counts = np.array([len(points) for points in parts])
@@ -173,7 +170,7 @@ def overlap_fractions(frame: Frame, parts: Sequence[Points]) -> Float64Array:
 
 
 def union(boxes: Sequence[Box]) -> Box:
-    """Return the smallest box that holds all of one or more boxes."""
+    """Return the smallest box that contains one or more boxes."""
     left, top = min(b.x for b in boxes), min(b.y for b in boxes)
     right, bottom = max(b.right for b in boxes), max(b.bottom for b in boxes)
     return Box(left, top, right - left, bottom - top)
@@ -182,18 +179,11 @@ def union(boxes: Sequence[Box]) -> Box:
 def box_frame(
     hole: Box, width: int, height: int, resolution: int = 0, context: float = 2.0
 ) -> Frame:
-    """Return the upright square around a hole, with context, moved inside a document.
+    """Return the upright square around a hole, with context, moved inside the document.
 
-    The side is `context` times the hole's larger side, or the model's resolution if that is more
-    (nothing is gained by enlarging the document); at most the document's smaller side, but never
-    less than the hole's larger one. Only then can it reach beyond the document.
-
-    Args:
-        hole: its box, document px.
-        width: of the document, px.
-        height: of the document, px.
-        resolution: of the model, px.
-        context: sides over the hole's larger side.
+    Its side is `context` times the hole's larger side, or the model's `resolution` if larger, since
+    enlarging the document gains nothing. It is at most the document's smaller side but at least the
+    hole's larger side; only then can it extend beyond the document. All sizes are in px.
     """
     larger = max(hole.width, hole.height)
     wanted = max(round(context * larger), resolution)
@@ -210,4 +200,4 @@ def _moved_inside(center: float, side: float, length: int) -> float:
 
 
 Mode = Literal["auto", "box", "explicit"]  # how a frame was found
-FrameChoice = Literal["auto", "box"] | Frame  # how to find one, or the frame itself
+FrameChoice = Literal["auto", "box"] | Frame  # how to find a frame, or an explicit one

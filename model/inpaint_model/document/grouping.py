@@ -1,4 +1,4 @@
-"""Which holes share a frame."""
+"""Group the parts of a hole that share a frame."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from inpaint_model.document.notices import Notice, RefusalError
 
 MAX_GROUPS = 32
 MIN_OVERLAP = 0.5
-"""Share of a hole that must lie inside a frame to be filled by it."""
+"""Fraction of a part that must lie inside a frame for it to join the frame's group."""
 FEW = 8
-"""Up to so many specks and hairlines are framed like other holes; more are scratches and dust."""
+"""Maximum number of thin parts that are framed one by one; more count as scratches."""
 
 
 class Choice(NamedTuple):
@@ -23,22 +23,21 @@ class Choice(NamedTuple):
     frame: Frame
     mode: Mode
     confidence: float
-    notices: tuple[Notice, ...] = ()  # what the user should know
+    notices: tuple[Notice, ...] = ()  # for the user
 
 
 class Part(NamedTuple):
     """One connected part of a hole."""
 
     box: Box  # document px
-    points: Points  # [N, 2]: the centers of some of its pixels, document px
+    points: Points  # [N, 2]: centers of a sample of its pixels, document px
     is_thin: bool = False  # a speck or a hairline
 
 
 def are_scratches(left: Sequence[Part]) -> bool:
-    """Return whether parts are scratches and dust, to be filled together.
+    """Return whether parts are scratches and dust, which form one group.
 
-    There is little of a face in them that a frame of their own would bring out, and hundreds of
-    frames would take minutes.
+    Separate frames would hardly improve their fills, and hundreds of frames would take minutes.
     """
     return len(left) > FEW and all(part.is_thin for part in left)
 
@@ -50,23 +49,22 @@ def grouped(
 ) -> list[tuple[list[int], Choice]]:
     """Divide the parts of a hole into groups that share a frame.
 
-    The largest part gets a frame, and all that lie at least half inside it join. Where joining
-    changes the frame (a square around the selection grows), that is repeated until nobody else
-    joins. Specks and hairlines join, but nothing grows by them: dust would lead from hole to hole.
-    They come last, and all that are left of them are one group if they are many. So a group
-    follows from its frame and the parts that are left: with the frames of a recipe the same groups
-    are found again.
+    The largest part gets a frame, and all parts at least half inside it join. If joining changes
+    the frame (a square around the selection grows), this repeats until no other part joins. Specks
+    and hairlines join without growing the frame, since dust would lead from hole to hole. They are
+    framed last, and together if many are left. A group thus depends only on its frame and the
+    remaining parts, so that the frames of a recipe reproduce its groups.
 
     Args:
-        parts: the separate parts.
-        choose: the frame for a box.
-        are_together: whether the parts that are left form one group.
+        parts: The parts.
+        choose: Returns the frame for a box.
+        are_together: Returns whether the remaining parts form one group.
 
     Returns:
-        For each group the parts' numbers (from 1) and the choice.
+        For each group its part numbers (from 1) and its frame.
 
     Raises:
-        RefusalError: there are more than 32 groups.
+        RefusalError: There are more than 32 groups.
     """
     left = sorted(
         range(len(parts)),

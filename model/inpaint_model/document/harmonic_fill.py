@@ -1,9 +1,9 @@
-"""Smooth continuation of known values into a hole: the membrane (Laplace) equation.
+"""Continue known values smoothly into a hole by solving the Laplace equation (a membrane).
 
-Solved by cascadic multigrid (Bornemann and Deuflhard, 1996): known values are averaged down a
-pyramid, the coarsest level is filled, and on the way up each level starts from the one below and
-is relaxed by a few sweeps. Known values are kept exactly. The work is proportional to the number of
-pixels, so a 1500 px region takes a fraction of a second on a processor.
+The solver is cascadic multigrid (Bornemann and Deuflhard, 1996): known values are averaged down a
+pyramid and the coarsest level is filled; on the way up, each level starts from the previous
+solution and is relaxed by a few sweeps. Known values stay exact. The work is proportional to the
+number of pixels: a 1500 px region takes a fraction of a second on a CPU.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from inpaint_model.document.pyramid import doubled, known_block_means
 def harmonic_fill(
     values: Tensor, known: Tensor, sweeps: int = 2, reach: float | None = None
 ) -> Tensor:
-    """Fill the unknown pixels smoothly from the known ones.
+    """Fill unknown pixels smoothly from known ones.
 
     Args:
-        values: float [C, H, W]; what unknown pixels hold does not matter.
+        values: float [C, H, W]; unknown pixels are ignored.
         known: bool [H, W].
-        sweeps: relaxation sweeps at full resolution; coarser levels get twice as many each.
-        reach: None for the membrane; else the continued values fade to 0 over about so many px
-            (the screened equation, laplacian(u) = u / reach^2).
+        sweeps: Relaxation sweeps at full resolution; the number doubles with each coarser level.
+        reach: None for the membrane; otherwise the continuation fades to 0 over about `reach` px
+            (screened equation, laplacian(u) = u / reach^2).
 
     Returns:
         [C, H, W]: `values` where known, the continuation elsewhere; zeros if nothing is known.
@@ -40,14 +40,14 @@ def harmonic_fill(
 
 
 def _extent(known: Tensor) -> tuple[int, int]:
-    """From the first to behind the last line with unknown pixels, with some known ones around."""
+    """Return the range of lines with unknown pixels, with a margin of known ones."""
     unknown = torch.nonzero(~known)
     margin = 8
     return max(int(unknown[0]) - margin, 0), int(unknown[-1]) + 1 + margin
 
 
 def _solved(values: Tensor, known: Tensor, sweeps: int, reach: float | None) -> Tensor:
-    levels = [(values.nan_to_num() * known, known)]  # whatever unknown pixels held
+    levels = [(values.nan_to_num() * known, known)]  # unknown pixels may hold NaN
     while min(levels[-1][1].shape) > 2 and not bool(levels[-1][1].all()):
         levels.append(known_block_means(*levels[-1], 2))
     coarse, coarse_known = levels[-1]
@@ -64,10 +64,10 @@ def _solved(values: Tensor, known: Tensor, sweeps: int, reach: float | None) -> 
 
 
 def _relaxed(start: Tensor, values: Tensor, known: Tensor, screening: float, sweeps: int) -> Tensor:
-    """Jacobi sweeps with mirrored outer edges; every sweep keeps the known values.
+    """Apply Jacobi sweeps with mirrored edges, keeping the known values.
 
-    Unknown pixels of `values` hold 0, so that a product and a sum put the known ones back, which is
-    far cheaper than choosing pixel by pixel.
+    Unknown pixels of `values` must be 0. Restoring the known ones then takes a product and a sum,
+    which is much faster than a selection per pixel.
     """
     unknown = (~known).to(values.dtype)
     weight = unknown / (4 + screening)

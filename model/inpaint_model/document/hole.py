@@ -1,6 +1,6 @@
-"""A hole: what is to be filled of a document, its parts, and how it looks to the model.
+"""Holes: the regions of a document to fill.
 
-A hole is where coverage is above 0, everywhere (`Hole.mask`); the rest is known.
+A pixel belongs to the hole where the coverage is above 0 (`Hole.mask`); all others are known.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from inpaint_model.document.grouping import Choice, Part, are_scratches, grouped
 
 MAX_PARTS = 1000
 
-_POINTS = 64  # of a part, at which its share inside a frame is sampled
+_POINTS = 64  # sample points of a part, to measure its overlap with a frame
 
-_ROWS_AT_ONCE = 512  # bounds the memory that the coordinates of a large hole take
+_ROWS_AT_ONCE = 512  # bounds the memory for coordinates of a large hole
 
 
 @dataclass(frozen=True, eq=False)
 class Hole:
-    """What is to be filled of a document: soft coverage, and where it lies."""
+    """Coverage and position of a hole."""
 
-    coverage: MaskU8  # [H, W]; the hole is where it is above 0, the rest is its softness
-    origin: tuple[int, int] = (0, 0)  # of its top left corner in the document, px
+    coverage: MaskU8  # [H, W]
+    origin: tuple[int, int] = (0, 0)  # top left corner in the document, px
 
     @property
     def mask(self) -> BoolMask:
-        """Where the hole is, bool [H, W]; made anew each time, so that no memory is kept."""
+        """Bool [H, W]; not cached, to save memory."""
         return covered(self.coverage)
 
     @property
     def box(self) -> Box:
-        """The rectangle that the coverage stretches over, document px."""
+        """The rectangle of the coverage, document px."""
         height, width = self.coverage.shape
         return Box(*self.origin, width, height)
 
     @cached_property
     def bounds(self) -> Box | None:
-        """The smallest box around the hole, document px; None if nothing is covered."""
+        """The smallest box around the hole, document px; None if it is empty."""
         box = _bounds(self.mask)
         return None if box is None else box.moved(*self.origin)
 
@@ -57,21 +57,21 @@ class Hole:
         return Hole(box.moved(-x, -y).cut(self.coverage), (box.x, box.y))
 
     def is_thin(self, px: int) -> bool:
-        """Return whether no square of more than `px` px lies in the hole."""
+        """Return whether no square larger than `px` px fits into the hole."""
         return not _wide(self.mask, px).any()
 
     def inside(self, frame: Frame) -> Hole | None:
-        """Return the part inside a frame, cut to its bounds; None if there is none."""
+        """Return the part inside a frame, cut to its bounds; None if empty."""
         if self.bounds is None:
             return None
         part = self.cut(self.bounds)._only(inside_frame(frame, self.bounds))
         return None if part.bounds is None else part.cut(part.bounds)
 
     def reduced(self, image: DocumentImage) -> Hole:
-        """Return the hole as it lies in a reduced image, in that image's own pixels.
+        """Return the hole in the pixels of a reduced image.
 
-        A pixel belongs to it if any of the hole falls into it, so that nothing of the hole's old
-        content shows beside it.
+        A pixel belongs to it if it covers any pixel of the hole, so that none of the hole's old
+        content shows.
         """
         height, width = image.pixels.shape[:2]
         coverage = np.zeros((height, width), np.uint8)
@@ -105,15 +105,15 @@ class Hole:
         """Divide the hole into groups of connected parts that share a frame.
 
         Args:
-            choose: the frame for a box, document px; see `grouping.grouped`.
-            are_together: whether the parts that are left form one group.
-            thin: a part in which no square of more than so many px lies is a speck or a hairline.
+            choose: Returns the frame for a box, document px; see `grouping.grouped`.
+            are_together: See `grouping.grouped`.
+            thin: Largest width of a speck or hairline, px.
 
         Returns:
-            Each group, cut to its bounds, and its choice.
+            Each group, cut to its bounds, and its frame.
 
         Raises:
-            ValueError: there are more than 32 groups.
+            ValueError: There are more than 32 groups.
         """
         found = components(self.mask)
         places = zip(found.boxes, found.points(), found.are_thin(thin), strict=True)
@@ -128,7 +128,7 @@ class Hole:
         return groups
 
     def _only(self, mask: BoolMask) -> Hole:
-        """Return the part where a mask [H, W] is True, of the same size and origin."""
+        """Return the part inside a mask [H, W], with the same size and origin."""
         return Hole(np.where(mask, self.coverage, np.uint8(0)), self.origin)
 
 
@@ -136,20 +136,20 @@ class Components(NamedTuple):
     """The connected parts of a mask."""
 
     bounds: Box
-    """The box around all of them."""
+    """Box around all parts."""
     labels: npt.NDArray[np.signedinteger[Any]]
-    """[H, W] of the bounds: the part's number, from 1; 0 where the mask is False."""
+    """Labels [H, W] within `bounds`: the number of the part, from 1; 0 where the mask is False."""
     boxes: list[Box]
-    """The box of part 1, 2, ..."""
+    """Boxes of parts 1, 2, ..."""
 
     def united(self, numbers: Sequence[int]) -> tuple[Box, BoolMask]:
-        """Return the box around the parts of these numbers, and where in it they lie."""
+        """Return the box around some parts, and their mask within it."""
         box = geometry.union([self.boxes[k - 1] for k in numbers])
         labels = box.moved(-self.bounds.x, -self.bounds.y).cut(self.labels)
         return box, labels == numbers[0] if len(numbers) == 1 else np.isin(labels, numbers)
 
     def points(self) -> list[Points]:
-        """Return the centers of some pixels of each part, [N, 2] of x and y, spread over it."""
+        """Return evenly spread pixel centers of each part, [N, 2] of x and y."""
         width = self.labels.shape[1]
         sizes = np.zeros(len(self.boxes) + 1, np.intp)
         for _, numbers in self._some_rows():
@@ -164,7 +164,7 @@ class Components(NamedTuple):
         for first, labels in self._some_rows():
             places = np.flatnonzero(labels)
             numbers = labels[places]
-            # Stable, so that a part's pixels stay in their order; of 16 bits, for which it is fast.
+            # Stable, to keep the pixels of a part in order; sorting is fast for 16 bits.
             places = places[np.argsort(numbers.astype(np.uint16), kind="stable")] + first * width
             here = np.bincount(numbers, minlength=len(sizes))
             starts = np.cumsum(here) - here
@@ -178,7 +178,7 @@ class Components(NamedTuple):
         return [np.stack([x, y], axis=-1) + corner for y, x in ordered]
 
     def are_thin(self, px: int) -> list[bool]:
-        """Return of each part whether no square of more than `px` px lies in it."""
+        """Return for each part whether no square larger than `px` px fits into it."""
         result = np.ones(len(self.boxes) + 1, np.bool_)
         wide = _wide(self.labels > 0, px)
         for first, numbers in self._some_rows():
@@ -187,7 +187,6 @@ class Components(NamedTuple):
         return thin
 
     def _some_rows(self) -> Iterator[tuple[int, npt.NDArray[np.signedinteger[Any]]]]:
-        """Yield the labels of some rows, flat, and the number of the first row."""
         for first in range(0, len(self.labels), _ROWS_AT_ONCE):
             yield first, self.labels[first : first + _ROWS_AT_ONCE].ravel()
 
@@ -195,8 +194,8 @@ class Components(NamedTuple):
 def components(mask: BoolMask) -> Components:
     """Return the connected parts of a mask; pixels that touch at a corner are connected.
 
-    A selection of specks (a color range of a noisy image) has millions of them. Where there are
-    more than a thousand, parts near each other count as one: the nearest that suffice.
+    A selection of specks (a color range of a noisy image) can have millions of parts. Above a
+    thousand, nearby parts are merged, within the shortest distance that suffices.
     """
     box = _bounds(mask)
     if box is None:
@@ -221,7 +220,7 @@ def _labeled(mask: BoolMask) -> tuple[npt.NDArray[np.signedinteger[Any]], int]:
 
 
 def _wide(mask: BoolMask, px: int) -> BoolMask:
-    """Return the centers of the squares of more than `px` px that lie in a mask, bool [H, W]."""
+    """Return the centers of squares larger than `px` px that fit into a mask, bool [H, W]."""
     if px < 1:
         return mask
     wide = ndimage.minimum_filter(mask.view(np.uint8), px + 1, mode="constant", cval=0)
@@ -229,7 +228,6 @@ def _wide(mask: BoolMask, px: int) -> BoolMask:
 
 
 def _bounds(mask: BoolMask) -> Box | None:
-    """Return the smallest box around what is True in a mask [H, W], or None without any."""
     rows = np.flatnonzero(mask.any(axis=1))
     columns = np.flatnonzero(mask.any(axis=0))
     if not rows.size:
@@ -239,15 +237,10 @@ def _bounds(mask: BoolMask) -> Box | None:
 
 
 def seen_by_model(mask: BoolMask, image_from_model: Matrix, resolution: int) -> BoolMask:
-    """Return a mask at model resolution, bool [resolution, resolution], by maximum.
+    """Return a mask of an image at model resolution, bool [resolution, resolution], by maximum.
 
-    A model pixel is True if the center of any pixel that is True falls into it, or if its own
-    center falls into one; so at every scale each pixel of a hole is in the model's hole.
-
-    Args:
-        mask: bool [H, W], pixels of an image.
-        image_from_model: from model px to the coordinates of `mask`.
-        resolution: the model's side, px.
+    A model pixel is True if it contains the center of a True pixel, or if its own center lies in
+    one. At every scale, each pixel of a hole is thus in the model's hole.
     """
     seen = np.zeros((resolution, resolution), np.bool_)
     model_from_image = geometry.inverse(image_from_model)
@@ -262,24 +255,13 @@ def seen_by_model(mask: BoolMask, image_from_model: Matrix, resolution: int) -> 
 
 
 def reached_by_image(shape: tuple[int, ...], image_from_model: Matrix, resolution: int) -> BoolMask:
-    """Return which model pixels have their center inside an image, bool [resolution, resolution].
-
-    Args:
-        shape: of the image (rows, columns).
-        image_from_model: from model px to px of the image.
-        resolution: the model's side, px.
-    """
+    """Return the model pixels with their center inside an image, bool [resolution, resolution]."""
     _, _, inside = _pixels_at(_centers((resolution, resolution), image_from_model), shape)
     return inside
 
 
 def inside_frame(frame: Frame, box: Box) -> BoolMask:
-    """Return which pixels of a box have their center inside a frame, bool [box.height, box.width].
-
-    Args:
-        frame: document px.
-        box: document px.
-    """
+    """Return the pixels of a box with their center inside a frame, bool [box.height, box.width]."""
     shape = box.height, box.width
     if geometry.contains(frame, box):
         return np.ones(shape, np.bool_)
@@ -295,7 +277,6 @@ def inside_frame(frame: Frame, box: Box) -> BoolMask:
 
 
 def _centers(shape: tuple[int, ...], matrix: Matrix) -> tuple[Coordinates, Coordinates]:
-    """Return x and y [rows, columns] of the centers of an image's pixels, through a matrix."""
     return geometry.transform_xy(
         matrix, np.arange(shape[1]) + 0.5, np.arange(shape[0])[:, None] + 0.5
     )
@@ -304,7 +285,7 @@ def _centers(shape: tuple[int, ...], matrix: Matrix) -> tuple[Coordinates, Coord
 def _pixels_at(
     points: tuple[Coordinates, Coordinates], shape: tuple[int, ...]
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], BoolMask]:
-    """Columns and rows of the pixels that hold the points, and which of them exist."""
+    """Return columns and rows of the pixels at the points, and which of them exist."""
     column, row = (np.floor(values).astype(np.intp) for values in points)
     inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
     return column, row, inside

@@ -1,17 +1,17 @@
-"""Fit fills to a large hole in little memory: all of it reduced, then its finest detail in tiles.
+"""Fit fills to large holes in little memory: a reduced copy first, then the finest detail in tiles.
 
-What `blending` prepares takes some 250 bytes for each pixel around a hole, so a hole of 8000 px
-would take 16 GB. A large one is therefore reduced until few pixels are left, and fitted there as
-any other: color, light, the membrane, the coarser octaves of detail and grain, and what lies beyond
-the model's frame. What the reduction leaves out is added tile by tile:
+`blending` needs about 250 bytes for each pixel around a hole, or 16 GB for a hole of 8000 px. A
+large hole is therefore reduced until few pixels are left and fitted there like any other: color,
+light, membrane, coarse octaves of detail and grain, and the part beyond the model's frame. What the
+reduction removed is added tile by tile:
 
 - the finest octaves of the fill's own detail, raised or lowered as on the ring;
-- their grain, from random numbers that follow from the place, so that no tile's edge shows;
-- at the border, what still differs, which fades out within a few pixels, since the reduced membrane
-  has taken the rest; the border itself is met exactly;
+- their grain, from random numbers that depend only on the position, so that tiles do not show;
+- the remaining difference at the border. It fades out within a few pixels, since the reduced
+  membrane has absorbed most of it, and makes the border exact;
 - the feather.
 
-The sums that gains and grain follow from are those of the whole hole, added up tile by tile.
+Gains and grain follow from sums over the entire hole, accumulated tile by tile.
 """
 
 from __future__ import annotations
@@ -43,37 +43,37 @@ from inpaint_model.document.harmonic_fill import harmonic_fill
 from inpaint_model.document.pyramid import block_means, doubled
 from inpaint_model.document.smooth_fill import OCTAVES_OF, RING
 
-LARGE = 2 << 20  # px of a region; a larger one is not fitted as a whole, but reduced to no more
-_TILE = 768  # px of a tile's side, without what is seen around it
-_AROUND = 64  # px around a tile: the ring, and more than differences at the border reach
-_BLOCK = 4  # side of the blocks that grain is measured in, px, at every octave
-_CELL = 128  # side of the squares whose noise is made at once, px
-_NOISE_STD = 0.90355  # of white noise without the means of its 2 x 2 blocks, as `split` takes them
+LARGE = 2 << 20  # px; larger regions are reduced to at most this size
+_TILE = 768  # side of a tile without its margin, px
+_AROUND = 64  # margin of a tile, px: covers the ring and differences at the border
+_BLOCK = 4  # side of the blocks in which grain is measured, px of the octave
+_CELL = 128  # side of the squares in which noise is generated, px
+_NOISE_STD = 0.90355  # of white noise minus the means of its 2 x 2 blocks (`split`)
 
 Shown = Callable[[Box], Tensor]
-"""The model's output as a box of the region shows it, [3, H, W]."""
+"""Renders a box of the region from the model's output, [3, H, W]."""
 
 
 class Grain(NamedTuple):
-    """What one octave's detail is changed by."""
+    """The change of one octave."""
 
     gain: float
-    strength: Tensor | None  # [3, 3], what unit noise is multiplied by
+    strength: Tensor | None  # [3, 3], factor of unit noise
 
 
 class Known(NamedTuple):
-    """What is known of one octave of the document on the ring."""
+    """One octave of the document on the ring."""
 
-    energy: Tensor  # [3], of the channels
-    floor: Tensor | None  # [3, 3], noise
+    energy: Tensor  # [3], per channel
+    floor: Tensor | None  # [3, 3], covariance of the noise
 
 
 class LargeFit(NamedTuple):
-    """How one fill is fitted to a large hole; its edits are laid in the same way."""
+    """The fit of one fill to a large hole; edits of the fill use it too."""
 
     settings: BlendSettings
     reduced: RegionFit
-    grains: list[Grain]  # of the octaves that the reduction left out
+    grains: list[Grain]  # of the octaves that the reduction removed
     shown: Shown
 
 
@@ -81,28 +81,28 @@ class Tile(NamedTuple):
     """A part of the region, px of the region."""
 
     box: Box
-    around: Box  # with what is looked at around it
+    around: Box  # with its margin
 
     def inner(self, planes: Tensor, octave: int = 0) -> Tensor:
-        """Return what belongs to the tile itself of planes [..., H, W] that show all of it."""
+        """Cut the tile without its margin out of planes [..., H, W]."""
         inner = halved(self.box.moved(-self.around.x, -self.around.y), octave)
         return planes[..., inner.y : inner.bottom, inner.x : inner.right]
 
 
 def halved(box: Box, octave: int) -> Box:
-    """Return a box, whose corner is a multiple of 2^octave, in an image halved so often."""
+    """Return a box in an image halved `octave` times; its corner must be a multiple of 2^octave."""
     x, y = box.x >> octave, box.y >> octave
     return Box(x, y, -(-box.right >> octave) - x, -(-box.bottom >> octave) - y)
 
 
 @dataclass(frozen=True, eq=False)
 class LargeHole:
-    """A large hole with its ring of known pixels: `Surroundings` whose arrays are never whole."""
+    """A large hole: `BlendContext` whose full-size arrays are never in memory at once."""
 
     width: int
     height: int
-    most_px: int  # that it is reduced to
-    cut: Callable[[Box], BlendContext]  # those of a box of the region
+    most_px: int  # size after reduction
+    cut: Callable[[Box], BlendContext]  # returns the context of a box of the region
 
     @cached_property
     def octave(self) -> int:
@@ -114,7 +114,7 @@ class LargeHole:
 
     @cached_property
     def reduced(self) -> BlendContext:
-        """The region, reduced. A pixel of it is known if all that it stands for are."""
+        """The reduced region. Its pixels are known if all the pixels that they average are."""
         color = torch.empty(3, *self._reduced_size)
         hole, beyond, known, preserved, visible = (
             torch.empty(self._reduced_size, dtype=torch.bool) for _ in range(5)
@@ -141,7 +141,7 @@ class LargeHole:
         )
 
     def prepare(self, settings: BlendSettings) -> None:
-        """Make what the fits with these settings have in common, before there is a fill."""
+        """Compute what all fits with these settings share."""
         self.reduced.prepare(replace(settings, feather_px=0))
         if settings.grain:
             _ = self.known
@@ -150,14 +150,14 @@ class LargeHole:
 
     @cached_property
     def known(self) -> list[Known]:
-        """What is known of the octaves that the reduction leaves out, the finest first."""
+        """The octaves that the reduction removes, finest first."""
         reduced = self.reduced
         count = min(self.octave, octaves(reduced.upscale_factor)) if reduced.matchable else 0
         return self._known(count, lambda part: part.ring)
 
     @cached_property
     def smooth_grains(self) -> list[Grain]:
-        """The grain of a fill that has none of its own, in the octaves that are left out."""
+        """The grain of smooth fills in the octaves that the reduction removes."""
 
         def ring(part: BlendContext) -> Tensor:
             return grown(part.whole, RING) & part.preserved
@@ -166,7 +166,7 @@ class LargeHole:
         return [Grain(1.0, None if each.floor is None else root(each.floor)) for each in known]
 
     def fit(self, shown: Shown, settings: BlendSettings) -> LargeFit:
-        """Return how a fill without edits has to be changed."""
+        """Return how to change an unedited fill."""
         known = self.known if settings.grain else []
         fill, own = self._measured(shown, known)
         fit = self.reduced.fit(fill, replace(settings, feather_px=0))
@@ -175,27 +175,25 @@ class LargeHole:
         return LargeFit(settings, fit, grains, shown)
 
     def fitted(self, fit: LargeFit) -> Iterator[tuple[Box, Tensor]]:
-        """Yield the fill that `fit` was made for, as it should be in the hole.
+        """Yield boxes of the region and the fitted fill in them, [3, H, W].
 
-        Yields:
-            A box of the region, and the fill in it, [3, H, W]; pixels outside the hole are
-            meaningless.
+        Pixels outside the hole are meaningless.
         """
         return self._detailed(self.reduced.fitted(fit.reduced), fit.settings, fit, fit.shown)
 
     def fit_edit(self, shown: Shown, fit: LargeFit) -> Iterator[tuple[Box, Tensor]]:
-        """Yield an edited or mixed rendering of that fill, changed in the same way."""
+        """Yield an edited or mixed rendering with the fit of its fill."""
         fill, _ = self._measured(shown, [])
         base = self.reduced.fit_edit(fill, fit.reduced)
         return self._detailed(base, fit.settings, fit, shown)
 
     def smooth(self, settings: BlendSettings) -> Iterator[tuple[Box, Tensor]]:
-        """Yield what fills the hole without a model."""
+        """Yield a fill made without a model."""
         base = self.reduced.smooth(replace(settings, feather_px=0))
         return self._detailed(base, settings)
 
     def _tiles(self, around: int) -> Iterator[Tile]:
-        """Yield tiles that cut no block of any octave, with at least `around` px around each."""
+        """Yield tiles that do not cut blocks of any octave, with margins of `around` px or more."""
         unit = _BLOCK << self.octave
         side, around = (-(-px // unit) * unit for px in (_TILE, around))
         for y in range(0, self.height, side):
@@ -209,12 +207,11 @@ class LargeHole:
         return -(-self.height >> self.octave), -(-self.width >> self.octave)
 
     def _place(self, box: Box) -> tuple[slice, slice]:
-        """Return where a box of the region lies in the reduced one."""
         small = halved(box, self.octave)
         return slice(small.y, small.bottom), slice(small.x, small.right)
 
     def _any(self, mask: Tensor) -> Tensor:
-        """Return the mask reduced: where any pixel is True."""
+        """Reduce a mask: True where any pixel is."""
         return F.max_pool2d(mask[None].float(), 1 << self.octave, ceil_mode=True)[0] > 0
 
     def _means(self, planes: Tensor) -> Tensor:
@@ -223,7 +220,7 @@ class LargeHole:
         return planes
 
     def _enlarged(self, planes: Tensor, box: Box) -> Tensor:
-        """Return a box of what is reduced [C, h, w], at the region's resolution."""
+        """Return a box of reduced planes [C, h, w] at the region's resolution."""
         planes = planes[:, *self._place(box)]
         for octave in reversed(range(self.octave)):
             planes = doubled(planes, *(-(-size >> octave) for size in (box.height, box.width)))
@@ -247,9 +244,9 @@ class LargeHole:
         return [Known(*each) for each in zip(energies, floors, strict=True)]
 
     def _measured(self, shown: Shown, known: list[Known]) -> tuple[Tensor, list[_Own]]:
-        """Return a fill, reduced [3, h, w], and what it has of the octaves that are known."""
+        """Return a fill, reduced [3, h, w], and its sums in the known octaves."""
         own = [_Own() for _ in known]
-        small = torch.empty(3, *self._reduced_size)  # first, so that no tile's memory lies below it
+        small = torch.empty(3, *self._reduced_size)  # first, against fragmentation
         for tile in self._tiles(_AROUND if known else 0):
             fill = shown(tile.around)
             small[:, *self._place(tile.box)] = self._means(tile.inner(fill))
@@ -275,7 +272,7 @@ class LargeHole:
         fit: LargeFit | None = None,
         shown: Shown | None = None,
     ) -> Iterator[tuple[Box, Tensor]]:
-        """Yield what was fitted reduced [3, h, w], with its finest detail. Without fit: smooth."""
+        """Yield a reduced fill [3, h, w] with its finest detail; without `fit`, a smooth fill."""
         tone = torch.ones(3) if fit is None or fit.reduced.tone is None else fit.reduced.tone.gain
         for tile in self._tiles(max(_AROUND, int(settings.feather_px) + 2)):
             part = self.cut(tile.around)
@@ -293,14 +290,14 @@ class LargeHole:
             yield tile.box, tile.inner(part.feathered(fill, settings.feather_px))
 
     def _by_model(self, part: BlendContext, tile: Tile) -> Tensor:
-        """Return how much of each pixel is the model's, 0..1: [H, W], or [] if all is."""
+        """Return the model's weight in each pixel, 0..1: [H, W], or [] if it is 1 everywhere."""
         if not self._reaches_beyond:
             return torch.ones(())
         shares = self._enlarged(self.reduced.by_model[None], tile.around)[0]
         return torch.where(part.beyond, 0.0, shares)
 
     def _own(self, fill: Tensor, tone: Tensor, grains: list[Grain], tile: Tile) -> Tensor:
-        """Return the detail of a fill [3, H, W] that its reduction leaves out, matched."""
+        """Return the matched detail of a fill [3, H, W] that the reduction removes."""
         fill = fill * tone[:, None, None]
         details, low = [], fill
         for k in range(self.octave):
@@ -320,21 +317,20 @@ class LargeHole:
 
 
 class _Own:
-    """What a fill has of one octave of detail, added up over bands."""
+    """Sums over one octave of a fill's detail."""
 
     def __init__(self) -> None:
-        self.energy = torch.zeros(3)  # on the ring, of the channels
-        self.common = torch.zeros(3)  # with the document's
+        self.energy = torch.zeros(3)  # on the ring, per channel
+        self.common = torch.zeros(3)  # shared with the document
         self.noise = BlockNoise()  # in the hole
 
     def add(self, detail: Tensor, document: Tensor, around: Tensor, inside: Tensor) -> None:
-        """Take a band's."""
         self.energy += (detail.square() * around).sum((1, 2))
         self.common += (detail * document * around).sum((1, 2))
         self.noise.add(detail, inside[0] > 0.999)
 
     def grain(self, known: Known, tone: Tensor) -> Grain:
-        """Return what makes it like the document's. `tone`: what its colors are multiplied by."""
+        """Return the change that matches the document, given the fill's color gain `tone`."""
         energy, common = (self.energy * tone.square()).sum(), (self.common * tone).sum()
         factor = gain(known.energy.sum(), energy, lambda: common)
         present = self.noise.floor()
@@ -345,11 +341,11 @@ class _Own:
 
 
 def noise_at(seed: int, octave: int, box: Box) -> Tensor:
-    """Return unit noise of an octave [3, H, W]; a pixel is the same whatever is around it.
+    """Return unit noise of an octave [3, H, W]. A pixel's value does not depend on the box.
 
     Args:
-        seed: of all octaves.
-        octave: its number.
+        seed: Seed of all octaves.
+        octave: Number of the octave.
         box: px of the octave; its corner is even.
     """
     wide = box.grown(2)
@@ -360,7 +356,7 @@ def noise_at(seed: int, octave: int, box: Box) -> Tensor:
     )
     for row, column in product(rows, columns):
         cell = Box(column * _CELL, row * _CELL, _CELL, _CELL)
-        place = [0, row + 1, column + 1, 0]  # what lies before the region has numbers, too
+        place = [0, row + 1, column + 1, 0]  # not negative, also before the region
         random = np.random.Generator(np.random.Philox(key=(seed << 8) + octave, counter=place))
         values = random.standard_normal((_CELL, _CELL, 3), np.float32).transpose(2, 0, 1)
         shared = cell.intersection(wide)

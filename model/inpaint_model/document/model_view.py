@@ -1,4 +1,4 @@
-"""What the model sees of a document through a frame."""
+"""The model's view of a document through a frame."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _ROWS_AT_ONCE = 512
 
 
 class Layer(NamedTuple):
-    """Something that shows of a document, and the hole in it."""
+    """An image of the document, and the hole in it."""
 
     image: DocumentImage
-    hole: Hole | None  # of the image's size; None: the image shows everywhere
+    hole: Hole | None  # of the image's size; None: all of the image is visible
 
 
 def visible_layers(
     image: DocumentImage, hole: Hole | None, overview: DocumentImage | None = None
 ) -> list[Layer]:
-    """Return what shows of a document, the finest first; each counts where none before it reaches.
+    """Return the images of a document, finest first; each fills in where the previous ones end.
 
     Args:
-        image: the document, or the crop around the hole.
-        hole: of the image's size and origin.
-        overview: the whole document at low resolution.
+        image: The document, or the crop around the hole.
+        hole: Hole of the image's size and origin.
+        overview: The complete document at low resolution.
     """
     found = [Layer(image, hole)]
     if image.context is not None:
@@ -47,7 +47,7 @@ def visible_layers(
 
 
 class ModelInput(NamedTuple):
-    """What the model sees: uint8 [R, R, 3] with zeros in the hole, and the hole, 0 or 255."""
+    """Input of the model: uint8 [R, R, 3], zero in the hole, and the hole, 0 or 255."""
 
     erased: ImageU8
     hole: MaskU8
@@ -62,16 +62,16 @@ def extract_model_view(
 ) -> ModelInput:
     """Return what the model sees through a frame.
 
-    Nothing of the hole's old content shows in the known pixels: before the document is reduced, the
-    hole is filled smoothly from its surroundings. Transparent pixels, and what neither the image
-    nor its context nor the overview reaches, count as hole.
+    The hole is filled smoothly from its surroundings before the document is reduced, so that its
+    old content does not leak into known pixels. Transparent pixels, and pixels outside the image,
+    its context and the overview, count as hole.
 
     Args:
-        image: the document, or the crop around the hole.
-        hole: of the image's size and origin; None: the image shows everywhere.
-        frame: document px.
-        resolution: R, the model's side, px.
-        overview: the whole document at low resolution, for what lies beyond a crop.
+        image: The document, or the crop around the hole.
+        hole: Hole of the image's size and origin; None: all of the image is visible.
+        frame: Document px.
+        resolution: R, px.
+        overview: The complete document at low resolution, for what lies beyond a crop.
     """
     to_document = geometry.document_from_model(frame, resolution)
     first, *others = visible_layers(image, hole, overview)
@@ -91,11 +91,11 @@ def extract_model_view(
 def _seen(
     image: DocumentImage, hole: Hole | None, document_from_model: Matrix, resolution: int
 ) -> tuple[FloatImage, BoolMask, BoolMask]:
-    """Through a frame: display values [R, R, 3], what is hidden, and what the image reaches."""
+    """Return display values [R, R, 3], hidden pixels, and pixels inside the image."""
     matrix = geometry.compose(image.from_document, document_from_model)
     rows, columns = image.pixels.shape[:2]
     reached = reached_by_image((rows, columns), matrix, resolution)
-    margin = resolution // 16 + 8  # model px: more than the reducing kernel sees
+    margin = resolution // 16 + 8  # model px: more than the support of the reducing kernel
     low, high = -margin, resolution + margin
     seen = geometry.transform_points(matrix, [(low, low), (high, low), (high, high), (low, high)])
     region = geometry.bounding_box(seen).clipped(columns, rows)
@@ -117,12 +117,12 @@ def _seen(
 def _averaged(
     pixels: Pixels, known: BoolMask, linear: bool, factor: int
 ) -> tuple[Tensor, Tensor, BoolMask]:
-    """Return display values [3, h, w] over factor x factor px, and what of them is known.
+    """Return means of display values over factor x factor px, and what of them is known.
 
-    Made some rows at a time: a large document is never whole in memory as floats.
+    Computed in strips of rows, so that a large document is never entirely in memory as floats.
 
     Returns:
-        The means [3, h, w]; which of them are known at all, [h, w]; and the known pixels that are
+        The means [3, h, w]; which of them have known pixels [h, w]; and the known pixels that are
         not transparent, [H, W].
     """
     visible = known.copy()

@@ -1,4 +1,4 @@
-"""What people are told of a fill: codes with values, which others may translate, and English."""
+"""Notices about a fill: codes with values, for clients to translate, and their English text."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ PATTERNS: dict[str, str] = {
         "The selection does not fall into the {count} regions of the earlier fill. Fill again."
     ),
 }
-"""The English sentences; a code keeps its meaning and the names of its places."""
+"""English text by code. Codes keep their meaning and the names of their placeholders."""
 
 
 @dataclass(frozen=True)
 class Notice:
-    """One sentence."""
+    """A code and the values of its placeholders."""
 
     code: str
     values: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
-        """The sentence in English."""
+        """The English sentence."""
         return PATTERNS[self.code].format(**self.values)
 
 
 class RefusalError(ValueError):
-    """A selection, or what is asked for it, that cannot be filled; `notice` says why."""
+    """A selection or request that cannot be filled; `notice` names the reason."""
 
     def __init__(self, code: str, **values: object) -> None:
         self.notice = Notice(code, {name: str(value) for name, value in values.items()})

@@ -1,8 +1,8 @@
-"""Between a document and the model: what the model sees, and where its output belongs.
+"""Place groups of holes in frames, and turn outputs of the model into patches of the document.
 
-A `Placement` is one group of holes with its frame. A `Fitting` turns outputs of the model into
-patches of the document's own pixels, each with the coverage that its receiver composites it with.
-Outside the hole a patch has no coverage.
+A `Placement` is one group of holes with its frame. A `BlendFit` turns outputs of the model into
+patches of document pixels, with the coverage to composite them with. The coverage is 0 outside the
+hole.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ from inpaint_model.document.resampling import resample
 _NOTABLE_ENLARGEMENT = 1.5
 _SMALLEST_FRAME = 1.0  # document px
 _LARGEST_FRAME = 64.0  # times the document's larger side
-_TRANSITION = 0.1  # of a frame's side: where the hole goes on beyond it, the fill fades so widely
+_TRANSITION = 0.1  # width of the fade toward a hole beyond the frame, as a fraction of its side
 
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """One group of holes with its frame: what goes into the model and where its output belongs."""
+    """One group of holes with its frame."""
 
     image: DocumentImage
-    hole: Hole  # what of the group is filled, cut to its bounds
+    hole: Hole  # the part of the group to fill, cut to its bounds
     frame: Frame
-    mode: Mode  # how the frame was found; "box" where "auto" fell back
-    confidence: float  # 0..1 that the frame shows what the model knows; 1 if explicit
-    notices: tuple[Notice, ...]  # what the user should know
+    mode: Mode  # "box" also where "auto" fell back to it
+    confidence: float  # 0..1 that the frame shows a face; 1 if explicit
+    notices: tuple[Notice, ...]  # for the user
     source: ModelInput = field(repr=False)
     filled: Hole = field(repr=False)  # of all groups, of the image's size and origin
-    whole: bool  # whether all of the group is filled, also where it reaches beyond the frame
-    most_px: int | None = None  # that fills are fitted in at once; None: as many as one hole may
+    whole: bool  # fill the group also beyond the frame
+    most_px: int | None = None  # limit of pixels fitted at once; None: `LARGE`
 
     @property
     def box(self) -> Box:
-        """The box of the hole, document px."""
+        """Box of the hole, document px."""
         return self.hole.box
 
     @property
     def warning(self) -> str:
-        """All notices in English; empty if there are none."""
+        """All notices in English; empty without any."""
         return " ".join(notice.text for notice in self.notices)
 
     @property
@@ -67,15 +67,15 @@ class Placement:
 
     @property
     def upscale_factor(self) -> float:
-        """Document pixels per model pixel; above 1 the fill is enlarged."""
+        """Document px per model px."""
         return self.frame.side / self.resolution
 
     @property
     def full_resolution(self) -> float:
-        """The resolution at which a model would show every document pixel that is asked for, px.
+        """Resolution of a model that would show every document pixel at full detail, px.
 
-        A square around the hole is never smaller than the resolution of the model that it was made
-        for; what counts is the square that the hole asks for.
+        A square around the hole is enlarged to the resolution of the model that it was made for;
+        this ignores that enlargement.
         """
         if self.mode == "box":
             return geometry.box_frame(self.box, *self.image.document_size).side
@@ -87,7 +87,7 @@ class Placement:
         return max(self.box.width, self.box.height) / self.frame.side
 
     def smooth(self, blending: BlendSettings) -> Patch:
-        """Return the hole filled without a model, from what surrounds it (`smooth_fill`)."""
+        """Fill the hole without a model (`smooth_fill`)."""
         around = self.surroundings
         if isinstance(around, LargeHole):
             return _patch(self, around.smooth(blending))
@@ -95,13 +95,13 @@ class Placement:
 
     @cached_property
     def document(self) -> Pixels:
-        """The document's own pixels inside the box."""
+        """The document's pixels inside the box."""
         x, y = self.image.origin
         return self.box.moved(-x, -y).cut(self.image.pixels)
 
     @cached_property
     def region(self) -> Box:
-        """The box with the ring of known pixels that fills are fitted to, document px."""
+        """The box with the ring of known pixels, document px."""
         x, y = self.image.origin
         height, width = self.image.pixels.shape[:2]
         grown = self.box.grown(ring_px(self.upscale_factor)).moved(-x, -y)
@@ -109,34 +109,32 @@ class Placement:
 
     @cached_property
     def surroundings(self) -> BlendContext | LargeHole:
-        """What all fills of the hole are fitted to, made once."""
+        """What all fills of the hole are fitted to, computed once."""
         region = self.region
         if self.fitted_px == region.width * region.height:
             return self._surroundings(region)
         return LargeHole(region.width, region.height, self.fitted_px, self._cut)
 
     def _all(self, values: torch.Tensor) -> list[tuple[Box, torch.Tensor]]:
-        """Return values of the whole region [3, H, W] as the only part."""
         return [(Box(0, 0, self.region.width, self.region.height), values)]
 
     @property
     def fitted_px(self) -> int:
-        """How many pixels fills are fitted in at once; memory goes by them."""
+        """Number of pixels fitted at once, which determines memory use."""
         return min(self.region.width * self.region.height, self.most_px or LARGE)
 
     @property
     def has_surroundings(self) -> bool:
-        """Whether a fill has anything to continue."""
+        """Whether a smooth fill has known pixels to continue."""
         around = self.surroundings
         around = around.reduced if isinstance(around, LargeHole) else around
         return bool(around.preserved.any())
 
     def _cut(self, box: Box) -> BlendContext:
-        """Return the surroundings of the hole in a box of the region."""
         return self._surroundings(box.moved(self.region.x, self.region.y))
 
     def _surroundings(self, region: Box) -> BlendContext:
-        """Return the surroundings of the hole in a part of the region, document px."""
+        """Return the context of a part of the region, document px."""
         x, y = self.image.origin
         part = region.moved(-x, -y)
         color, alpha = display_from_document(part.cut(self.image.pixels), self.image.linear)
@@ -172,26 +170,25 @@ def place(
     overview: DocumentImage | None = None,
     whole: bool = False,
 ) -> Placement:
-    """Return the placement of one group of holes with a known frame (a recipe's, or the user's).
+    """Place one group of holes in a known frame (a recipe's, or the user's).
 
     Args:
-        image: the document, or the crop around the hole.
-        hole: the group, of the image's size and origin unless `selection` is given.
-        frame: document px.
-        resolution: the model's side, px.
-        mode: how the frame was found.
-        confidence: 0..1 that the frame shows what the model knows.
-        notices: what the user should know of it already.
-        selection: the whole selection, of the image's size and origin, where the group is a part
-            of it: other groups do not show either.
-        overview: the whole document at low resolution, for what lies beyond a crop.
-        whole: what to do with the part of the group that lies outside the frame. True: the fill
-            blends into a smooth one there. False: it is not filled, and the fill fades out
-            before the frame ends.
+        image: The document, or the crop around the hole.
+        hole: The group, of the image's size and origin unless `selection` is given.
+        frame: Document px.
+        resolution: Side of the model's square, px.
+        mode: How the frame was found.
+        confidence: 0..1 that the frame shows a face.
+        notices: Notices of finding the frame.
+        selection: The complete selection, of the image's size and origin, if the group is a part of
+            it. The model does not see the other groups either.
+        overview: The complete document at low resolution, for what lies beyond a crop.
+        whole: True: the fill blends into a smooth one outside the frame. False: only the part
+            inside the frame is filled, and the fill fades out before the frame ends.
 
     Raises:
-        ValueError: the selection is empty or not where the image is, its side is out of range, or
-            the frame does not meet it although only what lies inside is to be filled.
+        ValueError: The selection is empty or does not match the image, the frame's side is out of
+            range, or (unless `whole`) the frame does not overlap the group.
     """
     if selection is None:
         selection = hole
@@ -228,7 +225,7 @@ def place(
 
 
 def sharing_memory(placements: Sequence[Placement]) -> list[Placement]:
-    """Return the placements of a hole's groups, fitted in no more memory than one large hole."""
+    """Limit the placements of a hole's groups to the memory of one large hole in total."""
     regions = (placement.region for placement in placements)
     if sum(region.width * region.height for region in regions) <= LARGE:
         return list(placements)
@@ -236,20 +233,14 @@ def sharing_memory(placements: Sequence[Placement]) -> list[Placement]:
 
 
 def _trimmed(hole: Hole) -> Hole:
-    """Return a hole cut to its bounds."""
     assert hole.bounds is not None
     return hole.cut(hole.bounds)
 
 
 def _faded(inside: Hole, rest: Hole, width: float) -> Hole:
-    """Return a part of a hole with coverage that fades out toward the rest of it.
+    """Fade the coverage of `inside` out over `width` px toward the rest of the hole.
 
-    The part keeps its shape: what was covered keeps a coverage of at least 1.
-
-    Args:
-        inside: the part.
-        rest: the hole without it.
-        width: px over which it fades.
+    Covered pixels keep a coverage of at least 1, so that the part keeps its shape.
     """
     distance = distance_within(torch.from_numpy(rest.mask), width + 1).numpy()
     x, y = rest.origin
@@ -260,7 +251,7 @@ def _faded(inside: Hole, rest: Hole, width: float) -> Hole:
 
 @dataclass(frozen=True, eq=False)
 class BlendFit:
-    """One output of the model, fitted to the document; its edits are laid in the same way."""
+    """One output of the model, fitted to the document; its edits use the same fit."""
 
     placement: Placement
     fit: RegionFit | LargeFit = field(repr=False)
@@ -269,20 +260,14 @@ class BlendFit:
     def of(
         cls, placement: Placement, output: FloatImage, blending: BlendSettings | None = None
     ) -> BlendFit:
-        """Fit an output without edits and mixing.
-
-        Args:
-            placement: where it belongs.
-            output: [R, R, 3], nominally 0..1.
-            blending: how; None for the defaults.
-        """
+        """Fit an output [R, R, 3], nominally 0..1, without edits and mixing."""
         around, settings = placement.surroundings, blending or BlendSettings()
         if isinstance(around, LargeHole):
             return cls(placement, around.fit(partial(_shown, placement, output), settings))
         return cls(placement, around.fit(_shown(placement, output), settings))
 
     def to_patch(self) -> Patch:
-        """Return the output itself as pixels of the document."""
+        """Return the output as document pixels."""
         around, fit = self.placement.surroundings, self.fit
         if isinstance(around, LargeHole):
             assert isinstance(fit, LargeFit)
@@ -291,9 +276,9 @@ class BlendFit:
         return _patch(self.placement, self.placement._all(around.fitted(fit)))
 
     def edit_to_patch(self, output: FloatImage) -> Patch:
-        """Return an edit of it, or a mixture [R, R, 3], as pixels of the document.
+        """Return an edit or mixture [R, R, 3] of the output as document pixels.
 
-        Blending takes nothing of the change back.
+        Blending does not undo the edit.
         """
         around, fit = self.placement.surroundings, self.fit
         if isinstance(around, LargeHole):
@@ -306,7 +291,7 @@ class BlendFit:
 
 
 def _shown(placement: Placement, output: FloatImage, box: Box | None = None) -> torch.Tensor:
-    """Return the output as the placement's region shows it, or a box of the region: [3, H, W]."""
+    """Resample the output to the placement's region, or a box of the region: [3, H, W]."""
     region = placement.region
     shown = region if box is None else box.moved(region.x, region.y)
     matrix = geometry.compose(
@@ -318,10 +303,7 @@ def _shown(placement: Placement, output: FloatImage, box: Box | None = None) -> 
 
 
 def _patch(placement: Placement, parts: Iterable[tuple[Box, torch.Tensor]]) -> Patch:
-    """Return display values of the region as pixels of the document in the hole.
-
-    parts: boxes of the region, and the values in them, [3, H, W].
-    """
+    """Convert display values [3, H, W] in boxes of the region to document pixels in the hole."""
     hole, box, region, document = (
         placement.hole,
         placement.box,
@@ -343,16 +325,16 @@ def _patch(placement: Placement, parts: Iterable[tuple[Box, torch.Tensor]]) -> P
 
 
 def check_hole(image: DocumentImage, hole: Hole) -> None:
-    """Check that a hole covers something of an image, and is of its size and origin.
+    """Check that a hole is not empty and has the size and origin of an image.
 
     Raises:
-        ValueError: it is empty, of another size, or somewhere else.
+        ValueError: It is empty or does not match.
     """
     if hole.coverage.shape != image.pixels.shape[:2]:
         raise ValueError(
             f"The selection is {hole.coverage.shape[1]} x {hole.coverage.shape[0]} px, "
-            f"the image {image.pixels.shape[1]} x {image.pixels.shape[0]}; "
-            "they must be of the same size."
+            f"the image {image.pixels.shape[1]} x {image.pixels.shape[0]} px; "
+            "they must have the same size."
         )
     if hole.origin != image.origin:
         raise ValueError(

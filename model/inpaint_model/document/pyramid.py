@@ -1,7 +1,7 @@
-"""Down and up a pyramid of resolutions.
+"""Reduce and enlarge by factors along a pyramid of resolutions.
 
-Both by adding slices of whole images. On a processor that takes a quarter of the time of
-`avg_pool2d` and half of that of `interpolate` in torch, which do it pixel by pixel.
+Implemented with sums of slices, which on a CPU take a quarter of the time of torch's `avg_pool2d`
+and half of that of `interpolate`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,11 @@ from torch import Tensor
 
 
 def block_sums(planes: Tensor, size: int) -> Tensor:
-    """Return sums over blocks of size x size px.
+    """Return sums over blocks of size x size px, [C, ceil(H / size), ceil(W / size)].
 
     Args:
-        planes: [C, H, W]; what lies beyond the right and the lower edge counts as 0.
-        size: side of a block, px.
-
-    Returns:
-        [C, ceil(H / size), ceil(W / size)].
+        planes: [C, H, W], zero-padded at the right and lower edge.
+        size: Side of a block, px.
     """
     if size == 1:
         return planes
@@ -33,14 +30,11 @@ def block_sums(planes: Tensor, size: int) -> Tensor:
 
 
 def block_means(planes: Tensor, size: int) -> Tensor:
-    """Return means over blocks of size x size px.
+    """Return means over blocks of size x size px, [C, ceil(H / size), ceil(W / size)].
 
     Args:
-        planes: [C, H, W]; the right and the lower edge are repeated where a block exceeds them.
-        size: side of a block, px.
-
-    Returns:
-        [C, ceil(H / size), ceil(W / size)].
+        planes: [C, H, W]; the right and lower edge are replicated.
+        size: Side of a block, px.
     """
     missing = (0, -planes.shape[2] % size, 0, -planes.shape[1] % size)
     if any(missing):
@@ -49,15 +43,15 @@ def block_means(planes: Tensor, size: int) -> Tensor:
 
 
 def known_block_means(planes: Tensor, known: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Return means over the known pixels of blocks of size x size px, and which blocks have any.
+    """Return means over the known pixels of blocks, and which blocks have any.
 
     Args:
-        planes: [C, H, W], finite; what unknown pixels hold does not matter.
+        planes: [C, H, W], finite; unknown pixels are ignored.
         known: bool [H, W].
-        size: side of a block, px; for 1 the arguments themselves are returned.
+        size: Side of a block, px; for 1 the arguments are returned.
 
     Returns:
-        [C, ceil(H / size), ceil(W / size)], 0 where nothing is known unless `size` is 1; and bool
+        [C, ceil(H / size), ceil(W / size)], 0 in unknown blocks unless `size` is 1; and bool
         [ceil(H / size), ceil(W / size)].
     """
     if size == 1:
@@ -68,21 +62,16 @@ def known_block_means(planes: Tensor, known: Tensor, size: int) -> tuple[Tensor,
 
 
 def doubled(planes: Tensor, rows: int, columns: int) -> Tensor:
-    """Return the planes at twice the resolution, bilinear; the edges are continued.
-
-    Args:
-        planes: [C, H, W].
-        rows: of the result, at most 2 H.
-        columns: of the result, at most 2 W.
+    """Double the resolution of planes [C, H, W] bilinearly, with replicated edges.
 
     Returns:
-        [C, rows, columns].
+        [C, rows, columns], at most [C, 2 H, 2 W].
     """
     return _interleaved(_interleaved(planes, 1), 2)[:, :rows, :columns]
 
 
 def _interleaved(planes: Tensor, axis: int) -> Tensor:
-    """Twice as many along an axis: every new one lies a quarter of the way to the next."""
+    """Double an axis; each new sample lies a quarter of the distance toward a neighbor."""
     inner = planes.shape[axis] - 1
     far = 0.25 * planes
     fine = torch.stack([0.75 * planes] * 2, dim=axis + 1)

@@ -1,14 +1,13 @@
-"""Resampling between document and model: one function for both directions.
+"""Resample images between document and model, in both directions.
 
-`resample` evaluates an image on another grid through an affine matrix (a similarity). Where the
-target is coarser it is prefiltered: the source is averaged in whole pixels to some three to six
-samples per target pixel, sampled on a finer, rotated grid, and reduced by an antialiased cubic
-kernel. Where the target is finer, the source is first refined with the cardinal cubic spline, so
-that what remains for the rotated sampling is smooth. Both ways reproduce linear ramps exactly,
-also at the border, which is what keeps pixels where they are.
+`resample` evaluates an image on another grid through an affine matrix (a similarity). For a coarser
+target it averages the source in whole pixels to about three to six samples per target pixel,
+samples a finer, rotated grid, and reduces it by an antialiased cubic kernel. For a finer target it
+first refines the source with the cardinal cubic spline, so that rotated sampling sees a smooth
+image. Both reproduce linear ramps exactly, also at the border, so pixels do not shift.
 
-All of it runs on display values (the sRGB curve): the networks were trained on images that were
-reduced that way, and the same document in linear light gives the same network input.
+All of it uses display values (the sRGB curve): the networks were trained on images reduced that
+way, and the same document in linear light gives the same network input.
 """
 
 from __future__ import annotations
@@ -32,24 +31,21 @@ from inpaint_model.document.geometry import (
 )
 from inpaint_model.document.pyramid import block_means
 
-_REACH = 8  # source px over which the spline of a pixel is felt; it has then fallen to 3e-5
-_LARGE = 640  # source px from which the refinement is kept low to save memory
-_REDUCTION_MARGIN = 3  # target px around the result that the reducing kernel may look at
-_FINEST = 3.0  # samples per target px that averaging leaves
+_REACH = 8  # source px at which the influence of a pixel on the spline has fallen to 3e-5
+_LARGE = 640  # source px from which less refinement saves memory
+_REDUCTION_MARGIN = 3  # support of the reducing kernel beyond the result, target px
+_FINEST = 3.0  # fewest samples per target px after averaging
 
 
 def resample(image: FloatImage, matrix: Matrix, width: int, height: int) -> FloatImage:
-    """Return an image seen through a matrix.
+    """Return an image resampled through a matrix, float32 [height, width, C].
 
     Args:
-        image: float32 [H, W, C]. Beyond its edges the edge pixels are continued.
-        matrix: from target px to source px (continuous coordinates); a similarity, up to the
-            slightly different scales of x and y that whole-pixel overviews have.
-        width: of the target, px.
-        height: of the target, px.
-
-    Returns:
-        float32 [height, width, C].
+        image: float32 [H, W, C]; edge pixels are continued beyond the edges.
+        matrix: Maps target px to source px (continuous coordinates). A similarity, except that the
+            scales of x and y may differ slightly, as in overviews of whole pixels.
+        width: Width of the target, px.
+        height: Height of the target, px.
     """
     region = _needed_region(image, matrix, width, height)
     source = torch.from_numpy(np.ascontiguousarray(region.cut(image))).permute(2, 0, 1)[None]
@@ -62,27 +58,27 @@ def resample(image: FloatImage, matrix: Matrix, width: int, height: int) -> Floa
         matrix = compose(scaling(1 / average, 1 / average), matrix)
         scale /= average
     if scale < 2:
-        # Odd, so that the source pixels' centers are among the samples: no blur at scale 1.
+        # Odd, so that source pixel centers are among the samples: no blur at scale 1.
         factor = 5 if scale < 0.9 and max(source.shape[2:]) < _LARGE else 3
         source = _refined(source, factor)
-        offset = float(factor)  # _refined keeps one source px more on every side
+        offset = float(factor)  # _refined adds one source px on every side
         matrix = compose(compose(translation(offset, offset), scaling(factor, factor)), matrix)
     target = _sampled(source, matrix, width, height, math.ceil(scale - 1e-9))
     return np.ascontiguousarray(target[0].permute(1, 2, 0).numpy())
 
 
 def pixels_per_pixel(matrix: Matrix) -> float:
-    """Return how many source px a target px is wide."""
+    """Return the width of a target px in source px."""
     return math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
 
 
 def averaging_factor(matrix: Matrix) -> int:
-    """Return how many source px a side may be averaged without being seen in the target."""
+    """Return the block size, in source px, that can be averaged with no visible effect."""
     return max(1, math.floor(pixels_per_pixel(matrix) / _FINEST))
 
 
 def _needed_region(image: FloatImage, matrix: Matrix, width: int, height: int) -> Box:
-    """Return the part of the source that the target and its filters see; never empty."""
+    """Return the part of the source that target and filters use; never empty."""
     margin = _REDUCTION_MARGIN + 1
     left, top, right, bottom = -margin, -margin, width + margin, height + margin
     seen = transform_points(matrix, [(left, top), (right, top), (right, bottom), (left, bottom)])
@@ -93,13 +89,13 @@ def _needed_region(image: FloatImage, matrix: Matrix, width: int, height: int) -
 
 
 def _refined(source: Tensor, factor: int) -> Tensor:
-    """Cubic spline interpolation to `factor` samples per px, with one px more on every side."""
+    """Interpolate by cubic splines at `factor` samples per px, with one px added on every side."""
     across = _refined_columns(source.mT, factor).mT
-    return _refined_columns(across, factor)  # the larger part of the work, on whole rows
+    return _refined_columns(across, factor)  # most of the work, on contiguous rows
 
 
 def _refined_columns(source: Tensor, factor: int) -> Tensor:
-    """From top to bottom: [N, C, H, W] -> [N, C, (H + 2) * factor, W]."""
+    """Refine vertically: [N, C, H, W] -> [N, C, (H + 2) * factor, W]."""
     extended = _continued(source, _REACH + 2).numpy()
     smooth = ndimage.spline_filter1d(extended, order=3, axis=-2, output=np.float32, mode="mirror")
     length = source.shape[-2] + 2
@@ -116,16 +112,12 @@ def _refined_columns(source: Tensor, factor: int) -> Tensor:
 
 
 def _b_spline(x: float) -> float:
-    """Return the cubic B-spline."""
     size = abs(x)
     return 2 / 3 - size**2 * (1 - size / 2) if size < 1 else max(2 - size, 0.0) ** 3 / 6
 
 
 def _continued(source: Tensor, count: int) -> Tensor:
-    """Return `count` rows more above and below, mirrored at the first and the last.
-
-    So ramps run on.
-    """
+    """Add `count` rows above and below by point reflection, which continues ramps."""
     length = source.shape[-2]
     if length == 1:
         return source.expand(*source.shape[:-2], 1 + 2 * count, -1)
@@ -139,7 +131,7 @@ def _continued(source: Tensor, count: int) -> Tensor:
 
 
 def _sampled(source: Tensor, matrix: Matrix, width: int, height: int, density: int) -> Tensor:
-    """Linear sampling at `density` x `density` points per target px, then reduced to the target."""
+    """Sample at `density` x `density` points per target px, then reduce to the target."""
     margin = _REDUCTION_MARGIN if density > 1 else 0
     columns = (width + 2 * margin) * density
     rows = (height + 2 * margin) * density

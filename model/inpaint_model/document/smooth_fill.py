@@ -1,8 +1,8 @@
-"""Fill a hole without any network: its surroundings, continued smoothly, with their grain.
+"""Fill a hole without a network: its surroundings, continued smoothly, with their grain.
 
-The membrane of `harmonic_fill`, and noise like that of the known pixels' flat parts in every octave
-that a smooth fill lacks. It invents nothing, which is right for a blemish on a cheek, a plain
-background, and where a model's frame ends (docs/decisions/0038).
+It uses the membrane of `harmonic_fill`, and noise like that of flat known pixels in every octave
+that a smooth fill lacks. It invents no content, which suits blemishes on skin, plain backgrounds,
+and areas beyond a model's frame (docs/decisions/0038).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from inpaint_model.document.borders import grown
 from inpaint_model.document.detail_matching import grained, known_detail, octaves
 from inpaint_model.document.harmonic_fill import harmonic_fill
 
-RING = 64  # px of known pixels around the hole whose grain is taken
-_MIN_RING = 64  # known px below which no grain can be told
-OCTAVES_OF = 8.0  # grain has as many octaves as a fill that is enlarged so much
-_BORDER = 2  # px of known border that the grain fades into
+RING = 64  # width of the ring of known pixels in which grain is measured, px
+_MIN_RING = 64  # fewest known pixels to measure grain
+OCTAVES_OF = 8.0  # grain has the octaves of a fill enlarged this many times
+_BORDER = 2  # width of the known border that the grain fades into, px
 _SWEEPS = 8
 
 
@@ -29,18 +29,17 @@ def smooth_fill(
     grain: bool = True,
     octave: int = 0,
 ) -> Tensor:
-    """Return values that continue the known ones into a hole.
+    """Return display values that continue the known ones into a hole, [3, H, W].
+
+    They are valid in the hole, and zero if nothing is known.
 
     Args:
-        values: display values [3, H, W]; what unknown pixels hold does not matter.
+        values: [3, H, W]; unknown pixels are ignored.
         hole: bool [H, W].
-        known: bool [H, W], nothing of the hole.
-        seed: of the grain.
-        grain: whether there is any.
-        octave: how often the document was halved: what is finer gets its grain elsewhere.
-
-    Returns:
-        [3, H, W], valid in the hole; zeros if nothing is known.
+        known: bool [H, W], disjoint from the hole.
+        seed: Seed of the grain.
+        grain: Whether to add grain.
+        octave: How often the document was halved. The caller adds the grain of finer octaves.
     """
     fill = harmonic_fill(values, known, sweeps=_SWEEPS)
     ring = grown(hole, RING >> octave) & known

@@ -1,4 +1,4 @@
-"""Find the frame of each group of holes: what the framer proposes, or the square around it."""
+"""Find a frame for each group of holes: the framer's proposal, or the square around the group."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from inpaint_model.framing.network import Framer
 from inpaint_model.framing.refining import Reconstructor, is_cheap, refine_by_reconstruction
 from inpaint_model.framing.search import propose
 
-_MAX_WIDENED = 1.1  # at 1.25 mouths sit too low and grow too wide (docs/real-images.md)
+_MAX_WIDENED = 1.1  # at 1.25, mouths are too low and wide (docs/research/finding-and-fitting.md)
 _MIN_INSIDE = 0.1
-"""Share of a hole that must lie inside a frame that was found; else it fills too little."""
-_THIN = 0.02  # of the document's smaller side: what is no wider is a speck or a hairline
+"""Fraction of a hole that must lie inside a proposed frame."""
+_THIN = 0.02  # largest width of a speck or hairline, as a fraction of the document's smaller side
 _MIN_THIN = 4  # px
 
 
 class Model(Reconstructor, Protocol):
-    """What framing needs of an inpainter."""
+    """The part of an inpainter that framing uses."""
 
     @property
     def framer(self) -> Framer | None:
-        """What proposes frames; None if the model has none."""
+        """The network that proposes frames, if the model has one."""
 
 
 def frame_holes(
@@ -39,22 +39,22 @@ def frame_holes(
     frame: FrameChoice = "auto",
     overview: DocumentImage | None = None,
 ) -> list[Placement]:
-    """Find a frame for each group of the hole and look through it.
+    """Find a frame for each group of the hole and place the group in it.
 
     Args:
-        model: the inpainter that will fill.
-        image: the document, or the crop of it around the hole.
-        hole: of the image's size and origin.
-        frame: "auto" asks the model's framer and falls back to "box" where it is unsure; "box" is
-            the square around the selection with context; or the frame itself, document px.
-        overview: the whole document at low resolution, for what lies beyond a crop.
+        model: The inpainter that will fill the hole.
+        image: The document, or the crop around the hole.
+        hole: Hole of the image's size and origin.
+        frame: "auto" uses the framer and falls back to "box" if it is unsure; "box" is the square
+            around the selection with context; or an explicit frame, document px.
+        overview: The complete document at low resolution, for what lies beyond a crop.
 
     Returns:
-        One placement a group.
+        One placement per group.
 
     Raises:
-        ValueError: the selection is empty, does not meet the frame, or falls into too many groups;
-            or it is not of the image's size and origin.
+        ValueError: The selection is empty, does not overlap the frame, forms too many groups, or
+            does not have the image's size and origin.
     """
     check_hole(image, hole)
     if isinstance(frame, Frame):
@@ -79,7 +79,6 @@ def frame_holes(
 
 
 def _thin_px(image: DocumentImage) -> int:
-    """Return the width up to which a part of a hole is a speck or a hairline, px."""
     return max(round(_THIN * min(image.document_size)), _MIN_THIN)
 
 
@@ -91,7 +90,7 @@ def _choice(
     box: Box,
     search: bool,
 ) -> Choice:
-    """Return the frame of the parts in a box: by the framer if `search`, else the square around."""
+    """Return the framer's frame for the parts in a box if `search`, else the square around it."""
     square = geometry.box_frame(box, *image.document_size, model.resolution)
     if not search:
         return Choice(square, "box", 1.0)
@@ -103,7 +102,7 @@ def _choice(
         return Choice(square, "box", best.confidence, (Notice("UNKNOWN_CONTENT"),))
     part = hole.cut(box)
     share = inside_frame(best.frame, box)[part.mask].mean()
-    # What of scratches lies beyond a frame is filled smoothly, which is good for all of them.
+    # Scratches beyond the frame are filled smoothly, which suits them.
     enough = share > 0 if part.is_thin(_thin_px(image)) else share >= _MIN_INSIDE
     if not enough:
         return Choice(square, "box", best.confidence, (Notice("BESIDE_THE_KNOWN"),))
@@ -114,10 +113,10 @@ def _choice(
 
 
 def _expand_to_contain(frame: Frame, box: Box) -> Frame:
-    """Return the frame, a little larger where that makes it hold the box of a hole.
+    """Enlarge the frame slightly if it then contains the box of a hole.
 
-    Hair often ends just beyond it, and a model minds a slightly smaller head less than the loss of
-    what it knows near the frame's edge. What reaches further is filled smoothly (`place`).
+    Hair often extends just beyond the frame. A slightly smaller head costs the model less quality
+    than the loss of context near the edge. What extends further is filled smoothly (`place`).
     """
     wider = frame._replace(side=frame.side * geometry.scale_to_contain(frame, box))
     return wider if wider.side <= _MAX_WIDENED * frame.side else frame

@@ -1,10 +1,10 @@
 """The framer network: from a coarse view and the hole to a frame and a confidence.
 
-A convolutional network of some 500 thousand parameters. It sees a square view of 64 px as the
-inpainting encoder does: the erased image and what is known. Each cell of a coarse grid votes for
-a frame; the votes' weights are learnt with them, so that hidden and empty cells have no say. It is
-applied to views at several scales and then to a view around its own proposal, so that one small
-network serves every size.
+A convolutional network with about 500 thousand parameters. Its input is a square view of 64 px, in
+the format of the inpainting encoder: the erased image and the known mask. Each cell of a coarse
+grid votes for a frame; the weights of the votes are learned too, so that hidden and empty cells are
+ignored. It is applied to views at several scales and then to a view around its own proposal, so
+that a small network handles faces of any size.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from torch import Tensor, nn
 from inpaint_model.networks.config import Count
 from inpaint_model.networks.validation import Finite, Several, closed
 
-_GRID_LEVEL = 2  # votes are taken at 1/8 of the view: the third of the widths
+_GRID_LEVEL = 2  # index into the widths: cells vote at 1/8 of the view's resolution
 
 
 @closed
 @dataclass(frozen=True)
 class FramerConfig:
-    """What a framer is; kept in the bundle's model.yaml."""
+    """Configuration of a framer, stored in model.yaml."""
 
     view: Count = 64  # side of its view, px
     widths: Several[Count] = (24, 40, 56, 80, 112)  # channels at 1/2, 1/4, ... of the view
-    threshold: Finite = 0.945  # confidence below which a proposal is not used: as measured
-    side_bias: Finite = 1.04  # sides as found over true ones: the same, on training images
+    threshold: Finite = 0.945  # smallest confidence of a usable proposal (measured)
+    side_bias: Finite = 1.04  # proposed over true sides (measured on training images)
 
     def __post_init__(self) -> None:
         if len(self.widths) <= _GRID_LEVEL or any(width % 8 for width in self.widths):
@@ -44,21 +44,21 @@ class FramerConfig:
             raise ValueError(f"a view of {self.view} px cannot be halved {len(self.widths)} times")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the entry of model.yaml: plain lists and numbers."""
+        """Return the entry of model.yaml."""
         return asdict(self) | {"widths": list(self.widths)}
 
 
 class Proposals(NamedTuple):
-    """Frames in view coordinates (-1..1 across the view), one a view or one a cell."""
+    """Frames in view coordinates (-1..1 across the view), one per view or per cell."""
 
     center: Tensor  # [..., 2]
     log_side: Tensor  # [...]: log2 of the frame's side over the view's
-    direction: Tensor  # [..., 2]: (cos, sin) of the frame's angle, not normalized
+    direction: Tensor  # [..., 2]: (cos, sin) of the frame's angle, unnormalized
     logit: Tensor  # [...]: of the confidence
 
 
 class Framer(nn.Module):
-    """Views [N, 4, V, V] (erased RGB in -1..1, then 1 - hole) to proposals."""
+    """Views [N, 4, V, V] (erased RGB in -1..1, then 1 - hole) -> proposals."""
 
     cells: Tensor
 
@@ -79,10 +79,7 @@ class Framer(nn.Module):
         self.register_buffer("cells", torch.stack([x, y], -1).flatten(0, 1), persistent=False)
 
     def votes(self, views: Tensor) -> tuple[Tensor, Proposals]:
-        """Return the weights of the cells' votes [N, cells], which sum to 1, and their proposals.
-
-        views: [N, 4, V, V], erased RGB in -1..1, then 1 - hole.
-        """
+        """Return the weights [N, cells] of the cells' votes, which sum to 1, and the proposals."""
         levels = [F.silu(self.stem(views))]
         for stage in self.stages:
             levels.append(stage(levels[-1]))
@@ -96,7 +93,7 @@ class Framer(nn.Module):
         return out[..., 0].softmax(dim=1), cells
 
     def forward(self, views: Tensor) -> Proposals:
-        """Return one proposal a view, for views [N, 4, V, V]: the mean of the cells' votes."""
+        """Return one proposal per view: the weighted mean of the cells' votes."""
         weight, cells = self.votes(views)
         share = weight[..., None]
         return Proposals(
@@ -108,22 +105,18 @@ class Framer(nn.Module):
 
 
 def confidence_logit(cells: Proposals) -> Tensor:
-    """Return the logit [N] of views' confidence from that of their cells [N, cells].
+    """Return the confidence logits [N] of views from those of their cells [N, cells].
 
-    It is a soft maximum: one cell that is sure is enough.
+    It is a soft maximum: one confident cell suffices.
     """
     return cells.logit.logsumexp(dim=1) - math.log(cells.logit.shape[1])
 
 
 def framer_from(config: FramerConfig, tensors: Mapping[str, Tensor]) -> Framer:
-    """Return a framer with a bundle's tensors, float32, on the CPU, without gradients.
-
-    Args:
-        config: the framer's.
-        tensors: by their names in the bundle, which begin with `framer.`.
+    """Return a framer with the `framer.*` tensors of a bundle: float32, CPU, no gradients.
 
     Raises:
-        ValueError: they do not fit each other.
+        ValueError: The tensors do not match the configuration.
     """
     try:
         framer = Framer(config)
@@ -135,7 +128,7 @@ def framer_from(config: FramerConfig, tensors: Mapping[str, Tensor]) -> Framer:
 
 
 class _Stage(nn.Module):
-    """Half the size, then one residual layer."""
+    """Halve the size, then apply one residual layer."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()

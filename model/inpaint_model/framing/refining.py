@@ -1,4 +1,4 @@
-"""Choose among frames by how well the model reproduces the known pixels through them."""
+"""Select the frame through which the model reproduces the known pixels best."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOVED = 0.03  # of the side
 
 
 class Reconstructor(Protocol):
-    """What judging a frame needs of an inpainter."""
+    """The part of an inpainter that rates frames."""
 
     @property
     def resolution(self) -> int:
@@ -30,31 +30,31 @@ class Reconstructor(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where its networks run."""
+        """Device of its networks."""
 
     def encode(self, image: ImageU8, hole: MaskU8) -> Encoding:
-        """Return the encoding of an image uint8 [R, R, 3] with a hole uint8 [R, R]."""
+        """Encode an image uint8 [R, R, 3] with a hole uint8 [R, R]."""
 
     def sample(
         self, encoding: Encoding, seeds: Sequence[int], truncation_psi: float = 1.0
     ) -> CodesF32:
-        """Return the codes [N, num_ws, w_dim] of N seeds."""
+        """Return codes [N, num_ws, w_dim] for N seeds."""
 
     def render(self, encoding: Encoding, ws_out: CodesF32) -> FloatImage:
-        """Return images float32 [N, R, R, 3] of codes [N, num_ws, w_dim], nominally 0..1."""
+        """Return images float32 [N, R, R, 3], nominally 0..1."""
 
 
 def is_cheap(model: Reconstructor) -> bool:
     """Return whether trying several frames is cheap.
 
-    On an accelerator it takes some hundredths of a second; on a processor it would double the time
-    to the first candidate.
+    On a GPU it takes a few hundredths of a second; on a CPU it would double the time to the first
+    candidate.
     """
     return model.device.type != "cpu"
 
 
 def neighbors(frame: Frame) -> list[Frame]:
-    """Return the frame and slightly larger, smaller, turned and moved ones."""
+    """Return the frame and slightly larger, smaller, rotated and moved versions."""
     step = _MOVED * frame.side
     turn = math.radians(frame.angle)
     across = (step * math.cos(turn), -step * math.sin(turn))
@@ -77,19 +77,17 @@ def reconstruction_error(
     frame: Frame,
     overview: DocumentImage | None = None,
 ) -> float:
-    """Return the mean absolute difference between model and document on the known pixels.
+    """Return the mean absolute error of the model on the known pixels.
 
-    It is relative to how much the pixels vary, since smaller frames show smoother images.
+    It is relative to the variation of the pixels, since smaller frames show smoother images, and
+    infinite if no pixel is known.
 
     Args:
-        model: the inpainter.
-        image: the document, or the crop around the selection.
-        hole: of the image's size and origin.
-        frame: through which the model looks.
-        overview: the whole document at low resolution, for what lies beyond a crop.
-
-    Returns:
-        0 or more, without a unit; infinite where nothing is known.
+        model: The inpainter.
+        image: The document, or the crop around the selection.
+        hole: Hole of the image's size and origin.
+        frame: Frame to test.
+        overview: The complete document at low resolution, for what lies beyond a crop.
     """
     source = extract_model_view(image, hole, frame, model.resolution, overview)
     known = source.hole == 0
@@ -109,16 +107,9 @@ def refine_by_reconstruction(
     proposed: Sequence[Frame],
     overview: DocumentImage | None = None,
 ) -> Frame:
-    """Return the frame through which the model reproduces the known pixels best.
+    """Return the frame with the smallest `reconstruction_error`.
 
-    Tried are the proposals, then slight changes of the best of them.
-
-    Args:
-        model: the inpainter.
-        image: the document, or the crop around the selection.
-        hole: of the image's size and origin.
-        proposed: one or more frames.
-        overview: the whole document at low resolution, for what lies beyond a crop.
+    Tests the `proposed` frames, then slight changes of the best one.
     """
 
     def error(frame: Frame) -> float:

@@ -1,9 +1,8 @@
 """Find the frame around a selection in a document.
 
-The framer first sees square views of several sizes around the selection, then again a view around
-each of its most confident proposals, turned upright by them; what it proposes for the same thing is
-averaged. Views are sampled straight from the document's pixels, a few points a view pixel, so that
-the cost does not depend on its size.
+The framer first examines square views of several sizes around the selection, then views around its
+most confident proposals, rotated upright; matching proposals are averaged. Views sample a few
+points per view pixel directly from the document, so that the cost does not depend on its size.
 """
 
 from __future__ import annotations
@@ -28,17 +27,18 @@ from inpaint_model.framing.network import Framer
 
 _LADDER = 1.5  # ratio of the sides of successive first views
 _MAX_VIEWS = 8
-_KEPT = 3  # proposals that are looked at again
+_KEPT = 3  # proposals to examine again
 _SECOND_LOOKS = 2
 _SECOND_VIEW = 1.6  # side of a second view over the proposal's
 _MAX_OCTAVES = 6.0  # between the side of a view and that of a proposal
-_NEAR = 0.15  # of the side: proposals with centers so near may be of the same thing
-_AS_LARGE = 0.3  # the same for the logarithm of the side
-_AS_UPRIGHT = 15.0  # and for the angle, degrees
+# Largest differences between proposals for the same face:
+_NEAR = 0.15  # of the centers, as a fraction of the side
+_AS_LARGE = 0.3  # of the logarithm of the side
+_AS_UPRIGHT = 15.0  # of the angle, degrees
 
 
 class Proposal(NamedTuple):
-    """A frame in document px and how sure the framer is, 0..1."""
+    """A frame in document px and its confidence, 0..1."""
 
     frame: Frame
     confidence: float
@@ -51,14 +51,14 @@ def propose(
     box: Box,
     overview: DocumentImage | None = None,
 ) -> list[Proposal]:
-    """Propose frames for a hole, the best first.
+    """Propose frames for a hole, best first.
 
     Args:
-        framer: the model's.
-        image: the document, or the crop around the selection.
-        hole: of the image's size and origin; there the image does not show.
-        box: around the parts of the hole that the frame is wanted for, document px.
-        overview: the whole document at low resolution, for what lies beyond a crop.
+        framer: The model's framer.
+        image: The document, or the crop around the selection.
+        hole: Hole of the image's size and origin.
+        box: Box around the parts of the hole to frame, document px.
+        overview: The complete document at low resolution, for what lies beyond a crop.
     """
     shown = visible_layers(image, hole, overview)
     frames = first_views(box, shown[-1].image)
@@ -79,9 +79,9 @@ def propose(
 
 
 def _pooled_confidence(proposals: Sequence[Proposal]) -> float:
-    """Return how sure the framer is of a frame after several looks: the geometric mean of the odds.
+    """Return the confidence of several views of a frame: the geometric mean of the odds.
 
-    What resembles the model's images by chance in one look seldom does so in the others.
+    Chance resemblances in one view rarely recur in the others.
     """
     sure = np.array([p.confidence for p in proposals]).clip(1e-6, 1 - 1e-6)
     odds = float(np.exp(np.log(sure / (1 - sure)).mean()))
@@ -89,10 +89,10 @@ def _pooled_confidence(proposals: Sequence[Proposal]) -> float:
 
 
 def average_nearby(frame: Frame, proposals: Sequence[Proposal]) -> Frame:
-    """Return the mean of a frame and the proposals near it, weighted by their confidence.
+    """Average a frame with the proposals near it, weighted by their confidence.
 
-    Looks err in different directions. A frame is near if center, side and angle differ by no more
-    than looks at the same thing do.
+    Errors of different views partly cancel out. A frame is near if center, side and angle differ no
+    more than views of the same face do.
     """
     turns = [(p.frame.angle - frame.angle + 180) % 360 - 180 for p in proposals]
     near = [
@@ -109,11 +109,11 @@ def average_nearby(frame: Frame, proposals: Sequence[Proposal]) -> Frame:
 
 
 def first_views(box: Box, coarsest: DocumentImage) -> list[Frame]:
-    """Return upright squares around a box, from little context to everything there is.
+    """Return upright squares around a box of a hole, from little context to the full image.
 
     Args:
-        box: of the hole, document px.
-        coarsest: what shows most of the document.
+        box: Document px.
+        coarsest: The image that shows most of the document.
     """
     width, height = coarsest.shown
     smallest = 1.25 * max(box.width, box.height, 8)
@@ -130,9 +130,9 @@ def coarse_view(
     """Return a frame's pixels [S, S, 3] (display values) and which of them are known [S, S].
 
     Args:
-        image: the document, a crop or an overview of it.
-        hole: of the image's size and origin; None: the image shows everywhere.
-        frame: document px.
+        image: The document, a crop or an overview of it.
+        hole: Hole of the image's size and origin; None: all of the image is visible.
+        frame: Document px.
         size: S, px.
     """
     scale = frame.side / size * math.sqrt(image.scale[0] * image.scale[1])
@@ -149,7 +149,7 @@ def coarse_view(
         known &= alpha >= OPAQUE
     if hole is not None:
         known &= ~Hole(hole.coverage.take(index)).mask
-    # One axis after the other, whole rows first: ten times faster than both at once.
+    # Axis by axis, rows first: ten times faster than both axes at once.
     sums = color.clip(0, 1).reshape(size, density, -1).sum(axis=1)
     shown = np.einsum("ycpk->yck", sums.reshape(size, size, density, 3))
     whole = np.logical_and.reduce(known.reshape(size, density, -1), axis=1)
@@ -160,10 +160,9 @@ def coarse_view(
 def _nearest(
     matrix: Matrix, points: int, columns: int, rows: int
 ) -> tuple[npt.NDArray[np.intp], BoolMask]:
-    """Return the pixels of an image that a grid [points, points] falls on.
+    """Return the flat indices of pixels under a grid [points, points], and which points hit one.
 
-    They are counted row by row. The other array says which points fall on any; those that fall on
-    none are given pixel 0.
+    Points outside the image get index 0.
     """
     steps = np.arange(points) + 0.5
     x = matrix[0, 0] * steps + (matrix[0, 1] * steps + matrix[0, 2])[:, None]
@@ -178,7 +177,7 @@ def _propose(framer: Framer, shown: Sequence[Layer], frames: Sequence[Frame]) ->
     device = next(framer.parameters()).device
     with torch.inference_mode():
         found = framer(torch.stack(views).to(device).float())
-    # Weights that are not numbers make a proposal, too: an unsure one.
+    # NaN weights result in an unsure proposal.
     center, log_side, direction, logit = (part.nan_to_num(0.0) for part in found)
     log_side = log_side.clamp(-_MAX_OCTAVES, _MAX_OCTAVES)
     angle = torch.rad2deg(torch.atan2(direction[:, 1], direction[:, 0]))
@@ -190,7 +189,7 @@ def _propose(framer: Framer, shown: Sequence[Layer], frames: Sequence[Frame]) ->
 
 
 def _view(layered: Sequence[Layer], frame: Frame, size: int) -> Tensor:
-    """Return what the framer sees [4, S, S]: erased RGB in -1..1, then 1 - hole."""
+    """Return the framer's input [4, S, S]: erased RGB in -1..1, then 1 - hole."""
     first, *others = layered
     shown, known = coarse_view(*first, frame, size)
     reached = _reached(first.image, frame, size)
@@ -207,13 +206,13 @@ def _view(layered: Sequence[Layer], frame: Frame, size: int) -> Tensor:
 
 
 def _reached(image: DocumentImage, frame: Frame, size: int) -> BoolMask:
-    """Return which pixels of a view [S, S] have their center inside an image."""
+    """Return the pixels of a view [S, S] with their center inside an image."""
     matrix = geometry.compose(image.from_document, geometry.document_from_model(frame, size))
     return reached_by_image(image.pixels.shape, matrix, size)
 
 
 def _in_document(view: Frame, x: float, y: float, side: float, angle: float) -> Frame:
-    """Return a frame in a view's coordinates (-1..1) as a frame in the document."""
+    """Convert a frame from the coordinates of a view (-1..1) to the document."""
     matrix = geometry.document_from_model(view, 2)
     cx, cy = geometry.transform_points(matrix, [(x + 1, y + 1)])[0]
     turn = (view.angle + angle + 180) % 360 - 180

@@ -1,4 +1,4 @@
-"""Checkpoints of other implementations, read without running a byte of them."""
+"""Read checkpoints of other implementations without executing any of their code."""
 
 from inpaint_model.importing.checkpoint import (
     Checkpoint,

@@ -1,4 +1,4 @@
-"""`import_checkpoint`: one file in, networks out."""
+"""`import_checkpoint`: load the networks of a checkpoint file."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from inpaint_model.importing.unpickle import TRUNCATED, read_pickle
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 
-MAX_FILE_BYTES = 4 * 2**30  # a 1024 px training checkpoint with its optimizers has some 1 GiB
+MAX_FILE_BYTES = 4 * 2**30  # a 1024 px training checkpoint with optimizers has about 1 GiB
 ZIP_MAGIC = b"PK\x03\x04"
-OFTEN_MISTAKEN = {  # what a download may leave in place of the file
+OFTEN_MISTAKEN = {  # first bytes of files that failed downloads leave
     b"<": "is a web page, not a checkpoint; download the file itself",
-    b"version https://git-lfs": "is a pointer of Git LFS, not the file; get it by `git lfs pull`",
+    b"version https://git-lfs": "is a Git LFS pointer, not the file; run `git lfs pull`",
 }
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where networks came from."""
+    """The origin of networks."""
 
     path: Path
     format: str  # nvidia, rosinality, psp or bundle
     sha256: str  # of the file (of a bundle: of its weights)
     notes: tuple[str, ...] = ()  # what was missing or left out, one sentence each
-    ignored: tuple[str, ...] = ()  # what else it holds, by name
-    precision: str = ""  # what weights are stored in, and what the networks computed in
+    ignored: tuple[str, ...] = ()  # names of other content
+    precision: str = ""  # of the stored weights and of the networks' computation
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Networks of a file: float32, on the CPU, in evaluation mode, without gradients."""
+    """Imported networks: float32, CPU, evaluation mode, no gradients."""
 
     generator: Generator
     discriminator: Discriminator | None
@@ -53,13 +53,13 @@ class Checkpoint:
 
 
 def import_checkpoint(path: str | Path) -> Checkpoint:
-    """Return the networks of a checkpoint of a known format, or those of a bundle.
+    """Load the networks of a checkpoint in a known format, or of a bundle.
 
-    Nothing in the file is executed. A bundle has a discriminator only if it was kept.
+    Nothing in the file is executed. Bundles may lack a discriminator.
 
     Raises:
-        CheckpointError: the file is hostile, damaged, of an unknown kind, too large, or not there;
-            one line names the file and the reason.
+        CheckpointError: The file is hostile, damaged, of an unknown kind, too large, or missing.
+            One line names the file and the reason.
     """
     path, facts = Path(path), dict[str, str]()
     try:
@@ -74,13 +74,13 @@ def import_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def _printable(path: Path) -> str:
-    """Return a path fit for a message: file names may hold line breaks and terminal escapes."""
+    """Return a path safe to print: file names may contain line breaks and terminal escapes."""
     text = str(path)
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def find_source(path_or_name: str) -> Path:
-    """Return a file or folder as given, else the folder of a bundled model of that name."""
+    """Return an existing path, or the folder of a bundled model of that name."""
     path = Path(path_or_name)
     if path.exists():
         return path
@@ -134,7 +134,7 @@ def _import(path: Path) -> Checkpoint:
 
 
 def _read(stream: IO[bytes], path: Path, size: int) -> object:
-    """Return what a file holds; its first bytes say what it is."""
+    """Read a file according to its first bytes."""
     start = stream.read(64)
     stream.seek(0)
     if start.startswith(LEGACY_MAGIC):
@@ -145,7 +145,7 @@ def _read(stream: IO[bytes], path: Path, size: int) -> object:
         return read_pickle(stream)
     if zipfile.is_zipfile(stream):
         return read_zip(stream, size)
-    if start.startswith(ZIP_MAGIC):  # the table of contents is at the end
+    if start.startswith(ZIP_MAGIC):  # a zip without the table of contents at its end
         raise CheckpointError(TRUNCATED)
     for first, reason in OFTEN_MISTAKEN.items():
         if start.lstrip().lower().startswith(first):

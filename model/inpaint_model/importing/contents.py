@@ -1,8 +1,8 @@
-"""What an unpickled value holds, laid out flat: tensors and modules by dotted names.
+"""Flatten an unpickled value: tensors and modules by dotted names.
 
-Checkpoints wrap the same networks in many ways: dictionaries in dictionaries, tuples, modules in
-wrappers of a training, state dicts with prefixes. Here they all become names such as
-`g_ema.synthesis.b4.const`, and readers look for what they know behind any prefix.
+Checkpoints wrap the same networks in many ways: nested dictionaries, tuples, modules inside
+training wrappers, state dicts with prefixes. Here all of them become names such as
+`g_ema.synthesis.b4.const`, and readers search for known names behind any prefix.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from inpaint_model.importing.errors import CheckpointError, quoted
 from inpaint_model.importing.inert import Opaque, PersistentObject
 from inpaint_model.importing.tensors import TensorRef
 
-MAX_DEPTH = 16  # containers within containers; a generator in a training's file has some 8
-MAX_VALUES = 1_000_000  # of containers, objects and what dictionaries hold
-MAX_TENSORS = 50_000  # a 1024 px checkpoint with its optimizers has some thousands
-MAX_NOTED = 20_000  # what else is noted by name; the rest is passed over
+MAX_DEPTH = 16  # nesting; a generator in a training checkpoint has about 8 levels
+MAX_VALUES = 1_000_000  # containers, objects and entries of dictionaries
+MAX_TENSORS = 50_000  # a 1024 px checkpoint with optimizers has a few thousand
+MAX_NOTED = 20_000  # other names to record; the rest are ignored
 _PLAIN = (bool, int, float, str, bytes, bytearray, type(None))
-MAX_NAME = 256  # characters; longer ones are no names of tensors of networks
+MAX_NAME = 256  # characters; tensors of networks have shorter names
 MAX_INDEX = 2**63
-MAX_SHOWN = 12  # names in a list for people
-# What wrappers of modules put into names: data parallel training, torch.compile, checkpointing.
+MAX_SHOWN = 12  # names in a printed list
+# Parts that wrappers add to names: data-parallel training, torch.compile, checkpointing.
 WRAPPERS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 
 
@@ -36,7 +36,7 @@ class Module(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A tensor, and the number of the dictionary or network that it lies in."""
+    """A tensor, and the number of the dictionary or network that contains it."""
 
     tensor: TensorRef
     home: int
@@ -44,17 +44,17 @@ class Entry(NamedTuple):
 
 @dataclass
 class Contents:
-    """Everything in a file, by dotted names."""
+    """The contents of a file, by dotted names."""
 
     tensors: dict[str, Entry] = field(default_factory=dict)
     modules: list[Module] = field(default_factory=list)
-    others: dict[str, str] = field(default_factory=dict)  # what is no tensor: of what type
-    rows: set[str] = field(default_factory=set)  # which names are lists and tuples
+    others: dict[str, str] = field(default_factory=dict)  # types of other values
+    rows: set[str] = field(default_factory=set)  # names of lists and tuples
     twice: set[str] = field(default_factory=set)  # names of several tensors
     unknown: set[str] = field(default_factory=set)  # classes that are not on the list
 
     def prefixes(self, *markers: str) -> list[str]:
-        """Return what stands before any of these names of tensors, in the order of the file."""
+        """Return the prefixes of tensors with any of these names, in file order."""
         found: dict[str, None] = {}
         for name in self.tensors:
             for marker in markers:
@@ -63,10 +63,10 @@ class Contents:
         return list(found)
 
     def within(self, prefix: str, others: list[str]) -> dict[str, Entry]:
-        """Return the tensors behind a prefix, but not those of other networks.
+        """Return the tensors behind a prefix, except those of other networks.
 
         Raises:
-            CheckpointError: two tensors have one name.
+            CheckpointError: Two tensors have the same name.
         """
         longer = tuple(p for p in others if p != prefix and p.startswith(prefix))
         own = {
@@ -80,7 +80,7 @@ class Contents:
         return own
 
     def modules_within(self, prefix: str) -> list[Module]:
-        """Return the modules behind a prefix, the network itself first, by their names there."""
+        """Return the modules behind a prefix, with names relative to it, the network first."""
         return [
             module._replace(name=f"{module.name}.".removeprefix(prefix).rstrip("."))
             for module in self.modules
@@ -88,13 +88,13 @@ class Contents:
         ]
 
     def top_names(self, used: set[str]) -> list[str]:
-        """Return what holds none of the tensors in `used`, for people."""
+        """Return printable names of everything outside `used`."""
         ways = {part for name in used for part in _ways(name)}
         shown: dict[str, None] = {}
         for name in (*self.tensors, *self.others):
             if name in used:
                 continue
-            # The shortest part of the name on which nothing lies that is used.
+            # The shortest prefix that contains nothing used.
             top = next((part for part in _ways(name) if part not in ways), None)
             if top:
                 shown[top] = None
@@ -108,7 +108,7 @@ class Contents:
 
 
 def _ways(name: str) -> Iterator[str]:
-    """Yield the names that lead to a name: a, a.b, a.b.c."""
+    """Yield the ancestors of a name and the name: a, a.b, a.b.c."""
     at = name.find(".")
     while at >= 0:
         yield name[:at]
@@ -117,10 +117,10 @@ def _ways(name: str) -> Iterator[str]:
 
 
 def lay_out(value: object) -> Contents:
-    """Lay a value out.
+    """Flatten a value.
 
     Raises:
-        CheckpointError: it nests too much.
+        CheckpointError: It holds too much.
     """
     return _Layout().of(value)
 
@@ -200,7 +200,7 @@ class _Layout:
     def module(
         self, class_name: str, state: Mapping[str, object], name: str, home: int, depth: int
     ) -> None:
-        """Lay out a module and those in it, all of which share a home."""
+        """Flatten a module and its submodules, which share a home."""
         if depth >= MAX_DEPTH:
             return
         if len(self.contents.modules) >= MAX_NOTED:
@@ -223,10 +223,7 @@ class _Layout:
 
 
 def _within(name: str, key: object) -> str | None:
-    """Return the name of what a container holds under a key, without what wrappers add to it.
-
-    None for keys that no network's tensors have.
-    """
+    """Return the name of a child without wrappers, or None for keys that cannot lead to tensors."""
     if isinstance(key, str) and len(key) <= MAX_NAME:
         parts = [part for part in key.split(".") if part not in WRAPPERS]
     elif isinstance(key, int) and abs(key) < MAX_INDEX:

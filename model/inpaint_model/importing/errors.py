@@ -1,4 +1,4 @@
-"""What is wrong with a checkpoint, in one line that is safe to print."""
+"""Errors about checkpoints, in one line that is safe to print."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 
 class CheckpointError(ValueError):
-    """A file that cannot be imported.
+    """A file cannot be imported.
 
-    The message names the reason, and once it leaves `import_checkpoint` also the file; it is one
-    line of printable text. `facts` says what the file holds all the same, as far as that is known:
-    names for people, and what to say of them.
+    The message is one printable line with the reason; `import_checkpoint` adds the file. `facts`
+    describes what is known of the file, as labels and values to print.
     """
 
     def __init__(self, message: str, facts: Mapping[str, str] | None = None) -> None:
@@ -19,6 +18,6 @@ class CheckpointError(ValueError):
 
 
 def quoted(text: object, limit: int = 80) -> str:
-    """Text from a file, fit for a message: one line, printable, at most `limit` characters."""
+    """Quote text from a file for a message: one printable line of at most `limit` characters."""
     shown = ascii(text if isinstance(text, str) else type(text).__name__)
     return shown if len(shown) <= limit else f"{shown[: limit - 4]}...'"

@@ -1,7 +1,7 @@
-"""Which networks a file holds: the generator to take, and the discriminator that belongs to it.
+"""Find the networks in a file: the generator to import, and its discriminator.
 
-A generator is recognized by a tensor that nothing else has, behind whatever prefix. Of several the
-averaged one is taken, which is what every training means by its result.
+A generator is recognized by a tensor that only generators have, behind any prefix. If there are
+several, the averaged one is taken, which is the result of a training.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from inpaint_model.importing.network_layout import ESTIMATED_W_AVG, Networks, Te
 from inpaint_model.networks.config import DiscriminatorConfig
 
 KNOWN = (
-    "known are StyleGAN2 networks in the layouts of stylegan2-ada-pytorch (and stylegan3) and of "
-    "rosinality's stylegan2-pytorch (and the pSp family) as pickle, .pt or safetensors, and our "
-    "own bundles"
+    "supported are StyleGAN2 networks in the layouts of stylegan2-ada-pytorch (and stylegan3) and "
+    "of rosinality's stylegan2-pytorch (and the pSp family) as pickle, .pt or safetensors, and "
+    "bundles"
 )
 ALIAS_FREE = "holds a StyleGAN3 generator (alias-free); only StyleGAN2 can be used"
 UNSAID = (
-    "it is a state dict, which does not say whether layers are clamped or how fast the mapping "
-    "network learned: took what is usual (no clamps, 0.01)"
+    "it is a state dict without settings of clamping and of the mapping network's learning rate; "
+    "assumed the usual ones (no clamps, 0.01)"
 )
 MAX_NETWORKS = 100
-MAX_CLASSES = 6  # in a list for people
+MAX_CLASSES = 6  # in a printed list
 
 _AVERAGED = frozenset({"ema", "gs", "averaged", "running", "smoothed"})
 _RAW = frozenset({"g", "gen", "generator", "netg", "net_g"})
@@ -37,7 +37,7 @@ def find_networks(contents: Contents) -> Networks:
     """Return the networks of a file.
 
     Raises:
-        CheckpointError: there is no generator that can be used, or it is damaged.
+        CheckpointError: There is no usable generator.
     """
     layouts = {
         **dict.fromkeys(contents.prefixes(*nvidia.GENERATOR), nvidia),
@@ -53,14 +53,13 @@ def find_networks(contents: Contents) -> Networks:
         raise _nothing(contents, bool(critics))
     try:
         return _networks(contents, layouts, critics)
-    except CheckpointError as error:  # it is the right family, at least
+    except CheckpointError as error:
         raise CheckpointError(str(error), _facts(contents, "StyleGAN2")) from None
 
 
 def _networks(
     contents: Contents, layouts: Mapping[str, ModuleType], critics: Mapping[str, ModuleType]
 ) -> Networks:
-    """Read the generator and the discriminator, given their layouts by prefix."""
     notes: list[str] = []
     prefix = _choice(contents, list(layouts), notes)
     prefixes = [*layouts, *critics]
@@ -99,7 +98,7 @@ def _nothing(contents: Contents, has_discriminator: bool) -> CheckpointError:
 
 
 def _facts(contents: Contents, family: str) -> dict[str, str]:
-    """Return what can be said of a file that holds nothing to import."""
+    """Describe a file without networks to import."""
     facts = {"family": family}
     for module in contents.modules:
         side, channels = (module.attributes.get(f"img_{x}") for x in ("resolution", "channels"))
@@ -111,11 +110,11 @@ def _facts(contents: Contents, family: str) -> dict[str, str]:
 
 
 def _choice(contents: Contents, prefixes: Sequence[str], notes: list[str]) -> str:
-    """Return the prefix of the generator to take, and note what is not as usual about it."""
+    """Return the prefix of the generator to import, and note anything unusual about it."""
     averaged = [prefix for prefix in prefixes if _is_averaged(prefix)]
     among = averaged or prefixes
     chosen = among[0]
-    if len(among) > 1 and _parent(chosen) in contents.rows:  # (G, D, G_ema), as NVIDIA has them
+    if len(among) > 1 and _parent(chosen) in contents.rows:  # NVIDIA's (G, D, G_ema)
         chosen = among[-1]
         notes.append("its generators have no names; took the last one as the averaged one")
     elif len(among) > 1:
@@ -177,13 +176,13 @@ def _rosinality(
 
 
 def _mean(contents: Contents, prefix: str) -> str | None:
-    """Return the name of the mean latent that lies nearest to a generator, if there is one."""
+    """Return the name of the mean latent closest to a generator, if any."""
     names = [name for name in contents.tensors if f".{name}".endswith(f".{rosinality.MEAN}")]
     return max(names, key=lambda name: _shared(name, prefix), default=None)
 
 
 def _shared(name: str, prefix: str) -> int:
-    """Return how many parts two names begin with in common."""
+    """Return the number of leading parts that two names share."""
     count = 0
     for a, b in zip(name.split("."), prefix.split("."), strict=False):
         if a != b:
@@ -209,7 +208,7 @@ def _shown(prefix: str) -> str:
 
 
 def _classes(contents: Contents) -> list[str]:
-    """Return a line about values of unknown classes, if there are any."""
+    """Return a line about values of unknown classes, if any."""
     names = sorted(contents.unknown)
     if not names:
         return []

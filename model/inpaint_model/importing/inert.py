@@ -1,9 +1,8 @@
-"""The values that a pickle may describe, and the constructors that stand in for those it names.
+"""The values that a pickle may describe, and constructors that replace those it names.
 
-Nothing here imports or calls what a pickle names: a `Global` is a pair of strings, and each
-entry of `CONSTRUCTORS` builds one of our own inert values from arguments that it checks first.
-Whatever else a pickle names becomes an `Opaque`: a training leaves all sorts of objects beside its
-networks, and nobody has to understand them to leave them alone.
+Nothing here imports or calls what a pickle names: a `Global` is a pair of strings, and each entry
+of `CONSTRUCTORS` builds an inert value from checked arguments. Everything else becomes an `Opaque`,
+since training checkpoints contain all kinds of objects that can be ignored.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from inpaint_model.importing.tensors import (
 )
 
 MAX_DIMENSIONS = 8
-MAX_BITS = 64  # of a whole number that anything is done with
+MAX_BITS = 64  # of usable integers
 
 
 class Global(NamedTuple):
-    """The name of a class or function in a pickle. It is never looked up."""
+    """The name of a class or function in a pickle. It is never resolved."""
 
     module: str
     name: str
@@ -38,7 +37,7 @@ class Global(NamedTuple):
 
 @dataclass(eq=False)
 class PersistentObject:
-    """A module as NVIDIA's `torch_utils.persistence` writes it, without its source code."""
+    """A module written by NVIDIA's `torch_utils.persistence`, without its source code."""
 
     class_name: str
     state: Mapping[str, object]
@@ -46,32 +45,32 @@ class PersistentObject:
 
 @dataclass(eq=False)
 class Opaque:
-    """An object of a class that is not on the list: what the file says of it, and no more."""
+    """An object of a class that is not on the list, as the file describes it."""
 
-    name: str  # of the class or function, which was not looked up
-    state: object = None  # what BUILD would have set
+    name: str  # of the class or function, which was not resolved
+    state: object = None  # from BUILD
     entries: dict[str | int, object] = field(default_factory=dict)  # of a mapping
 
 
 @dataclass(eq=False)
 class NumpyDtype:
-    """A numpy dtype of plain little-endian numbers; `state` is what numpy adds by BUILD."""
+    """A numpy dtype of little-endian numbers; numpy sets `state` by BUILD."""
 
     code: str
     state: tuple[object, ...] | None = None
 
 
 def _mapping(*arguments: object) -> object:
-    # Entries follow one by one. Given in an argument they could be repeated without end.
+    # Entries follow one by one. In an argument, they could be repeated without limit.
     return Opaque("a mapping") if arguments else {}
 
 
 def _default_dict(*arguments: object) -> object:
-    return {}  # entries follow here too; what makes missing ones is never called
+    return {}  # entries follow here too; the default factory is never called
 
 
 def _set(*arguments: object) -> object:
-    return set()  # the sets of a module's state (names of hooks and buffers) are never read
+    return set()  # sets in a module's state (names of hooks and buffers) are not used
 
 
 def _persistent_object(*arguments: object) -> object:
@@ -100,7 +99,7 @@ def _rebuild_parameter(*arguments: object) -> object:
 
 
 def _rebuild_subclass(*arguments: object) -> object:
-    """`_rebuild_from_type_v2(function, type, arguments, state)`: a tensor with attributes."""
+    """Apply `_rebuild_from_type_v2(function, type, arguments, state)`: a tensor with attributes."""
     if len(arguments) < 3:
         raise CheckpointError("describes a tensor incompletely")
     return construct(arguments[0], arguments[2])
@@ -145,7 +144,7 @@ def _scalar(*arguments: object) -> object:
 
 
 def _encode(*arguments: object) -> object:
-    """`_codecs.encode(text, "latin1")`: how protocol 2 writes the bytes of a numpy number."""
+    """Encode bytes of a numpy number in protocol 2: `_codecs.encode(text, "latin1")`."""
     text = arguments[0] if arguments else None
     if not isinstance(text, str) or len(text) > 64 or arguments[1:] not in [("latin1",), ()]:
         return Opaque("_codecs.encode")
@@ -156,7 +155,7 @@ def _encode(*arguments: object) -> object:
 
 
 def _no_bytes(*arguments: object) -> object:
-    """`bytes()`: how protocol 2 writes none at all."""
+    """Return empty bytes, which protocol 2 writes as `bytes()`."""
     return Opaque("bytes") if arguments else b""
 
 
@@ -176,7 +175,7 @@ NUMPY_NUMBERS = {
     "b1": "?",
 }
 
-# The list: every callable that a pickle may name for something that is read, and what stands in.
+# The list of all callables whose results are used, and their replacements.
 CONSTRUCTORS: Mapping[Global, Callable[..., object]] = {
     Global("collections", "OrderedDict"): _mapping,
     Global("builtins", "set"): _set,
@@ -198,7 +197,7 @@ CONSTRUCTORS: Mapping[Global, Callable[..., object]] = {
     Global("torch._utils", "_rebuild_parameter_with_state"): _rebuild_parameter,
     Global("torch._tensor", "_rebuild_from_type_v2"): _rebuild_subclass,
 }
-# Forks keep NVIDIA's packages in folders of their own.
+# Forks keep NVIDIA's modules in other packages.
 IN_ANY_PACKAGE: Mapping[str, Callable[..., object]] = {
     "EasyDict": _mapping,
     "_reconstruct_persistent_obj": _persistent_object,
@@ -209,10 +208,10 @@ STORAGE_TYPES = {Global("torch", name): dtype for name, dtype in STORAGE_DTYPES.
 
 
 def construct(target: object, arguments: object) -> object:
-    """What stands in for `target(*arguments)`; an `Opaque` where nothing on the list does.
+    """Return the replacement of `target(*arguments)`; an `Opaque` for targets not on the list.
 
     Raises:
-        CheckpointError: something on the list is described in a damaged way.
+        CheckpointError: The arguments of a target on the list are invalid.
     """
     if not isinstance(target, Global):
         return Opaque(target.name if isinstance(target, Opaque) else type(target).__name__)
@@ -225,16 +224,16 @@ def construct(target: object, arguments: object) -> object:
 
 
 def build(target: object, state: object) -> None:
-    """What stands in for `target.__setstate__(state)`."""
+    """Apply `target.__setstate__(state)` to inert values."""
     if isinstance(target, Opaque):
         target.state = state
     if isinstance(target, NumpyDtype) and target.state is None and isinstance(state, tuple):
         target.state = state
-    # The attributes of dictionaries and tensors (versions of modules, hooks) are never read.
+    # Attributes of dictionaries and tensors (versions of modules, hooks) are not used.
 
 
 def finite_number(value: object) -> bool:
-    """Return whether a value of a pickle is a usable number (no bool, NaN or infinity)."""
+    """Return whether a value is a usable number (not a bool, NaN or infinity)."""
     if isinstance(value, int):
         return not isinstance(value, bool) and value.bit_length() < MAX_BITS
     return isinstance(value, float) and math.isfinite(value)

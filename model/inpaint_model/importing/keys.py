@@ -1,7 +1,7 @@
-"""How other implementations name the tensors of our `Generator` and `Discriminator`.
+"""The tensor names of other implementations for our `Generator` and `Discriminator`.
 
-Each function lists the tensors of one network by our names; the values say where they are found.
-Our names follow NVIDIA's, with `to_rgb` and `from_rgb` spelled out.
+Functions map our names to their sources. Our names follow NVIDIA's, with `to_rgb` and `from_rgb`
+spelled out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from inpaint_model.networks.config import resolutions
 
 
 class Source(NamedTuple):
-    """A tensor of another implementation, and its dimensions of size 1 that ours lacks."""
+    """A tensor of another implementation, and its dimensions of size 1 to drop."""
 
     name: str
     drop: tuple[int, ...] = ()
@@ -36,13 +36,13 @@ _TO_RGB: Mapping[str, Source] = {
 
 
 def nvidia_name(name: str) -> str:
-    """Our name of a tensor of stylegan2-ada-pytorch or stylegan3."""
+    """Return our name of a tensor of stylegan2-ada-pytorch or stylegan3."""
     parts = name.split(".")
     return ".".join({"torgb": "to_rgb", "fromrgb": "from_rgb"}.get(part, part) for part in parts)
 
 
 def rosinality_generator(resolution: int, num_mapping_layers: int) -> dict[str, Source]:
-    """Our generator in rosinality's names (all but `mapping.w_avg`, which a file holds apart)."""
+    """Map our generator to rosinality's names, except `mapping.w_avg`, which is stored apart."""
     keys = {"synthesis.b4.const": Source("input.input", (0,))}
     for i in range(num_mapping_layers):
         for part in ("weight", "bias"):
@@ -61,7 +61,7 @@ def rosinality_generator(resolution: int, num_mapping_layers: int) -> dict[str, 
 
 
 def rosinality_discriminator(resolution: int) -> dict[str, Source]:
-    """Our discriminator in rosinality's names."""
+    """Map our discriminator to rosinality's names."""
     top = f"b{resolution}.from_rgb"
     keys = {f"{top}.weight": Source("convs.0.0.weight"), f"{top}.bias": Source("convs.0.1.bias")}
     for k, r in enumerate(reversed(resolutions(resolution)[1:]), start=1):

@@ -1,7 +1,7 @@
-"""From named tensors to networks: sizes are read off the shapes, and everything is checked.
+"""Build networks from named tensors: infer the sizes from the shapes and check everything.
 
-The order matters: shapes are compared with those of the network they describe before one byte of
-tensor data is read, and a network is built only of tensors that are whole and finite.
+The order matters: shapes are compared with those of the described network before any tensor data is
+read, and a network is built only from complete and finite tensors.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ MAX_KERNEL_BYTES = 4096  # of a low-pass of 16 numbers, as stored
 W_AVG_SAMPLES, W_AVG_BATCH, W_AVG_SEED = 10_000, 1_000, 0
 ESTIMATED_W_AVG = "it holds no mean latent for all styles; estimated one from 10,000 samples"
 
-BOOKKEEPING = frozenset({"n_averaged", "latent_avg"})  # beside a network's tensors
+BOOKKEEPING = frozenset({"n_averaged", "latent_avg"})  # stored with a network's tensors
 
 Tensors = Mapping[str, TensorRef]
 Network = TypeVar("Network", bound=nn.Module)
 
 
 class Networks(NamedTuple):
-    """What the reader of a format hands over: configurations, and tensors not yet read."""
+    """Networks in a file: configurations, and tensors not yet read."""
 
-    format: str  # What wrote the file, for people.
+    format: str
     generator: tuple[GeneratorConfig, Tensors]
     discriminator: tuple[DiscriminatorConfig, Tensors] | None
-    notes: tuple[str, ...] = ()  # What the user should know of this file, one sentence each.
-    ignored: tuple[str, ...] = ()  # What else the file holds, by name.
-    precision: str = ""  # In what the networks computed, where the file says so.
+    notes: tuple[str, ...] = ()  # for the user, one sentence each
+    ignored: tuple[str, ...] = ()  # names of other content
+    precision: str = ""  # of the networks' computation, if known
 
     def check(self, file_size: int) -> None:
-        """Check that the networks belong together, and that the file holds what they describe.
+        """Check that the networks match each other, and that the file is as large as they require.
 
-        A small file whose tensors all show the same bytes would make us read far more.
+        A small file whose tensors all share the same bytes could make us read far more.
 
         Raises:
-            CheckpointError: they do not, or it does not.
+            CheckpointError: A check fails.
         """
         parts = [self.generator[1]]
         if self.discriminator:
@@ -61,13 +61,13 @@ class Networks(NamedTuple):
             generator, discriminator = self.generator[0], self.discriminator[0]
             if generator.resolution != discriminator.resolution:
                 raise CheckpointError(
-                    f"has a discriminator of {discriminator.resolution} px beside a generator of "
-                    f"{generator.resolution} px"
+                    f"has a generator of {generator.resolution} px but a discriminator of "
+                    f"{discriminator.resolution} px"
                 )
             if generator.c_dim != discriminator.c_dim:
                 raise CheckpointError(
-                    f"has a discriminator of {discriminator.c_dim} classes beside a generator of "
-                    f"{generator.c_dim}"
+                    f"has a generator of {generator.c_dim} classes but a discriminator of "
+                    f"{discriminator.c_dim}"
                 )
         if sum(t.storage.nbytes for part in parts for t in part.values()) > 4 * file_size:
             raise CheckpointError("describes far more data than it holds")
@@ -76,9 +76,8 @@ class Networks(NamedTuple):
 def foreign(entries: Mapping[str, Entry], known: Collection[str]) -> dict[str, TensorRef]:
     """Return the tensors without those that belong to something else.
 
-    A file may keep more beside the tensors of a network, in dictionaries of its own. In one
-    dictionary with them it is part of the network, and has to be understood; only counters, single
-    numbers of a name without dots, are not.
+    A file may store more tensors in other dictionaries. Tensors in the same dictionary are part of
+    the network and must be known, except counters: single numbers whose names have no dots.
     """
     known = frozenset(known)
     homes = {entries[name].home for name in known}
@@ -94,9 +93,12 @@ def _is_bookkeeping(name: str, tensor: TensorRef) -> bool:
 
 
 def check_unused_average(name: str, average: TensorRef) -> None:
-    """CheckpointError unless a running mean of magnitudes is 1, which divides by nothing.
+    """Check that a running mean of magnitudes is 1 and thus has no effect.
 
-    StyleGAN3 scales by it. Some StyleGAN2 networks of that time carry it along.
+    StyleGAN3 divides by it, and some StyleGAN2 networks of that time store it.
+
+    Raises:
+        CheckpointError: It is not 1.
     """
     small = average.numel == 1 and average.storage.nbytes <= MAX_KERNEL_BYTES
     if small and float(_load_tensor(name, average)) == 1.0:
@@ -110,7 +112,7 @@ def generator_config(
     """Return the configuration of the generator with these tensors (our names).
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: They are not those of a supported generator.
     """
     resolution = _resolution(tensors, "synthesis.b{}.conv1.weight", "generator")
     channels = tuple(
@@ -141,7 +143,7 @@ def discriminator_config(
     """Return the configuration of the discriminator with these tensors (our names).
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: They are not those of a supported discriminator.
     """
     resolution = _resolution(tensors, "b{}.conv0.weight", "discriminator")
     sizes = resolutions(resolution)
@@ -168,16 +170,11 @@ def discriminator_config(
 def build_generator(
     config: GeneratorConfig, tensors: Tensors, dtypes: set[torch.dtype] | None = None
 ) -> Generator:
-    """Return a generator of these tensors, float32 on the CPU.
+    """Return a generator with these tensors (our names), float32 on the CPU.
 
-    Where `mapping.w_avg` is missing (training checkpoints of rosinality) it is estimated, and where
-    the stored noises are missing they are drawn, from fixed seeds. Where no layer has noise, its
-    strength is 0.
-
-    Args:
-        config: of the generator.
-        tensors: by our names.
-        dtypes: the element types that are met are added here.
+    A missing `mapping.w_avg` (training checkpoints of rosinality) is estimated, and missing noise
+    is drawn, from fixed seeds. If no layer has noise, its strength is 0. The element types of the
+    tensors are added to `dtypes`.
     """
     with torch.device("meta"):
         network = Generator(config)
@@ -203,7 +200,7 @@ def build_generator(
 def build_discriminator(
     config: DiscriminatorConfig, tensors: Tensors, dtypes: set[torch.dtype] | None = None
 ) -> Discriminator:
-    """Return a discriminator of these tensors, float32 on the CPU; see `build_generator`."""
+    """Return a discriminator with these tensors, float32 on the CPU; see `build_generator`."""
     with torch.device("meta"):
         network = Discriminator(config)
     wanted = dict(network.state_dict())
@@ -212,9 +209,9 @@ def build_discriminator(
 
 @torch.no_grad()
 def estimate_w_avg(generator: Generator) -> torch.Tensor:
-    """Return the mean of w [w_dim], which is what truncation draws toward.
+    """Return the mean of w [w_dim], the target of truncation.
 
-    It is taken over 10,000 z (and, with labels, uniformly drawn classes) of a fixed seed.
+    It is estimated from 10,000 z (and uniformly drawn classes) with a fixed seed.
     """
     config = generator.config
     source = torch.Generator("cpu").manual_seed(W_AVG_SEED)
@@ -231,9 +228,12 @@ def estimate_w_avg(generator: Generator) -> torch.Tensor:
 
 
 def check_resample_filter(name: str, kernel: TensorRef) -> None:
-    """CheckpointError unless a stored low-pass is the [1, 3, 3, 1] of the published networks.
+    """Check that a stored low-pass is the [1, 3, 3, 1] of the published networks.
 
-    Kernels are stored as [4] or [4, 4], and scaled by the gain of what uses them.
+    Kernels are stored as [4] or [4, 4], scaled by the gain of the operation.
+
+    Raises:
+        CheckpointError: It is another filter.
     """
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=torch.float64) / 8.0
     expected = {(4,): taps, (4, 4): torch.outer(taps, taps)}.get(kernel.size)
@@ -245,7 +245,11 @@ def check_resample_filter(name: str, kernel: TensorRef) -> None:
 
 
 def _resolution(tensors: Tensors, pattern: str, what: str) -> int:
-    """Return the largest block; CheckpointError when a block is missing or none is there."""
+    """Return the size of the largest block.
+
+    Raises:
+        CheckpointError: There is no complete network.
+    """
     size = 8
     while size < 2 * MAX_RESOLUTION and pattern.format(2 * size) in tensors:
         size *= 2
@@ -295,7 +299,7 @@ def _load(
     what: str,
     dtypes: set[torch.dtype] | None,
 ) -> dict[str, torch.Tensor]:
-    """Return the data of `wanted`, once all names and shapes agree."""
+    """Load the data of `wanted` after checking all names and shapes."""
     unknown = sorted(set(tensors) - set(wanted))
     if unknown:
         raise CheckpointError(f"has {quoted(unknown[0])}, which no StyleGAN2 {what} has")
@@ -306,7 +310,7 @@ def _load(
         if tensor.size != tuple(wanted[name].shape):
             raise CheckpointError(
                 f"has the tensor {name} of its {what} in the shape {list(tensor.size)}, "
-                f"where the others ask for {list(wanted[name].shape)}"
+                f"but its other tensors require {list(wanted[name].shape)}"
             )
     return {name: _load_tensor(name, tensor, dtypes) for name, tensor in tensors.items()}
 
@@ -314,7 +318,7 @@ def _load(
 def _load_tensor(
     name: str, tensor: TensorRef, dtypes: set[torch.dtype] | None = None
 ) -> torch.Tensor:
-    """Data as float32, checked to be finite numbers."""
+    """Load finite data as float32."""
     try:
         data = tensor.load()
     except CheckpointError as error:

@@ -1,9 +1,9 @@
-"""Networks in the layout of stylegan2-ada-pytorch, and of stylegan3's StyleGAN2.
+"""Read networks in the layout of stylegan2-ada-pytorch, and of stylegan3's StyleGAN2.
 
-Their pickles hold modules as NVIDIA's `torch_utils.persistence` writes them: a class name, the
-module's state, and its Python source, which the stock loader executes. We read the state only.
-State dicts of such networks hold the tensors alone; what else a module says of itself (whether its
-layers are clamped, for instance) is then taken to be what it usually is.
+Their pickles contain modules written by NVIDIA's `torch_utils.persistence`: a class name, the
+module's state, and its Python source, which the original loader executes. Only the state is used
+here. State dicts contain only tensors; other properties (such as clamping) are then assumed to have
+their usual values.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ from inpaint_model.importing.network_layout import (
 from inpaint_model.importing.tensors import TensorRef
 from inpaint_model.networks.config import DiscriminatorConfig, GeneratorConfig
 
-GENERATOR = ("synthesis.b4.const", "synthesis.b4.conv1.weight")  # tensors that only one has
+GENERATOR = ("synthesis.b4.const", "synthesis.b4.conv1.weight")  # in every generator
 DISCRIMINATOR = ("b4.out.weight",)
 STYLEGAN3 = ("synthesis.input.freqs", "synthesis.input.weight")
-MAX_GROUP = 65_536  # samples that share a minibatch standard deviation: all of a batch
+MAX_GROUP = 65_536  # minibatch groups of all samples of a batch
 
 _CHILDREN = ("synthesis", "mapping")
 _LINEAR = ("affine", "embed", "b4.out", "skip")  # layers without an activation
 
 
 class Network(NamedTuple):
-    """A network of a file: its tensors by our names, and its modules where it was pickled."""
+    """A network: tensors by our names, and its modules if it was pickled."""
 
     tensors: Tensors
     modules: Sequence[Module]
 
 
 def network(entries: dict[str, Entry], modules: Sequence[Module], generator: bool) -> Network:
-    """Return the tensors of a network by our names, with constants checked and left out.
+    """Return the tensors of a network by our names, without constants, which are checked.
 
     Raises:
-        CheckpointError: a constant is another one than that of the published networks.
+        CheckpointError: A constant differs from that of the published networks.
     """
     entries = {nvidia_name(name): entry for name, entry in entries.items()}
     known = [name for name in entries if _is_known(name, generator)]
@@ -70,10 +70,10 @@ def _is_known(name: str, generator: bool) -> bool:
 
 
 def read_generator(found: Network) -> GeneratorConfig:
-    """Return what a generator is.
+    """Return the configuration of a generator.
 
     Raises:
-        CheckpointError: it is none that can be used.
+        CheckpointError: It is not supported.
     """
     unsupported = _unsupported(found.modules, "skip")
     if unsupported:
@@ -83,10 +83,10 @@ def read_generator(found: Network) -> GeneratorConfig:
 
 
 def read_discriminator(found: Network) -> DiscriminatorConfig | str:
-    """Return what a discriminator is, or why it is none that can be used.
+    """Return the configuration of a discriminator, or why it is not supported.
 
     Raises:
-        CheckpointError: it is damaged.
+        CheckpointError: It is damaged.
     """
     unsupported = _unsupported(found.modules, "resnet")
     if unsupported:
@@ -108,7 +108,7 @@ def read_discriminator(found: Network) -> DiscriminatorConfig | str:
 
 
 def precision(found: Network) -> str:
-    """Return which blocks a network computed in half precision, for people; "" if none did."""
+    """Return the blocks that computed in half precision, for display; "" if none did."""
     half = [
         int(leaf[1:])
         for module in found.modules
@@ -128,7 +128,7 @@ def _group_size(modules: Sequence[Module]) -> int:
 
 
 def _unsupported(modules: Sequence[Module], architecture: str) -> str | None:
-    """Return why these modules are no StyleGAN2 network of the usual kind, or None."""
+    """Return why these modules are not a supported StyleGAN2 network, or None."""
     for module in modules:
         attributes = module.attributes
         if attributes.get("architecture", architecture) != architecture:
@@ -142,7 +142,7 @@ def _unsupported(modules: Sequence[Module], architecture: str) -> str | None:
 
 
 def _clamps(modules: Sequence[Module]) -> dict[str, object]:
-    """Return the bound of each layer's features, by the layer."""
+    """Return the clamp of each layer."""
     return {
         module.name: module.attributes["conv_clamp"]
         for module in modules
@@ -151,7 +151,7 @@ def _clamps(modules: Sequence[Module]) -> dict[str, object]:
 
 
 def _clamp(layers: dict[str, object]) -> float | None:
-    """Return the bound that all these layers share: networks made for fp16 have one."""
+    """Return the clamp that all layers share (networks made for fp16 have one)."""
     clamps = {clamp if clamp is None or finite_number(clamp) else "?" for clamp in layers.values()}
     if not clamps or clamps == {None}:
         return None
@@ -162,7 +162,7 @@ def _clamp(layers: dict[str, object]) -> float | None:
 
 
 def _mapping_lr_multiplier(modules: Sequence[Module]) -> float:
-    """The learning rate multiplier of the mapping network, which scales its stored weights."""
+    """Return the mapping network's learning rate multiplier, which scales its stored weights."""
     gains = {
         gain if finite_number(gain) else "?"
         for module in modules

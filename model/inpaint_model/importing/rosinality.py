@@ -1,8 +1,8 @@
-"""Networks in the layout of rosinality's stylegan2-pytorch, and of the pSp family's decoder.
+"""Read networks in the layout of rosinality's stylegan2-pytorch, and of the pSp family's decoder.
 
-Three kinds of files hold them: converted ones {g_ema, latent_avg, ...}; training checkpoints {g, d,
+There are three kinds of files: converted ones {g_ema, latent_avg, ...}; training checkpoints {g, d,
 g_ema, g_optim, d_optim, args}, which lack the mean latent; and {state_dict: {decoder.*, encoder.*},
-latent_avg} of pSp, e4e, HFGI and their kin.
+latent_avg} of pSp, e4e, HFGI and similar models.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from inpaint_model.networks.config import (
     GeneratorConfig,
 )
 
-GENERATOR = ("input.input",)  # tensors that only one has
+GENERATOR = ("input.input",)  # in every generator
 DISCRIMINATOR = ("convs.0.0.weight",)
 MEAN = "latent_avg"
-_KERNEL = re.compile(r"(^|\.)kernel$")  # low-pass kernels: constants
+_KERNEL = re.compile(r"(^|\.)kernel$")  # constant low-pass kernels
 _GENERATOR = ("style", "input", "conv1", "to_rgb1", "convs", "to_rgbs", "noises")
 _DISCRIMINATOR = ("convs", "final_conv", "final_linear")
 
 
 class ReadGenerator(NamedTuple):
-    """A generator: what it is, its tensors by our names, and what is missing in the file."""
+    """A generator: its configuration, its tensors by our names, and notes on missing parts."""
 
     config: GeneratorConfig
     tensors: Tensors
@@ -54,12 +54,12 @@ def read_generator(
     """Read a generator.
 
     Args:
-        entries: its tensors, by their names.
-        mean: the mean latent that the file holds for it.
-        others: what stands in place of tensors, by name: of what type.
+        entries: Tensors by their names in the file.
+        mean: The file's mean latent for this generator.
+        others: Types of other values, by name.
 
     Raises:
-        CheckpointError: it is none that can be used.
+        CheckpointError: It is not supported.
     """
     theirs = _tensors(entries, _GENERATOR)
     resolution, layers = _resolution(theirs), _mapping_layers(theirs)
@@ -78,10 +78,10 @@ def read_generator(
 def read_discriminator(
     entries: dict[str, Entry], resolution: int, others: Mapping[str, str]
 ) -> tuple[DiscriminatorConfig, Tensors]:
-    """Read the discriminator beside a generator of this resolution.
+    """Read the discriminator of a generator with this resolution.
 
     Raises:
-        CheckpointError: it is none that can be used.
+        CheckpointError: It is not supported.
     """
     theirs = _tensors(entries, _DISCRIMINATOR)
     renamed = _renamed(theirs, rosinality_discriminator(resolution), others, "discriminator")
@@ -89,7 +89,7 @@ def read_discriminator(
 
 
 def _tensors(entries: dict[str, Entry], children: tuple[str, ...]) -> Tensors:
-    """Return the tensors of a network, low-pass kernels checked and left out."""
+    """Return the tensors of a network without low-pass kernels, which are checked."""
     known = [name for name in entries if name.partition(".")[0] in children]
     tensors = {}
     for name, tensor in foreign(entries, known).items():
@@ -127,7 +127,7 @@ def _mapping_layers(theirs: Tensors) -> int:
 def _renamed(
     theirs: Tensors, keys: Mapping[str, Source], others: Mapping[str, str], what: str
 ) -> dict[str, TensorRef]:
-    """The tensors by our names; every one of theirs must be known, and every known one there."""
+    """Return the tensors by our names; unknown or missing tensors are errors."""
     unknown = sorted(set(theirs) - {source.name for source in keys.values()})
     if unknown:
         raise CheckpointError(f"has {quoted(unknown[0])}, which no StyleGAN2 {what} has")
@@ -146,9 +146,9 @@ def _renamed(
 
 
 def _latent_average(value: TensorRef | None) -> TensorRef | None:
-    """Return latent_avg as [w_dim]: stored as such, or (pSp) repeated for every style.
+    """Return latent_avg as [w_dim]; pSp stores it repeated for every style.
 
-    None where it is missing or differs from style to style, which one mean cannot express.
+    None if it is missing or differs between styles, which a single mean cannot express.
     """
     if value is None or len(value.size) != 2:
         return value

@@ -1,4 +1,4 @@
-"""Tensors as files describe them: shapes first, bytes only once the shapes are known to fit."""
+"""Tensors as files describe them; data are read only after the shapes are checked."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ STORAGE_DTYPES: Mapping[str, torch.dtype] = {
     "ComplexFloatStorage": torch.complex64,
     "ComplexDoubleStorage": torch.complex128,
 }
-# What torch.save writes first when it writes one storage: its magic number as a pickle.
+# The first bytes of a storage written by torch.save: its magic number as a pickle.
 LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 
 @dataclass(frozen=True, eq=False)
 class Storage:
-    """The elements that tensors view. `load` reads them as one flat tensor, when asked."""
+    """Elements that tensors view; `load` reads them as one flat tensor."""
 
-    nbytes: int  # What reading it costs, at most.
+    nbytes: int  # upper limit of the data to read
     load: Callable[[], torch.Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class TensorRef:
-    """A tensor that has not been read yet: a view of a storage, as `torch.save` describes it."""
+    """A tensor that has not been read: a view of a storage, as in `torch.save`."""
 
     storage: Storage
     offset: int
@@ -51,7 +51,11 @@ class TensorRef:
 
     @classmethod
     def described(cls, storage: object, offset: object, size: object, stride: object) -> TensorRef:
-        """Return the tensor of a pickle, with every field checked. Raises CheckpointError."""
+        """Return the tensor of a pickle, with every field checked.
+
+        Raises:
+            CheckpointError: A field is invalid.
+        """
         if not isinstance(storage, Storage):
             raise CheckpointError("holds a tensor without a storage")
         if not _is_count(offset) or not _is_shape(size) or not _is_shape(stride):
@@ -62,11 +66,11 @@ class TensorRef:
 
     @property
     def numel(self) -> int:
-        """How many elements it has."""
+        """Number of elements."""
         return math.prod(self.size)
 
     def dropping(self, dimensions: tuple[int, ...]) -> TensorRef:
-        """Return the same tensor without these dimensions, which must be of size 1."""
+        """Drop dimensions, which must be of size 1."""
         if any(d >= len(self.size) or self.size[d] != 1 for d in dimensions):
             raise CheckpointError(f"has the shape {list(self.size)}")
         kept = [d for d in range(len(self.size)) if d not in dimensions]
@@ -80,8 +84,8 @@ class TensorRef:
         """Return the tensor, contiguous, in the element type of the file.
 
         Raises:
-            CheckpointError: it reaches beyond its storage, or repeats elements (a small file that
-                claims much).
+            CheckpointError: It exceeds its storage or repeats elements (in a small file that claims
+                to hold much).
         """
         flat = self.storage.load()
         steps = zip(self.size, self.stride, strict=True)
@@ -93,15 +97,15 @@ class TensorRef:
 
 
 def nested_storage(payload: bytes) -> Storage:
-    """Return a storage inside a pickle: the bytes of torch.save, in its format before zip."""
+    """Return a storage inside a pickle, in the format of torch.save before zip."""
     if not payload.startswith(LEGACY_MAGIC):
         raise CheckpointError("holds a nested storage that torch.save did not write")
 
     def load() -> torch.Tensor:
         try:
-            with warnings.catch_warnings(action="ignore"):  # of damage, which gets its own line
+            with warnings.catch_warnings(action="ignore"):  # damage raises an error anyway
                 storage = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-        except Exception as error:  # whatever a damaged stream makes of torch's own reader
+        except Exception as error:  # torch's reader may raise anything for a damaged stream
             raise CheckpointError(f"holds a damaged storage ({type(error).__name__})") from None
         if not isinstance(storage, torch.storage.TypedStorage):
             raise CheckpointError(f"holds {quoted(storage)} in place of a storage")

@@ -1,7 +1,7 @@
-"""The two containers of `torch.save`: a zip (since torch 1.6), and a row of pickles before it.
+"""Read the formats of `torch.save`: a zip (since torch 1.6), or a sequence of pickles before.
 
-Tensors stay on disk until they are asked for, so what an importer does not need (optimizers, an
-encoder) is never read. Every size that a file declares is compared with what it holds.
+Tensors are read on demand, so unused ones (optimizers, encoders) are never read. All declared sizes
+are compared with the actual data.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from inpaint_model.importing.tensors import Storage
 from inpaint_model.importing.unpickle import TRUNCATED, read_pickle
 
 MAX_ENTRIES = 50_000  # files in a zip
-MAX_PICKLE_BYTES = 64 * 2**20  # the description of the tensors, without their data
+MAX_PICKLE_BYTES = 64 * 2**20  # description of the tensors without their data
 LEGACY_PROTOCOL = 1001
-ZIP_ERRORS = (  # what zipfile makes of damage
+ZIP_ERRORS = (  # of damaged files
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -35,12 +35,12 @@ ZIP_ERRORS = (  # what zipfile makes of damage
 
 
 def read_zip(stream: IO[bytes], file_size: int) -> object:
-    """Return the value in a zip of torch.save.
+    """Read a zip written by torch.save.
 
     `stream` must stay open while its tensors are loaded.
 
     Raises:
-        CheckpointError: the file is damaged, or holds something else.
+        CheckpointError: The file is damaged or has other content.
     """
     try:
         archive = zipfile.ZipFile(stream)
@@ -69,7 +69,7 @@ def read_zip(stream: IO[bytes], file_size: int) -> object:
 
 
 def _checked_entries(archive: zipfile.ZipFile, file_size: int) -> dict[str, zipfile.ZipInfo]:
-    """Entries by name. torch.save neither compresses nor encrypts, so a file cannot unfold."""
+    """Return entries by name; compressed ones, which torch.save never writes, may be zip bombs."""
     infos = archive.infolist()
     if len(infos) > MAX_ENTRIES:
         raise CheckpointError(f"is a zip of more than {MAX_ENTRIES} entries")
@@ -115,8 +115,8 @@ def _damaged(error: Exception) -> CheckpointError:
 
 
 def read_legacy(stream: IO[bytes], file_size: int) -> object:
-    """Read a file of torch.save before its zip format; `stream` stands at its start."""
-    read_pickle(stream)  # the magic number, which brought us here
+    """Read a file of torch.save from before its zip format."""
+    read_pickle(stream)  # the magic number, checked by the caller
     if read_pickle(stream) != LEGACY_PROTOCOL:
         raise CheckpointError("was written by an unknown version of torch.save")
     system = read_pickle(stream)
@@ -145,7 +145,7 @@ def read_legacy(stream: IO[bytes], file_size: int) -> object:
 
 
 class _LegacyStorage:
-    """A storage whose place in the file becomes known only after the pickle is read."""
+    """A storage whose position in the file is known only after the pickle is read."""
 
     def __init__(self, dtype: torch.dtype, numel: int) -> None:
         self.dtype, self.numel = dtype, numel
@@ -174,7 +174,7 @@ class _LegacyStorage:
 
 
 def _is_unknown(identifier: object) -> bool:
-    """Return whether a persistent id names elements of a kind that no network here has."""
+    """Return whether a persistent id has an element type that networks do not use."""
     return (
         isinstance(identifier, tuple)
         and identifier[:1] == ("storage",)
@@ -185,7 +185,7 @@ def _is_unknown(identifier: object) -> bool:
 
 
 def _storage_id(identifier: object) -> tuple[str, torch.dtype, int]:
-    """(key, element type, number of elements) of torch's persistent id."""
+    """Return key, element type and number of elements of torch's persistent id."""
     if not isinstance(identifier, tuple) or len(identifier) not in (5, 6):
         raise CheckpointError("refers to data in a form that torch.save does not write")
     kind, storage_type, key, location, numel = identifier[:5]

@@ -1,10 +1,10 @@
-"""A pickle reader that can only describe.
+"""A pickle reader that never executes anything.
 
-It decodes operations with the standard library's `pickletools` and carries them out on inert
-values. There is no operation here that imports a module or calls what the pickle names: a
-`REDUCE` asks `inert.construct`, which knows some twenty names and makes an `Opaque` of the others.
-Entries of dictionaries whose keys are not strings or integers of 64 bits are dropped, so nothing
-in a file decides what hashing or comparing costs.
+It decodes operations with the standard library's `pickletools` and applies them to inert values. No
+operation imports a module or calls what the pickle names: `REDUCE` calls `inert.construct`, which
+knows about twenty names and returns an `Opaque` for all others. Only strings and 64-bit integers
+are accepted as keys of dictionaries; other entries are dropped, so that a file cannot make hashing
+or comparing expensive.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ from typing import IO
 from inpaint_model.importing.errors import CheckpointError, quoted
 from inpaint_model.importing.inert import MAX_BITS, Global, Opaque, build, construct
 
-MAX_OPERATIONS = 1_000_000  # a 1024 px checkpoint with its optimizers needs less than a tenth
-MAX_NAME = 256  # bytes of a line that names a class
+MAX_OPERATIONS = 1_000_000  # a 1024 px checkpoint with optimizers has less than a tenth
+MAX_NAME = 256  # bytes of the name of a class
 TENSORFLOW = "dnnlib.tflib"
-TRUNCATED = "is truncated: its end is missing; download or copy it once more"
+TRUNCATED = "is truncated: its end is missing; download or copy it again"
 
 PersistentLoad = Callable[[object], object]
 
 
 def read_pickle(stream: IO[bytes], persistent_load: PersistentLoad | None = None) -> object:
-    """Return the value that one pickle describes; the stream is left at the byte after it.
+    """Return the value of one pickle; the stream is left at the byte after it.
 
-    `persistent_load` turns a persistent id (how torch files name their storages) into a value.
-    Raises CheckpointError for damage, and for too much.
+    `persistent_load` converts a persistent id (torch's name of a storage) to a value.
+
+    Raises:
+        CheckpointError: The pickle is damaged or too large.
     """
     machine = _Machine(persistent_load)
     try:
@@ -42,7 +44,7 @@ def read_pickle(stream: IO[bytes], persistent_load: PersistentLoad | None = None
     except MemoryError:
         raise CheckpointError("declares more data than fits in memory") from None
     except (ValueError, IndexError, KeyError, OverflowError) as error:
-        # A reader that stops in the middle: cut short, or bytes that were never a pickle.
+        # Either the file is truncated, or it is not a pickle.
         if not stream.read(1):
             raise CheckpointError(TRUNCATED) from None
         raise CheckpointError(f"is not a whole pickle ({quoted(str(error), 60)})") from None
@@ -52,7 +54,7 @@ def read_pickle(stream: IO[bytes], persistent_load: PersistentLoad | None = None
 def _read_operation(stream: IO[bytes]) -> tuple[str, object]:
     """Return name and argument of the next operation.
 
-    The argument of an operation that no checkpoint needs is not even decoded.
+    Unsupported operations are refused before their argument is decoded.
     """
     code = stream.read(1)
     if code not in _OPCODES:
@@ -60,7 +62,7 @@ def _read_operation(stream: IO[bytes]) -> tuple[str, object]:
     opcode = _OPCODES[code]
     if opcode.name not in _KNOWN:
         raise CheckpointError(f"uses the pickle operation {opcode.name}, which no checkpoint needs")
-    if opcode.name == "GLOBAL":  # pickletools would interpret escapes, which pickle does not
+    if opcode.name == "GLOBAL":  # pickletools, unlike pickle, would interpret escapes
         return opcode.name, (_read_line(stream), _read_line(stream))
     return opcode.name, opcode.arg.reader(stream) if opcode.arg else None
 
@@ -113,7 +115,7 @@ class _Machine:
             raise IndexError("a value is missing")
         return self.stack[-1]
 
-    # One method an instruction, in the order of the pickletools documentation.
+    # One method per operation, in the order of the pickletools documentation.
 
     def mark(self, _: object) -> None:
         self.marks.append(len(self.stack))
@@ -158,7 +160,7 @@ class _Machine:
         target = self.top()
         if isinstance(target, list):
             target.extend(values)
-        elif not isinstance(target, Opaque):  # what those hold in a row is never read
+        elif not isinstance(target, Opaque):  # their items are not used
             raise CheckpointError(f"appends to {quoted(target)}, which no checkpoint needs")
 
     def set_item(self, _: object) -> None:
@@ -178,7 +180,7 @@ class _Machine:
                 entries[key] = value
 
     def add_items(self, _: object) -> None:
-        self.pop_to_mark()  # what sets hold is never read, so it is not even hashed
+        self.pop_to_mark()  # items of sets are not used, so they are not hashed
         if not isinstance(self.top(), set | Opaque):
             raise CheckpointError("adds to a value that is not a set")
 
@@ -206,11 +208,11 @@ class _Machine:
         self.push(construct(target, arguments))
 
     def reduce_with_names(self, _: object) -> None:
-        self.pop()  # arguments by name: nothing on the list takes any
+        self.pop()  # keyword arguments, which nothing on the list takes
         self.reduce(None)
 
     def frozen_set(self, _: object) -> None:
-        self.pop_to_mark()  # as for sets
+        self.pop_to_mark()  # not used, like items of sets
         self.push(set())
 
     def list_to_mark(self, _: object) -> None:

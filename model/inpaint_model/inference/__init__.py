@@ -1,1 +1,1 @@
-"""Filling with a trained model: numpy arrays in, numpy arrays out."""
+"""Inference with a trained model on numpy arrays."""

@@ -1,7 +1,7 @@
-"""The same networks, laid out for speed: nothing here changes what they compute.
+"""Convert networks to a form that is faster in inference and computes the same.
 
-Weights are frozen, so what depends only on them is computed once: the energies that demodulation
-needs, the scaled noise, and weights in the precision and memory layout of the convolutions.
+Since weights are frozen, everything that depends only on them is computed once: the energies for
+demodulation, the scaled noise, and weights in the precision and memory layout of the convolutions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from inpaint_model.networks.precision import DTYPES
 
 
 def best_dtype(device: torch.device) -> str:
-    """Return the precision that is fast on a device and at least 45 dB from fp32."""
+    """Return the fastest precision on a device that is at least 45 dB from fp32."""
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
     capabilities = torch.backends.cpu.get_cpu_capability() if device.type == "cpu" else ""
@@ -25,7 +25,7 @@ def best_dtype(device: torch.device) -> str:
 
 
 class FrozenSynthesisLayer(nn.Module):
-    """A `SynthesisLayer` for inference: noise is constant or absent."""
+    """A `SynthesisLayer` for inference, with constant noise or none."""
 
     energy: Tensor
     weight: Tensor
@@ -38,7 +38,7 @@ class FrozenSynthesisLayer(nn.Module):
         self.half_range = dtype == torch.float16
         weight = layer.weight.detach().float()
         if self.half_range:
-            # Demodulation cancels any scale of weights and styles: keep sums far from 65504.
+            # Demodulation cancels any scale of weights and styles; keep sums well below 65504.
             fan_in = weight[0].numel()
             largest = weight.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
             weight = weight / (largest * fan_in**0.5)
@@ -54,16 +54,10 @@ class FrozenSynthesisLayer(nn.Module):
     def forward(
         self, x: Tensor, w: Tensor, noise_mode: NoiseMode, noise: NoiseSource | None = None
     ) -> Tensor:
-        """Return features [N, O, resolution, resolution], as `SynthesisLayer` does.
-
-        Args:
-            x: [N, I, h, w], in the precision of the layer.
-            w: the layer's style, [N, w_dim], float32.
-            noise_mode: "const" or "none".
-            noise: not used.
+        """Apply the layer, as `SynthesisLayer` does; `noise` is not used.
 
         Raises:
-            ValueError: the noise should be random.
+            ValueError: The noise mode is "random".
         """
         if noise_mode == "random":
             raise ValueError("a model frozen for inference has constant noise only")
@@ -76,8 +70,8 @@ class FrozenSynthesisLayer(nn.Module):
             x = up_conv2d(x, self.weight)
         else:
             x = torch.nn.functional.conv2d(x, self.weight, padding=1)
-        dcoefs = (dcoefs * SQRT2).to(x.dtype)[:, :, None, None]  # the activation's gain with it
-        # Noise and scale in one pass, with one rounding.
+        dcoefs = (dcoefs * SQRT2).to(x.dtype)[:, :, None, None]  # includes the activation's gain
+        # Add noise and scale in one pass, with one rounding.
         x = torch.addcmul(self.noise, x, dcoefs) if noise_mode == "const" else x * dcoefs
         x = torch.nn.functional.leaky_relu_(x.add_(self.bias[:, None, None]), 0.2)
         return x if self.conv_clamp is None else x.clamp_(-self.conv_clamp, self.conv_clamp)
@@ -86,14 +80,10 @@ class FrozenSynthesisLayer(nn.Module):
 def freeze_for_inference(
     model: InpaintingModel, device: torch.device, dtype: str
 ) -> InpaintingModel:
-    """Turn `model` itself into its fast form on `device`, and return it.
+    """Convert `model` in place to its fast form on `device`, and return it.
 
-    Convolutions run in `dtype`; mapping, styles, demodulation, mixing and RGB stay in float32.
-
-    Args:
-        model: not to be trained any more.
-        device: where it will run.
-        dtype: "fp32", "bf16" or "fp16".
+    Convolutions run in `dtype` ("fp32", "bf16" or "fp16"); mapping, styles, demodulation, mixing
+    and RGB stay in float32. The model can no longer be trained.
     """
     precision = DTYPES[dtype]
     model.eval().requires_grad_(False)

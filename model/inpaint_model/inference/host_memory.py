@@ -1,7 +1,4 @@
-"""What this process holds in main memory, and what the C library does with freed memory.
-
-The latter is for glibc only; elsewhere nothing happens here.
-"""
+"""Main memory of this process, and what the C library does with freed memory (glibc only)."""
 
 from __future__ import annotations
 
@@ -13,16 +10,16 @@ from contextlib import suppress
 from pathlib import Path
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
-MOST = 2**31 - 1  # bytes that `keep_freed_memory` can keep
+MOST = 2**31 - 1  # largest limit of `keep_freed_memory`, bytes
 
 
 def keep_freed_memory(limit: int = 256 << 20) -> None:
-    """Let all threads allocate from one heap that keeps up to `limit` bytes of what is freed.
+    """Let all threads share one heap that keeps up to `limit` bytes of freed memory.
 
-    Call it before there are many threads. By default every large array comes from the system with
-    its pages empty, and goes back to it: filling the pages anew took a sixth of the time of a fill,
-    and a fifth of that of a generator's training. And each of a dozen threads would have a heap of
-    its own. `return_freed_memory` is for when nothing is left to do.
+    Call it before many threads exist. By default every large array gets new, empty pages from the
+    system and returns them: filling those pages took a sixth of the time of a fill, and a fifth of
+    the time of training a generator. Also, each of a dozen threads would have a separate heap. Call
+    `return_freed_memory` when idle.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
@@ -33,7 +30,7 @@ def keep_freed_memory(limit: int = 256 << 20) -> None:
 
 
 def return_freed_memory() -> None:
-    """Give what unreachable cycles hold, and what the C library keeps, back to the system."""
+    """Collect unreachable cycles, and return the C library's free memory to the system."""
     gc.collect()
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
@@ -41,7 +38,7 @@ def return_freed_memory() -> None:
 
 
 def resident_bytes() -> int:
-    """Return how much main memory this process holds; 0 where that cannot be told."""
+    """Return the main memory of this process in bytes; 0 if unknown."""
     try:
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     except (OSError, ValueError, IndexError):

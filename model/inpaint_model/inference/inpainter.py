@@ -1,4 +1,4 @@
-"""Numpy in, numpy out: what callers use instead of the networks."""
+"""`Inpainter`: a trained model with a numpy interface."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_SEED = 2**32 - 1
 
 
 class UnknownDirectionError(ValueError):
-    """An edit names a direction that the model does not have. The message names the known ones."""
+    """An edit names a direction that the model does not have. The message lists the known ones."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class Fill:
     """One candidate."""
 
     seed: int
-    output: ImageU8  # [R, R, 3], the raw output of the network
-    composite: ImageU8  # [R, R, 3], the output in the hole and the input's own bytes elsewhere
+    output: ImageU8  # [R, R, 3], raw output of the network
+    composite: ImageU8  # [R, R, 3], the output in the hole, the unchanged input elsewhere
     ws_out: CodesF32  # [num_ws, w_dim], before edits
 
 
 def latent_of_seed(seed: int, z_dim: int) -> Tensor:
-    """Return z [z_dim] of a seed: normal numbers of the CPU's generator, so the same everywhere.
+    """Return z [z_dim] of a seed, from the CPU's generator, so that it is the same on all devices.
 
     Raises:
-        ValueError: the seed is not in 0..2^32 - 1.
+        ValueError: The seed is not in 0..2^32 - 1.
     """
     if not 0 <= seed <= MAX_SEED:
         raise ValueError(f"seed {seed} is not in 0..{MAX_SEED}")
@@ -57,9 +57,9 @@ def seed_sequence(first: int, count: int) -> tuple[int, ...]:
 
 
 class Inpainter:
-    """A loaded model. `encode` once, then `sample` and `render` candidates as often as you like.
+    """A loaded model. Call `encode` once per image, then `sample` and `render` for candidates.
 
-    Images are uint8 [R, R, 3] RGB, holes uint8 [R, R] with anything above 0 meaning "fill this".
+    Images are uint8 [R, R, 3] RGB; holes are uint8 [R, R], above 0 where the image is to be filled.
     """
 
     def __init__(
@@ -79,38 +79,34 @@ class Inpainter:
         if self.device.type == "cuda":
             self._passes = GraphedPasses(EagerPasses(self._model), CudaRecorder(self.device))
         self._vectors = dict(vectors or {})
-        self.framer = framer  # finds frames in documents; stays on the CPU, where documents are
+        self.framer = framer  # stays on the CPU, like the documents
         config = model.config.generator
         self.resolution, self.num_ws = config.resolution, config.num_ws
         self.w_dim, self.z_dim = config.w_dim, config.z_dim
 
     @property
     def config(self) -> InpaintingConfig:
-        """The sizes of the networks."""
+        """Configuration of the networks."""
         return self._model.config
 
     @torch.inference_mode()
     def synthesis(self, ws: Tensor) -> Tensor:
-        """Run the generator alone: ws [N, num_ws, w_dim] on the device -> [N, 3, R, R] in -1..1."""
+        """Run only the generator: ws [N, num_ws, w_dim] on the device -> [N, 3, R, R] in -1..1."""
         model = self._model
         images: Tensor = model.generator.synthesis(ws, "const", None, model.precision)
         return images
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        """The edits that this model offers."""
+        """The directions that the model offers."""
         return offered(self.info.directions)
 
     @torch.inference_mode()
     def encode(self, image: ImageU8, hole: MaskU8) -> Encoding:
-        """Return what the encoder makes of an image with a hole.
-
-        Args:
-            image: uint8 [R, R, 3] RGB; what it has in the hole does not matter.
-            hole: uint8 [R, R], above 0 where the image is to be filled.
+        """Encode an image; its content inside the hole is ignored.
 
         Raises:
-            ValueError: the shapes are not the model's.
+            ValueError: The shapes are not the model's.
         """
         R = self.resolution
         if image.dtype != np.uint8 or image.shape != (R, R, 3):
@@ -127,18 +123,18 @@ class Inpainter:
     def sample(
         self, encoding: Encoding, seeds: Sequence[int], truncation_psi: float = 1.0
     ) -> CodesF32:
-        """Return ws_out [N, num_ws, w_dim] of each seed, before style mixing and edits.
+        """Return ws_out [N, num_ws, w_dim] for the seeds, before style mixing and edits.
 
-        A seed decides its candidate, whichever others are asked for.
+        A seed's codes do not depend on the other seeds.
 
         Args:
-            encoding: what `encode` returned.
+            encoding: Result of `encode`.
             seeds: N numbers from 0 to 2^32 - 1.
-            truncation_psi: draws the sampled code (not the encoder's) toward the mean: 1 = full
-                variety, 0 = none.
+            truncation_psi: Truncation of the sampled code (not the encoder's): 1 = full variety, 0
+                = none.
 
         Raises:
-            ValueError: a seed is out of range.
+            ValueError: A seed is out of range.
         """
         if not seeds:
             return np.zeros((0, self.num_ws, self.w_dim), np.float32)
@@ -150,16 +146,16 @@ class Inpainter:
         return read_array(torch.cat(codes))
 
     def invert(self, image: ImageU8, hole: MaskU8 | None = None) -> CodesF32:
-        """Return the codes [num_ws, w_dim] of an image, for taking styles from it.
+        """Return the codes [num_ws, w_dim] of an image, to use its styles.
 
-        What the encoder leaves open is the mean face's.
+        The mean code stands in for what the encoder leaves open.
 
         Args:
             image: uint8 [R, R, 3] RGB.
-            hole: uint8 [R, R], above 0 where the image is not known; None: all of it is.
+            hole: uint8 [R, R], above 0 where the image is unknown; None if all of it is known.
 
         Raises:
-            ValueError: the shapes are not the model's.
+            ValueError: The shapes are not the model's.
         """
         known = np.zeros(image.shape[:2], np.uint8)
         encoding = self.encode(image, known if hole is None else hole)
@@ -167,14 +163,14 @@ class Inpainter:
         return codes
 
     def edit(self, ws_out: CodesF32, edits: Mapping[str, float]) -> CodesF32:
-        """Return codes moved along directions, [N, num_ws, w_dim].
+        """Return codes [N, num_ws, w_dim] moved along directions.
 
         Args:
-            ws_out: [N, num_ws, w_dim]; they stay as they are.
-            edits: by the directions' names, how far, in units.
+            ws_out: [N, num_ws, w_dim]; not modified.
+            edits: Distances in units, by name of direction.
 
         Raises:
-            UnknownDirectionError: the model does not offer such a direction.
+            UnknownDirectionError: The model does not offer a direction.
         """
         edited = np.array(ws_out, dtype=np.float32)
         known = {direction.name: direction for direction in self.directions}
@@ -190,23 +186,13 @@ class Inpainter:
 
     @torch.inference_mode()
     def render(self, encoding: Encoding, ws_out: CodesF32) -> FloatImage:
-        """Return the raw output for each code: float32 [N, R, R, 3], nominally 0..1, sRGB.
-
-        Args:
-            encoding: what `encode` returned.
-            ws_out: [N, num_ws, w_dim], of `sample` or `edit`.
-        """
+        """Return raw outputs for codes [N, num_ws, w_dim]: float32 [N, R, R, 3], nominally 0..1."""
         ws = upload(np.ascontiguousarray(ws_out, dtype=np.float32), self.device)
         return read_array(self._passes.render(encoding, ws))
 
     @torch.inference_mode()
     def render_each(self, encodings: Sequence[Encoding], ws_out: CodesF32) -> FloatImage:
-        """Return what `render` does, where every code has an encoding of its own.
-
-        Args:
-            encodings: N of what `encode` returned.
-            ws_out: [N, num_ws, w_dim].
-        """
+        """Render codes [N, num_ws, w_dim] as `render` does, with one encoding per code."""
         ws = upload(np.ascontiguousarray(ws_out, dtype=np.float32), self.device)
         return read_array(self._passes.render(Encoding.joined(encodings), ws))
 
@@ -218,20 +204,18 @@ class Inpainter:
         truncation_psi: float = 1.0,
         edits: Mapping[str, float] | None = None,
     ) -> list[Fill]:
-        """Return one candidate for each seed.
-
-        Known pixels of a composite are the input's, bit for bit.
+        """Return one candidate for each seed; known pixels stay unchanged bit for bit.
 
         Args:
             image: uint8 [R, R, 3] RGB.
             hole: uint8 [R, R], above 0 where the image is to be filled.
-            seeds: numbers from 0 to 2^32 - 1.
+            seeds: Numbers from 0 to 2^32 - 1.
             truncation_psi: 1 = full variety, 0 = none.
-            edits: by the directions' names, how far, in units.
+            edits: Distances in units, by name of direction.
 
         Raises:
-            ValueError: the shapes are not the model's, or a seed is out of range.
-            UnknownDirectionError: the model does not offer such a direction.
+            ValueError: The shapes are not the model's, or a seed is out of range.
+            UnknownDirectionError: The model does not offer a direction.
         """
         encoding = self.encode(image, hole)
         codes = self.sample(encoding, seeds, truncation_psi)
@@ -247,15 +231,15 @@ class Inpainter:
 def load_bundle(
     path_or_name: str | Path, device: torch.device | str = "cpu", dtype: str | None = None
 ) -> Inpainter:
-    """Return an inpainter of a bundle's folder or a bundled model's name.
+    """Load a bundle.
 
     Args:
-        path_or_name: the folder, or the name.
-        device: where the networks run.
-        dtype: "fp32", "bf16", "fp16", or None for what suits the device.
+        path_or_name: Folder of a bundle, or name of a bundled model.
+        device: Device of the networks.
+        dtype: "fp32", "bf16" or "fp16"; None selects the fastest on the device.
 
     Raises:
-        BundleError: there is no such bundle, or it cannot be used.
+        BundleError: The bundle does not exist or cannot be used.
     """
     info = read_bundle(find_bundle(path_or_name))
     vectors = load_vectors(info)

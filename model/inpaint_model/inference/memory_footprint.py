@@ -1,8 +1,8 @@
-"""How much of a device's memory a model takes, computed from its configuration.
+"""Estimate a model's memory on a device from its configuration.
 
-Features decide: a convolution at `r` px needs its input, the input scaled by styles and its output
-at once. Around that come images and the skip encoder's features. What libraries take for
-themselves (their workspaces) and what the allocator rounds up is not counted.
+Features dominate: a convolution at `r` px holds its input, the input scaled by styles, and its
+output at once. Images and the skip encoder's features are added. Workspaces of libraries and the
+allocator's rounding are not included.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inpaint_model.networks.config import EncoderConfig, InpaintingConfig, resol
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.networks.precision import DTYPES
 
-LIVE = 3  # tensors of a layer's size that exist at once, in the generator as in the encoder
+LIVE = 3  # tensors of a layer's size that exist at once, in generator and encoder
 FLOAT = 4  # bytes
 
 
@@ -25,26 +25,26 @@ FLOAT = 4  # bytes
 class Footprint:
     """Bytes on a device."""
 
-    weights: int  # in the precision of inference, with all that is computed from them in advance
-    encoding: int  # at most, while an image is encoded
-    rendering: int  # at most, while one candidate is rendered; a batch of N takes N times as much
-    kept: int  # what a graph keeps besides: its inputs and one candidate's result
+    weights: int  # in the precision of inference, with values precomputed from them
+    encoding: int  # peak of encoding an image
+    rendering: int  # peak of rendering one candidate; N times as much for a batch of N
+    kept: int  # inputs of a graph, and one candidate's result
 
     def working(self, batch_size: int) -> int:
-        """Return the bytes that a pass takes while it runs, at most, in batches of `batch_size`."""
+        """Return the peak bytes of a pass in batches of `batch_size`."""
         return max(self.encoding, batch_size * self.rendering)
 
     def graphs(self, batch_size: int) -> int:
-        """Return the bytes that CUDA graphs keep, of all batches (1, 2, 4, ...) up to `batch_size`.
+        """Return the bytes of CUDA graphs for all batches (1, 2, 4, ...) up to `batch_size`.
 
-        They share one pool: as large as the largest of them needs, and all their results.
+        They share one pool of the size of the largest, and keep all their results.
         """
         return self.working(batch_size) + 2 * batch_size * self.kept
 
 
 @cache
 def footprint(config: InpaintingConfig, dtype: str) -> Footprint:
-    """Return the memory of a model whose convolutions are in `dtype` ("fp32", "bf16", "fp16")."""
+    """Return the footprint with convolutions in `dtype` ("fp32", "bf16", "fp16")."""
     p = DTYPES[dtype].itemsize
     G, R = config.generator, config.generator.resolution
     s, E = config.skip_resolution, config.encoder_resolution
@@ -60,14 +60,14 @@ def footprint(config: InpaintingConfig, dtype: str) -> Footprint:
     tokens = (1 + config.mixer.tokens_per_style) * G.num_ws * G.w_dim
     return Footprint(
         weights=weight_bytes(config, dtype),
-        encoding=body + 12 * E**2 * FLOAT,  # image, hole, and twice what the encoder sees
+        encoding=body + 12 * E**2 * FLOAT,  # image, hole, and twice the encoder's input
         rendering=held + max(layer, skip, second),
         kept=(seen + tokens + 3 * R * R) * FLOAT,
     )
 
 
 def weight_bytes(config: InpaintingConfig, dtype: str) -> int:
-    """Return the bytes of a model's tensors, as they are after `freeze_for_inference`."""
+    """Return the bytes of a model's tensors after `freeze_for_inference`."""
     with torch.device("meta"):
         model = InpaintingModel(config)
     model = freeze_for_inference(model, torch.device("meta"), dtype)
@@ -75,5 +75,5 @@ def weight_bytes(config: InpaintingConfig, dtype: str) -> int:
 
 
 def _body(config: EncoderConfig, resolution: int, p: int) -> int:
-    """The encoder's first group, which has the largest features; its shortcut is half as wide."""
-    return int((LIVE + 0.25) * config.widths[0] * resolution**2 * p)
+    """Return the bytes of the encoder's first group, which has the largest features."""
+    return int((LIVE + 0.25) * config.widths[0] * resolution**2 * p)  # 0.25: the shortcut

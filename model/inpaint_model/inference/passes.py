@@ -1,7 +1,7 @@
-"""What filling runs on the device: tensors in, tensors out, and nothing read back.
+"""The passes of a fill on the device: tensors in, tensors out, no transfers to the CPU.
 
-The shapes of a pass follow from its batch size alone and no pass needs a number of the processor's,
-so that a CUDA graph can hold each of them (`cuda_graphs.py`).
+The shapes in a pass depend only on its batch size, and no pass needs a number from the CPU, so that
+CUDA graphs can record them (`cuda_graphs.py`).
 """
 
 from __future__ import annotations
@@ -16,22 +16,19 @@ from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 
 
 class Passes(Protocol):
-    """The three passes of a fill, all on one device and without gradients."""
+    """The three passes of a fill, on one device and without gradients."""
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
-        """Return the encoding of an image uint8 [1, R, R, 3] and a hole bool [1, R, R]."""
+        """Encode an image uint8 [1, R, R, 3] and a hole bool [1, R, R]."""
 
     def code(self, encoding: Encoding, z: Tensor, truncation_psi: float) -> Tensor:
-        """Return ws_out [1, num_ws, w_dim] of an encoding of one image and z [1, z_dim].
+        """Return ws_out [1, num_ws, w_dim], given the encoding of one image and z [1, z_dim].
 
-        Always one code: in a batch the same code would be rounded differently.
+        It computes one code at a time, since batches round differently.
         """
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
-        """Return float32 [N, R, R, 3] of 0..1, of N codes ws.
-
-        The encoding is of one image, or of N: one for each code.
-        """
+        """Return float32 [N, R, R, 3] in 0..1 for N codes ws and an encoding of one or N images."""
 
 
 class EagerPasses:
@@ -41,11 +38,11 @@ class EagerPasses:
         self._model = model
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
-        """Return the encoding of an image uint8 [1, R, R, 3] and a hole bool [1, R, R]."""
+        """See `Passes.encode`."""
         return self._model.encode(from_uint8(image), hole.float()[:, None])
 
     def code(self, encoding: Encoding, z: Tensor, truncation_psi: float | Tensor) -> Tensor:
-        """Return ws_out [1, num_ws, w_dim] of an encoding of one image and z [1, z_dim].
+        """See `Passes.code`.
 
         `truncation_psi` may be a float32 scalar on the device, which a graph can read anew.
         """
@@ -54,10 +51,7 @@ class EagerPasses:
         return self._model.mix(encoding, mapping(z, labels, truncation_psi))
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
-        """Return float32 [N, R, R, 3] of 0..1, of N codes ws.
-
-        The encoding is of one image, or of N: one for each code.
-        """
+        """See `Passes.render`."""
         if len(encoding.tokens) != len(ws):
             encoding = encoding.expand(len(ws))
         images = self._model.render(encoding, ws)

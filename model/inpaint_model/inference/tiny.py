@@ -1,4 +1,4 @@
-"""An untrained model of the smallest size: for tests, and the daemon's model `tiny`."""
+"""An untrained model of the smallest size, for tests and the daemon's model `tiny`."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def tiny_inpainter(
     dtype: str = "fp32",
     device: torch.device | str = "cpu",
 ) -> Inpainter:
-    """Return an untrained model that answers in milliseconds, for tests and demos.
+    """Return an untrained model that runs in milliseconds, for tests and demos.
 
-    It knows two directions, "brighter" and "warmer", which change the image in some way.
+    It has two directions, "brighter" and "warmer", which change the image in some way.
 
     Args:
-        seed: of its weights.
-        resolution: a power of two from 32, px.
-        arch: a row of Table 2.
+        seed: Seed of the weights.
+        resolution: A power of two from 32, px.
+        arch: A row of Table 2.
         dtype: "fp32", "bf16" or "fp16".
-        device: where it runs.
+        device: Device of the networks.
     """
     model = tiny_model(seed, resolution, arch)
     rng = torch.Generator().manual_seed(seed)
@@ -56,7 +56,7 @@ def tiny_inpainter(
 
 
 def tiny_model(seed: int = 0, resolution: int = 32, arch: Arch = "hierarchical") -> InpaintingModel:
-    """Return the networks of `tiny_inpainter`, for tests of training and of bundles."""
+    """Return the networks of `tiny_inpainter`, for tests of training and bundles."""
     from dataclasses import replace
 
     from inpaint_model.networks.config import channel_table

@@ -1,7 +1,7 @@
-"""What a network is: frozen configurations, the presets, and their form in `model.yaml`.
+"""Configurations of the networks: frozen dataclasses, stored in `model.yaml`.
 
-Two axes describe an inpainting model: the *preset* gives the sizes, the *arch* is a row of the
-paper's Table 2. A bundle carries its configuration, so loading needs no flags.
+An inpainting model has a *preset*, which gives the sizes, and an *arch*, a row of the paper's Table
+2. A bundle contains its configuration, so loading needs no options.
 """
 
 from __future__ import annotations
@@ -29,24 +29,22 @@ Arch = Literal[
 ARCHS: tuple[Arch, ...] = get_args(Arch)  # Table 2, top to bottom
 
 MIN_RESOLUTION, MAX_RESOLUTION = 32, 1024
-ENCODER_MAX_RESOLUTION = 256  # larger images are reduced before they are encoded
+ENCODER_MAX_RESOLUTION = 256  # larger images are downsampled before encoding
 
-# Within reach: a stranger's bundle may name sizes that no machine has memory for.
-Count = Annotated[Whole, Interval(ge=0, le=65_536)]  # of channels, styles, samples of a group
-Depth = Annotated[Whole, Interval(ge=0, le=64)]  # of anything that repeats
+
+# Bounded, since an untrusted bundle may ask for more memory than any machine has.
+Count = Annotated[Whole, Interval(ge=0, le=65_536)]  # channels, styles, samples
+Depth = Annotated[Whole, Interval(ge=0, le=64)]  # layers, units
 Factor = Annotated[Finite, Interval(ge=0, le=65_536)]
 
 
 def channel_table(resolution: int, channel_base: int, channel_max: int = 512) -> tuple[int, ...]:
-    """Return the feature channels at 4, 8, ..., `resolution` px.
-
-    At a side of `px` they are min(channel_base / px, channel_max).
-    """
+    """Return min(channel_base / r, channel_max) for each r of 4, 8, ..., `resolution` px."""
     return tuple(min(channel_base // r, channel_max) for r in resolutions(resolution))
 
 
 def resolutions(resolution: int) -> tuple[int, ...]:
-    """Return the sides of a network's blocks, px: 4, 8, ..., `resolution`."""
+    """Return the sides of a network's blocks in px: 4, 8, ..., `resolution`."""
     return tuple(2**k for k in range(2, resolution.bit_length()))
 
 
@@ -55,14 +53,14 @@ def resolutions(resolution: int) -> tuple[int, ...]:
 class GeneratorConfig:
     """A StyleGAN2 generator (skip architecture)."""
 
-    resolution: Count  # Side of the image in px: a power of two, 32..1024.
-    z_dim: Count  # Width of the input latent.
-    w_dim: Count  # Width of the intermediate latent.
-    channels: Several[Count]  # Feature channels at 4, 8, ..., resolution px.
-    c_dim: Count = 0  # Width of the class label, 0 = unconditional.
-    num_mapping_layers: Depth = 8  # Fully connected layers from z to w.
-    mapping_lr_multiplier: Factor = 0.01  # Learning rate multiplier of the mapping network.
-    conv_clamp: Factor | None = None  # Features are clamped to +- this (networks trained in fp16).
+    resolution: Count  # side of the image, px: a power of two, 32..1024
+    z_dim: Count
+    w_dim: Count
+    channels: Several[Count]  # at 4, 8, ..., resolution px
+    c_dim: Count = 0  # width of the class label; 0 = unconditional
+    num_mapping_layers: Depth = 8
+    mapping_lr_multiplier: Factor = 0.01
+    conv_clamp: Factor | None = None  # clamps features to +- this (networks trained in fp16)
 
     def __post_init__(self) -> None:
         r = self.resolution
@@ -80,11 +78,11 @@ class GeneratorConfig:
 
     @property
     def num_ws(self) -> int:
-        """Styles an image takes: 2 a resolution (14 at 256 px)."""
+        """Number of styles: two for each resolution (14 at 256 px)."""
         return 2 * len(self.channels)
 
     def channels_at(self, resolution: int) -> int:
-        """Return the feature channels at `resolution` px."""
+        """Return the number of feature channels at `resolution` px."""
         return self.channels[resolution.bit_length() - 3]
 
 
@@ -94,14 +92,14 @@ class DiscriminatorConfig:
     """A StyleGAN2 discriminator (resnet architecture)."""
 
     resolution: Count
-    channels: Several[Count]  # Feature channels at 4, 8, ..., resolution px.
-    c_dim: Count = 0  # Width of the class label, 0 = unconditional.
-    cmap_dim: Count = 0  # Width of the mapped label (used with c_dim > 0).
-    num_mapping_layers: Depth = 8  # Of the label.
-    mbstd_group_size: Count = 4  # Samples that share one minibatch standard deviation.
-    mbstd_num_channels: Count = 1  # Channels that carry it.
-    conv_clamp: Factor | None = None  # Features are clamped to +- this, but not those of the skips:
-    clamp_skip: Flag = False  # published networks leave them. Bundles of format 1 clamp them too.
+    channels: Several[Count]  # at 4, 8, ..., resolution px
+    c_dim: Count = 0  # width of the class label; 0 = unconditional
+    cmap_dim: Count = 0  # width of the mapped label, if there are labels
+    num_mapping_layers: Depth = 8  # of the label mapping
+    mbstd_group_size: Count = 4  # samples that share one minibatch standard deviation
+    mbstd_num_channels: Count = 1
+    conv_clamp: Factor | None = None  # clamps features to +- this
+    clamp_skip: Flag = False  # also in the skips: only discriminators of format 1 do so
 
 
 @closed
@@ -109,11 +107,11 @@ class DiscriminatorConfig:
 class EncoderConfig:
     """The encoder of the erased image: IR-SE body, feature pyramid, style heads (section 3.1)."""
 
-    widths: tuple[Count, Count, Count, Count] = (64, 128, 256, 512)  # At 1/2, 1/4, ...
-    units: tuple[Depth, Depth, Depth, Depth] = (3, 4, 14, 3)  # Residual units of each group.
-    pyramid: Count = 512  # Channels of the pyramid and of the heads.
-    heads: Heads = "separate"  # One trunk a style (paper), or one a pyramid level (compact).
-    norm: Norm = "batch"  # Batch norm (paper), or group norm, which small batches want.
+    widths: tuple[Count, Count, Count, Count] = (64, 128, 256, 512)  # at 1/2, 1/4, ...
+    units: tuple[Depth, Depth, Depth, Depth] = (3, 4, 14, 3)  # residual units of each group
+    pyramid: Count = 512  # channels of the pyramid and the heads
+    heads: Heads = "separate"  # one trunk per style (paper) or per pyramid level (compact)
+    norm: Norm = "batch"  # batch norm (paper), or group norm for small batches
 
 
 @closed
@@ -121,11 +119,11 @@ class EncoderConfig:
 class MixerConfig:
     """Hierarchical mixing (section 3.1, figure 2)."""
 
-    # What a style sees of the earlier ones' outputs: the last (paper), all, the last added to its
-    # sampled code ("sum"), or nothing.
+    # Which earlier outputs a style receives: the previous one (paper), all, none, or the previous
+    # one added to its sampled code ("sum").
     context: Context = "prev"
-    gated: Flag = False  # DivInversion's gate between combined and sampled code.
-    tokens_per_style: Annotated[Whole, Interval(ge=1, le=2)] = 2  # Encoder tokens a style takes.
+    gated: Flag = False  # DivInversion's gate between mixed and sampled code
+    tokens_per_style: Annotated[Whole, Interval(ge=1, le=2)] = 2
 
 
 @closed
@@ -133,20 +131,20 @@ class MixerConfig:
 class SkipConfig:
     """The skip encoder: a U-Net over three resolutions (section 3.1, figure 3)."""
 
-    widths: tuple[Count, Count, Count] = (128, 256, 512)  # Channels at s, s/2 and s/4.
+    widths: tuple[Count, Count, Count] = (128, 256, 512)  # channels at s, s/2 and s/4
 
 
 @closed
 @dataclass(frozen=True)
 class InpaintingConfig:
-    """A whole inpainting model. Fields that an arch has no use for are None."""
+    """A complete inpainting model. Parts that an arch does not use are None."""
 
     generator: GeneratorConfig
     encoder: EncoderConfig
     mixer: MixerConfig
     skip: SkipConfig | None  # None: the W+ models
-    two_stage: Flag = False  # The skip features come from a second encoder of the first image.
-    skip_resolution: Count = 64  # Where features are read and replaced, px.
+    two_stage: Flag = False  # take skip features from a second encoder of the first output
+    skip_resolution: Count = 64  # s, where features are read and replaced, px
 
     def __post_init__(self) -> None:
         if not 8 <= self.skip_resolution <= self.encoder_resolution // 4:
@@ -159,12 +157,12 @@ class InpaintingConfig:
 
     @property
     def encoder_resolution(self) -> int:
-        """Side in px of the image that the encoder sees."""
+        """Side of the encoder's input, px."""
         return min(self.generator.resolution, ENCODER_MAX_RESOLUTION)
 
     @property
     def arch(self) -> Arch:
-        """The row of Table 2 that this configuration is."""
+        """The row of Table 2."""
         if self.skip is None:
             return "divinversion-first" if self.mixer.gated else "hierarchical-w"
         if self.two_stage:
@@ -173,7 +171,7 @@ class InpaintingConfig:
 
 
 def to_dict(config: DataclassInstance) -> dict[str, Any]:
-    """Return a configuration as plain lists, numbers and strings, ready for YAML or JSON."""
+    """Return a configuration as plain values for YAML or JSON."""
     return {key: _plain(value) for key, value in asdict(config).items()}
 
 

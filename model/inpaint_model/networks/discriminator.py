@@ -13,7 +13,7 @@ from inpaint_model.networks.ops import EPSILON, Conv2dLayer, FullyConnectedLayer
 
 
 class DiscriminatorBlock(nn.Module):
-    """[N, I, r, r] -> [N, O, r/2, r/2]. The block of the image's size starts from RGB."""
+    """[N, I, r, r] -> [N, O, r/2, r/2]. The first block takes an image [N, 3, r, r]."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class DiscriminatorBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return [N, O, r/2, r/2] of features [N, I, r, r], or of an image [N, 3, r, r]."""
+        """Apply the block."""
         if hasattr(self, "from_rgb"):
             x = self.from_rgb(x)
         y: Tensor = self.skip(x, gain=math.sqrt(0.5))
@@ -44,8 +44,8 @@ class DiscriminatorBlock(nn.Module):
 def minibatch_stddev(x: Tensor, group_size: int, num_channels: int = 1) -> Tensor:
     """Append the standard deviation over groups of samples: [N, C, H, W] -> [N, C + num, H, W].
 
-    Samples i, i + N/G, i + 2N/G, ... form a group of G (the largest divisor of N that is not
-    above `group_size`).
+    Samples i, i + N/G, i + 2N/G, ... form a group of G, the largest divisor of N up to
+    `group_size`.
     """
     N, C, H, W = x.shape
     G = next(g for g in range(min(group_size, N), 0, -1) if N % g == 0)
@@ -57,7 +57,7 @@ def minibatch_stddev(x: Tensor, group_size: int, num_channels: int = 1) -> Tenso
 
 
 class DiscriminatorEpilogue(nn.Module):
-    """4 px features -> logits [N, 1], or features [N, cmap_dim] with labels."""
+    """The last block, at 4 px: features -> logits [N, 1], or [N, cmap_dim] with labels."""
 
     def __init__(self, channels: int, config: DiscriminatorConfig) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class DiscriminatorEpilogue(nn.Module):
         self.out = FullyConnectedLayer(channels, config.cmap_dim if config.c_dim else 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits [N, 1] of features [N, C, 4, 4]; [N, cmap_dim] with labels."""
+        """Apply the block."""
         if self.config.mbstd_num_channels:
             x = minibatch_stddev(x, self.config.mbstd_group_size, self.config.mbstd_num_channels)
         x = self.conv(x).float().flatten(1)
@@ -100,7 +100,7 @@ class Discriminator(nn.Module):
         self.b4 = DiscriminatorEpilogue(config.channels[0], config)
 
     def features(self, image: Tensor) -> list[Tensor]:
-        """Return the output [N, C, r, r] of every block, from r = R/2 px down to 4 px."""
+        """Return the output [N, C, r, r] of every block, from r = R/2 down to 4 px."""
         x, out = image, []
         for resolution in reversed(resolutions(self.config.resolution)[1:]):
             x = getattr(self, f"b{resolution}")(x)
@@ -108,14 +108,14 @@ class Discriminator(nn.Module):
         return out
 
     def forward(self, image: Tensor, c: Tensor | None = None) -> Tensor:
-        """Return logits [N, 1]; the higher, the more real an image seems.
+        """Return logits [N, 1]; higher means more realistic.
 
         Args:
             image: [N, 3, R, R] in -1..1.
-            c: labels [N, c_dim], which a conditional network needs.
+            c: Labels [N, c_dim] for a conditional network.
 
         Raises:
-            ValueError: the images have another shape, or labels are missing.
+            ValueError: Wrong shape, or no labels.
         """
         R = self.config.resolution
         if image.ndim != 4 or image.shape[1:] != (3, R, R):

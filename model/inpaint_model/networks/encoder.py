@@ -1,6 +1,6 @@
-"""The encoder of the erased image: IR-SE body, feature pyramid, one token pair a style.
+"""The encoder of the erased image: IR-SE body, feature pyramid, style heads.
 
-Section 3.1 of the paper takes the architecture of pSp (Richardson et al. 2021), which this follows.
+The architecture is pSp's (Richardson et al. 2021), as in section 3.1 of the paper.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inpaint_model.networks.style_levels import COARSE, MIDDLE
 
 
 def norm_layer(norm: Norm, channels: int) -> nn.Module:
-    """Return a batch norm, or a group norm over groups of about eight channels."""
+    """Return a batch norm, or a group norm with groups of about eight channels."""
     if norm == "batch":
         return nn.BatchNorm2d(channels)
     groups = next(g for g in range(max(channels // 8, 1), 0, -1) if channels % g == 0)
@@ -25,7 +25,7 @@ def norm_layer(norm: Norm, channels: int) -> nn.Module:
 
 
 class SqueezeExcitation(nn.Module):
-    """Channels scaled by a gate of their means (Hu et al. 2018): [N, C, H, W] -> same."""
+    """Scale channels by gates computed from their means (Hu et al. 2018): [N, C, H, W] -> same."""
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class SqueezeExcitation(nn.Module):
         self.excite = nn.Linear(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return [N, C, H, W], each channel multiplied by its gate (0..1)."""
+        """Multiply each channel by its gate (0..1)."""
         gate = torch.sigmoid(self.excite(F.relu(self.squeeze(x.mean(dim=(2, 3))))))
         return x * gate[:, :, None, None]
 
@@ -62,13 +62,13 @@ class IRSEUnit(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return [N, O, H/s, W/s] of [N, I, H, W], where s is the stride."""
+        """Apply the unit with stride s."""
         y: Tensor = self.shortcut(x) + self.residual(x)
         return y
 
 
 class Body(nn.Module):
-    """Stem and groups of IR-SE units."""
+    """A stem and groups of IR-SE units."""
 
     def __init__(
         self, in_channels: int, widths: tuple[int, ...], units: tuple[int, ...], norm: Norm
@@ -89,13 +89,14 @@ class Body(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision of its convolutions."""
+        """The precision of the convolutions."""
         return next(self.parameters()).dtype
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Return the output of every group g, [N, widths[g], R / 2^(g+1), R / 2^(g+1)].
+        """Return the output [N, widths[g], R / 2^(g+1), R / 2^(g+1)] of every group g.
 
-        x: [N, in_channels, R, R].
+        Args:
+            x: [N, in_channels, R, R].
         """
         x, taps = self.stem(x), []
         for group in self.groups:
@@ -105,7 +106,7 @@ class Body(nn.Module):
 
 
 def _trunk(channels: int, spatial: int) -> nn.Sequential:
-    """Strided convolutions down to one pixel: [N, C, spatial, spatial] -> [N, C]."""
+    """Return strided convolutions down to one pixel: [N, C, spatial, spatial] -> [N, C]."""
     layers: list[nn.Module] = []
     while spatial > 1:
         layers += [nn.Conv2d(channels, channels, 3, 2, 1), nn.LeakyReLU(0.01)]
@@ -114,7 +115,7 @@ def _trunk(channels: int, spatial: int) -> nn.Sequential:
 
 
 class EncoderOutput(NamedTuple):
-    """What the encoder says of an image."""
+    """The encoder's tokens and features."""
 
     tokens: Tensor  # [N, tokens_per_style * num_ws, w_dim], float32, in the paper's order
     features: Tensor  # [N, widths[1], R / 4, R / 4], for the skip encoder
@@ -136,11 +137,11 @@ class Encoder(nn.Module):
         self.tokens_per_style = tokens_per_style
         widths, pyramid = config.widths, config.pyramid
         self.body = Body(4, widths, config.units, config.norm)
-        # pSp's coarse level is the body's last tap itself; a compact body may be narrower.
+        # In pSp the coarse level is the body's last output; a compact body may be narrower.
         self.coarse = nn.Identity() if widths[3] == pyramid else nn.Conv2d(widths[3], pyramid, 1)
         self.lateral2 = nn.Conv2d(widths[2], pyramid, 1)
         self.lateral1 = nn.Conv2d(widths[1], pyramid, 1)
-        # Which map each style reads: COARSE ones 1/16, MIDDLE ones 1/8, FINE ones 1/4.
+        # COARSE styles read the map at 1/16 of the resolution, MIDDLE at 1/8, FINE at 1/4.
         self.levels = [(k >= COARSE.stop) + (k >= MIDDLE.stop) for k in range(num_ws)]
         spatial = [resolution // 16, resolution // 8, resolution // 4]
         if config.heads == "separate":
@@ -152,7 +153,7 @@ class Encoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> EncoderOutput:
-        """Return tokens and features of the erased image and the known mask, [N, 4, R, R]."""
+        """Return tokens and features."""
         _, c1, c2, c3 = self.body(x)
         c3 = self.coarse(c3)
         p2 = self.lateral2(c2) + _double(c3)

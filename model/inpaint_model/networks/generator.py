@@ -1,4 +1,4 @@
-"""The StyleGAN2 generator, split so that features can be read and replaced half-way."""
+"""The StyleGAN2 generator, split so that features can be read and replaced midway."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NoiseSource = Callable[[int, int], Tensor]  # (N, resolution) -> [N, 1, resoluti
 
 
 class MappingNetwork(nn.Module):
-    """z (and label c) -> w, repeated for every style, drawn toward its mean by truncation."""
+    """Map z (and a label c) to w, repeated for every style and truncated toward its mean."""
 
     w_avg: Tensor
 
@@ -54,11 +54,11 @@ class MappingNetwork(nn.Module):
         """Return w [N, w_dim], without truncation.
 
         Args:
-            z: [N, z_dim]; None for a network that has labels only.
-            c: labels [N, c_dim], which a conditional network needs.
+            z: [N, z_dim]; None for a network that maps labels only.
+            c: Labels [N, c_dim] for a conditional network.
 
         Raises:
-            ValueError: labels are missing, or of another width.
+            ValueError: Labels are missing or have the wrong width.
         """
         parts = [normalize_2nd_moment(z)] if z is not None and self.z_dim else []
         if self.c_dim:
@@ -77,12 +77,12 @@ class MappingNetwork(nn.Module):
 
         Args:
             z: [N, z_dim].
-            c: labels [N, c_dim], which a conditional network needs.
-            truncation_psi: 1 = off, 0 = the mean. A scalar tensor on the device is not read back,
-                so that a CUDA graph can hold this.
+            c: Labels [N, c_dim] for a conditional network.
+            truncation_psi: 1 = off, 0 = the mean. A scalar tensor on the device also works in a
+                CUDA graph.
 
         Raises:
-            ValueError: labels are missing, or of another width.
+            ValueError: Labels are missing or have the wrong width.
         """
         assert self.num_ws is not None
         w = self.map(z, c)
@@ -92,7 +92,7 @@ class MappingNetwork(nn.Module):
 
     @torch.no_grad()
     def track_w_avg(self, w: Tensor, beta: float = 0.998) -> None:
-        """Move w_avg toward the mean of a batch w [N, w_dim] (training)."""
+        """Move w_avg toward the mean of a batch w [N, w_dim]."""
         self.w_avg.copy_(w.detach().float().mean(dim=0).lerp(self.w_avg, beta))
 
 
@@ -122,13 +122,13 @@ class SynthesisLayer(nn.Module):
     def forward(
         self, x: Tensor, w: Tensor, noise_mode: NoiseMode, noise: NoiseSource | None = None
     ) -> Tensor:
-        """Return features [N, O, resolution, resolution].
+        """Apply the layer.
 
         Args:
-            x: [N, I, h, w] of the layer's resolution, or of half of it with `up`.
-            w: the layer's style, [N, w_dim].
-            noise_mode: "const" adds the layer's own noise, "random" new noise, "none" nothing.
-            noise: where random noise comes from; None for torch's global generator.
+            x: [N, I, h, w] at the layer's resolution, or half of it with `up`.
+            w: [N, w_dim].
+            noise_mode: "const" adds the layer's stored noise, "random" new noise, "none" no noise.
+            noise: Source of random noise; None for torch's global generator.
         """
         x = modulated_conv2d(x, self.weight, self.affine(w), up=self.up)
         if noise_mode == "const":
@@ -155,7 +155,7 @@ class ToRGBLayer(nn.Module):
         self.weight_gain = 1.0 / math.sqrt(in_channels)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """Return the RGB image [N, 3, h, w] of features [N, I, h, w] and a style [N, w_dim]."""
+        """Apply the layer with a style w [N, w_dim]."""
         styles = self.affine(w) * self.weight_gain
         x = modulated_conv2d(x, self.weight, styles, demodulate=False)
         return bias_act(x, self.bias, linear=True, clamp=self.conv_clamp)
@@ -202,15 +202,17 @@ class SynthesisBlock(nn.Module):
         noise_mode: NoiseMode,
         noise: NoiseSource | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return features [N, C, r, r] and the RGB image so far [N, 3, r, r], float32.
+        """Return features [N, C, r, r] and the accumulated RGB image [N, 3, r, r], float32.
+
+        Noise is added as in `SynthesisLayer`.
 
         Args:
-            x: what `conv0` (at 4 px `start`) returned, [N, C, r, r].
-            image: the image of the block before, [N, 3, r/2, r/2]; None at 4 px.
-            w_conv1: the style of `conv1`, [N, w_dim].
-            w_rgb: the style of `to_rgb`, [N, w_dim].
-            noise_mode: as for `SynthesisLayer`.
-            noise: as for `SynthesisLayer`.
+            x: Output of `conv0` (at 4 px, of `start`), [N, C, r, r].
+            image: Image of the previous block, [N, 3, r/2, r/2]; None at 4 px.
+            w_conv1: [N, w_dim].
+            w_rgb: [N, w_dim].
+            noise_mode: See `SynthesisLayer`.
+            noise: See `SynthesisLayer`.
         """
         x = self.conv1(x, w_conv1, noise_mode, noise)
         rgb = self.to_rgb(x, w_rgb).float()
@@ -220,7 +222,8 @@ class SynthesisBlock(nn.Module):
 class SynthesisNetwork(nn.Module):
     """ws [N, num_ws, w_dim] -> image [N, 3, R, R], nominally -1..1.
 
-    Style indices at block r with k = log2(r) - 2: conv0 2k - 1, conv1 2k, to_rgb 2k + 1.
+    The block at r px, with k = log2(r) - 2, uses the styles 2k - 1 (conv0), 2k (conv1) and 2k + 1
+    (to_rgb).
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -237,14 +240,14 @@ class SynthesisNetwork(nn.Module):
             in_channels = out_channels
 
     def block(self, resolution: int) -> SynthesisBlock:
-        """Return the block that ends at `resolution` px."""
+        """Return the block at `resolution` px."""
         block = getattr(self, f"b{resolution}")
         assert isinstance(block, SynthesisBlock)
         return block
 
     @property
     def constant_noise(self) -> list[Tensor]:
-        """The constant noise [R, R] of each layer, in the order in which layers add noise."""
+        """The constant noise [R, R] of each layer, in execution order."""
         layers = [
             layer
             for side in resolutions(self.config.resolution)
@@ -261,14 +264,7 @@ class SynthesisNetwork(nn.Module):
         noise: NoiseSource | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> tuple[Tensor, Tensor]:
-        """Run up to and including conv0 of the block at `stop` px.
-
-        Args:
-            ws: [N, num_ws, w_dim].
-            stop: 8 px or more.
-            noise_mode: as for `SynthesisLayer`.
-            noise: as for `SynthesisLayer`.
-            dtype: what convolutions compute in.
+        """Run the layers up to and including conv0 of the block at `stop` px, 8 or more.
 
         Returns:
             Features [N, C, stop, stop] and the RGB image [N, 3, stop / 2, stop / 2], float32.
@@ -293,15 +289,7 @@ class SynthesisNetwork(nn.Module):
         noise_mode: NoiseMode = "const",
         noise: NoiseSource | None = None,
     ) -> Tensor:
-        """Run the rest, from what `head` returned; return the image [N, 3, R, R].
-
-        Args:
-            x: features [N, C, stop, stop], as they are or replaced.
-            image: the RGB image [N, 3, stop / 2, stop / 2].
-            ws: [N, num_ws, w_dim].
-            noise_mode: as for `SynthesisLayer`.
-            noise: as for `SynthesisLayer`.
-        """
+        """Run the remaining layers on the features (possibly modified) and image of `head`."""
         start = x.shape[-1]
         for resolution in resolutions(self.config.resolution):
             if resolution < start:
@@ -319,16 +307,10 @@ class SynthesisNetwork(nn.Module):
         noise: NoiseSource | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> Tensor:
-        """Return images [N, 3, R, R], nominally -1..1.
-
-        Args:
-            ws: [N, num_ws, w_dim].
-            noise_mode: as for `SynthesisLayer`.
-            noise: as for `SynthesisLayer`.
-            dtype: what convolutions compute in.
+        """Return images; the convolutions compute in `dtype`.
 
         Raises:
-            ValueError: `ws` has another shape.
+            ValueError: `ws` has the wrong shape.
         """
         if ws.ndim != 3 or ws.shape[1:] != (self.config.num_ws, self.config.w_dim):
             raise ValueError(
@@ -340,7 +322,7 @@ class SynthesisNetwork(nn.Module):
 
 
 class Generator(nn.Module):
-    """A StyleGAN2 generator: z becomes w in `mapping`, w an image in `synthesis`."""
+    """A StyleGAN2 generator: `mapping` maps z to w, `synthesis` renders w."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -362,16 +344,10 @@ class Generator(nn.Module):
         truncation_psi: float = 1.0,
         noise_mode: NoiseMode = "const",
     ) -> Tensor:
-        """Return images [N, 3, R, R], nominally -1..1.
-
-        Args:
-            z: [N, z_dim].
-            c: labels [N, c_dim], which a conditional network needs.
-            truncation_psi: 1 = off, 0 = the mean.
-            noise_mode: "const" adds the layers' own noise, "random" new noise, "none" nothing.
+        """Return images [N, 3, R, R], nominally -1..1; the arguments are those of the two networks.
 
         Raises:
-            ValueError: labels are missing, or of another width.
+            ValueError: Labels are missing or have the wrong width.
         """
         image: Tensor = self.synthesis(self.mapping(z, c, truncation_psi), noise_mode)
         return image

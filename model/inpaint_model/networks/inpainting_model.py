@@ -1,6 +1,6 @@
 """The inpainting model: encoder, mixer, skip encoder and a frozen generator.
 
-They are put together in any of the five arrangements of Table 2.
+It implements all five rows of the paper's Table 2.
 """
 
 from __future__ import annotations
@@ -20,41 +20,39 @@ from inpaint_model.networks.skip_encoder import SkipEncoder
 
 
 class Encoding(NamedTuple):
-    """What is known of N erased images; made once, used for every candidate."""
+    """What is known of N erased images. Computed once and used for every candidate."""
 
     tokens: Tensor  # [N, t * num_ws, w_dim]
     features: Tensor  # [N, E, s, s]
-    hole_fraction: Tensor  # [N, 1, s, s], share of each cell that is hole, 0..1
+    hole_fraction: Tensor  # [N, 1, s, s], fraction of each cell inside the hole, 0..1
     encoder_input: Tensor  # [N, 4, r, r]: erased image and known mask
 
     def expand(self, count: int) -> Encoding:
-        """Return the encoding of one image for `count` candidates, without copying it."""
+        """Return the encoding of one image, repeated for `count` candidates without a copy."""
         return Encoding(*(part.expand(count, -1, *part.shape[2:]) for part in self))
 
     def split(self, counts: Sequence[int]) -> list[Encoding]:
-        """Return the encodings of the first so many images, the next so many, and so on."""
+        """Return encodings of consecutive runs of `counts` images."""
         parts = zip(*(part.split(list(counts)) for part in self), strict=True)
         return [Encoding(*part) for part in parts]
 
     @classmethod
     def joined(cls, encodings: Sequence[Encoding]) -> Encoding:
-        """Return one encoding of the images of all."""
+        """Return one encoding of the images of all `encodings`."""
         return cls(*(torch.cat(parts) for parts in zip(*encodings, strict=True)))
 
 
 def encoder_input(image: Tensor, hole: Tensor) -> Tensor:
-    """Return what the encoder sees, [N, 4, R, R]: the image, 0 in the hole, and the known mask.
-
-    Args:
-        image: [N, 3, R, R] in -1..1.
-        hole: [N, 1, R, R], 1 in the hole.
-    """
+    """Return the encoder's input [N, 4, R, R]: the image with 0 in the hole, and the known mask."""
     known = 1 - hole
     return torch.cat([image * known, known], dim=1)
 
 
 class InpaintingModel(nn.Module):
-    """Image and hole -> codes -> image. Only `encoder`, `mixer` and `skip` are trained."""
+    """Fill holes [N, 1, R, R] (0 and 1) in images [N, 3, R, R] (-1..1).
+
+    Only the encoders, `mixer` and `skip` are trained.
+    """
 
     def __init__(self, config: InpaintingConfig, generator: Generator | None = None) -> None:
         super().__init__()
@@ -75,17 +73,12 @@ class InpaintingModel(nn.Module):
         if config.skip is not None:
             widths, units = config.encoder.widths[:2], config.encoder.units[:2]
             self.skip = SkipEncoder(config.skip, widths[1], G.channels_at(config.skip_resolution))
-            if config.two_stage:  # sees first image, erased image and known mask
+            if config.two_stage:  # input: first output, erased image and known mask
                 self.second_encoder = Body(7, widths, units, config.encoder.norm)
 
     @torch.no_grad()
     def estimate_w_statistics(self, samples: int = 10_000, seed: int = 0) -> None:
-        """Measure mean and spread of the generator's w, and give them to the mixer.
-
-        Args:
-            samples: how many codes are drawn.
-            seed: of the draws.
-        """
+        """Measure mean and standard deviation of w on `samples` codes, for the mixer."""
         rng = torch.Generator().manual_seed(seed)
         mapping = self.generator.mapping
         z = torch.randn(samples, self.config.generator.z_dim, generator=rng)
@@ -97,14 +90,10 @@ class InpaintingModel(nn.Module):
         self.mixer.set_statistics(mapping.w_avg, w.std(dim=0))
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
-        """Return what is known of erased images.
-
-        Args:
-            image: [N, 3, R, R] in -1..1; what it has in the hole does not matter.
-            hole: [N, 1, R, R] of 0 and 1.
+        """Encode images; their content inside the hole is ignored.
 
         Raises:
-            ValueError: they have other shapes.
+            ValueError: The shapes are wrong.
         """
         R = self.config.generator.resolution
         if image.shape[1:] != (3, R, R) or hole.shape[1:] != (1, R, R):
@@ -120,13 +109,9 @@ class InpaintingModel(nn.Module):
         return Encoding(out.tokens.float(), _shrink(out.features, s), _shrink(hole, s), given)
 
     def mix(self, encoding: Encoding, w_rand: Tensor) -> Tensor:
-        """Return ws_out [N, num_ws, w_dim], float32.
+        """Return ws_out, given sampled codes `w_rand`; both [N, num_ws, w_dim], float32.
 
-        Where no pixel is known there is nothing to mix with: the sampled code is the answer.
-
-        Args:
-            encoding: of N images.
-            w_rand: sampled codes, [N, num_ws, w_dim].
+        Images without known pixels get the sampled codes unchanged.
         """
         nothing_known = encoding.encoder_input[:, 3].amax(dim=(1, 2)) == 0
         return torch.where(
@@ -134,13 +119,9 @@ class InpaintingModel(nn.Module):
         )
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
-        """Return images [N, 3, R, R], nominally -1..1.
+        """Return images [N, 3, R, R], nominally -1..1, given ws_out [N, num_ws, w_dim].
 
-        One invocation of the generator; the two-stage archs make a first image, then another.
-
-        Args:
-            encoding: of N images.
-            ws: ws_out, [N, num_ws, w_dim].
+        The generator runs once; two-stage archs render a first image, then the final one.
         """
         synthesis, dtype = self.generator.synthesis, self.precision
         x, image = synthesis.head(ws, self.config.skip_resolution, dtype=dtype)
@@ -159,33 +140,27 @@ class InpaintingModel(nn.Module):
         return synthesis.tail(self._corrected(features, x, encoding.hole_fraction), image, ws)
 
     def _corrected(self, encoded: Tensor, generated: Tensor, hole_fraction: Tensor) -> Tensor:
-        """Return the skip encoder's features, in the precision of the generator's."""
         assert self.skip is not None
         with self._mixed_precision():
             features: Tensor = self.skip(encoded, generated, hole_fraction)
         return features.to(generated.dtype)
 
     def _mixed_precision(self) -> torch.autocast:
-        """Float32 weights, as training keeps them, compute in `precision` all the same."""
+        """Return an autocast context that computes in `precision` although weights are float32."""
         weight = next(self.encoder.parameters())
         mixed = self.precision != weight.dtype
         return torch.autocast(weight.device.type, self.precision, enabled=mixed)
 
     def forward(self, image: Tensor, hole: Tensor, w_rand: Tensor) -> Tensor:
-        """Fill holes; return the raw output [N, 3, R, R], nominally -1..1.
-
-        Args:
-            image: [N, 3, R, R] in -1..1.
-            hole: [N, 1, R, R] of 0 and 1.
-            w_rand: sampled codes, [N, num_ws, w_dim].
+        """Return the raw output [N, 3, R, R] for sampled codes `w_rand` [N, num_ws, w_dim].
 
         Raises:
-            ValueError: image or hole have other shapes.
+            ValueError: The shapes of image or hole are wrong.
         """
         encoding = self.encode(image, hole)
         return self.render(encoding, self.mix(encoding, w_rand))
 
 
 def _shrink(x: Tensor, side: int) -> Tensor:
-    """Mean over the pixels of each cell: [N, C, H, H] -> [N, C, side, side]."""
+    """Average the pixels of each cell: [N, C, H, H] -> [N, C, side, side]."""
     return x if x.shape[-1] == side else F.adaptive_avg_pool2d(x, side)

@@ -1,6 +1,6 @@
-"""Hierarchical mixing, style by style (section 3.1, figure 2).
+"""Hierarchical mixing of styles (section 3.1, figure 2).
 
-Each style is made of the sampled code, the encoder's tokens and what earlier styles became.
+Each style is computed from the sampled code, the encoder's tokens and earlier output styles.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from inpaint_model.networks.config import MixerConfig
 class StyleMLP(nn.Module):
     """Two linear layers with ReLU between: [N, in_tokens * w_dim] -> [N, w_dim].
 
-    `gate`, if wanted, says how much of the result replaces the sampled code (DivInversion).
+    With `gated`, a learned gate blends the result with the sampled code (DivInversion).
     """
 
     def __init__(self, in_tokens: int, w_dim: int, gated: bool) -> None:
@@ -24,18 +24,13 @@ class StyleMLP(nn.Module):
         self.fc1 = nn.Linear(w_dim, w_dim)
         self.gate = nn.Linear(in_tokens * w_dim, w_dim) if gated else None
         nn.init.kaiming_normal_(self.fc0.weight, nonlinearity="relu")
-        # Small and centered: an untrained mixer answers with codes near w_avg.
+        # Small and centered: an untrained mixer returns codes near w_avg.
         nn.init.normal_(self.fc1.weight, std=0.3 / w_dim**0.5)
         nn.init.zeros_(self.fc0.bias)
         nn.init.zeros_(self.fc1.bias)
 
     def forward(self, x: Tensor, rand: Tensor) -> Tensor:
-        """Return the style's code [N, w_dim].
-
-        Args:
-            x: the tokens side by side, [N, in_tokens * w_dim].
-            rand: the sampled code, [N, w_dim], of which the gate keeps a part.
-        """
+        """Return the style's code; the gate blends it with the sampled code `rand`."""
         y: Tensor = self.fc1(F.relu(self.fc0(x)))
         if self.gate is None:
             return y
@@ -46,9 +41,9 @@ class StyleMLP(nn.Module):
 class Mixer(nn.Module):
     """W_rand [N, num_ws, w_dim] and W_enc [N, t * num_ws, w_dim] -> W_out [N, num_ws, w_dim].
 
-    Codes are normalized by the generator's mean and spread (`w_avg`, `w_std`) on the way in and
-    out; the encoder's tokens are in these units already. That is the paper's function class with
-    numbers of order one inside.
+    Codes are normalized by the mean and standard deviation of the generator's w (`w_avg`, `w_std`)
+    on input and denormalized on output; the encoder's tokens are normalized already. The class of
+    functions is the paper's, with values of order one inside.
     """
 
     w_avg: Tensor
@@ -58,7 +53,7 @@ class Mixer(nn.Module):
         super().__init__()
         self.config, self.num_ws, self.w_dim = config, num_ws, w_dim
         own = 1 + config.tokens_per_style
-        earlier = {"prev": 1, "all": num_ws}.get(config.context, 0)  # outputs a style sees
+        earlier = {"prev": 1, "all": num_ws}.get(config.context, 0)  # outputs that a style receives
         self.mlps = nn.ModuleList(
             StyleMLP(own + min(i, earlier), w_dim, config.gated) for i in range(num_ws)
         )
@@ -66,17 +61,12 @@ class Mixer(nn.Module):
         self.register_buffer("w_std", torch.ones(w_dim))
 
     def set_statistics(self, w_avg: Tensor, w_std: Tensor) -> None:
-        """Set mean and standard deviation of the generator's w, [w_dim] each."""
+        """Set mean and standard deviation of the generator's w, each [w_dim]."""
         self.w_avg.copy_(w_avg)
         self.w_std.copy_(w_std.clamp_min(1e-6))
 
     def forward(self, w_rand: Tensor, w_enc: Tensor) -> Tensor:
-        """Return W_out [N, num_ws, w_dim].
-
-        Args:
-            w_rand: sampled codes, [N, num_ws, w_dim].
-            w_enc: the encoder's tokens, [N, tokens_per_style * num_ws, w_dim].
-        """
+        """Return W_out."""
         N, t = w_rand.shape[0], self.config.tokens_per_style
         rand = (w_rand - self.w_avg) / self.w_std
         enc = w_enc.reshape(N, self.num_ws, t * self.w_dim)

@@ -1,8 +1,8 @@
 """The operations of StyleGAN2 in plain PyTorch.
 
-Facts follow Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020). Layout
-and numbers agree with published checkpoints; the code is our own. Everything is differentiable
-twice, and fastest on `channels_last` tensors.
+They follow Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), and
+reproduce published checkpoints; the code is our own. All operations are twice differentiable and
+fastest on `channels_last` tensors.
 """
 
 from __future__ import annotations
@@ -23,32 +23,28 @@ Module = TypeVar("Module", bound=nn.Module)
 
 @cache
 def _fir(gain: float, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Return the FIR low-pass [1, 3, 3, 1] as a 4 x 4 kernel whose sum is `gain`.
+    """Return the FIR low-pass [1, 3, 3, 1] as a 4 x 4 kernel with sum `gain`.
 
-    Kept for each device: a copy from the CPU would stall a GPU at every layer, and cannot be
+    Cached for each device: copying it from the CPU would stall a GPU in every layer and cannot be
     captured in a CUDA graph.
     """
-    with torch.inference_mode(False):  # a kernel made while filling must serve training too
+    with torch.inference_mode(False):  # training may use a kernel that inference has cached
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8.0
         return (torch.outer(taps, taps) * gain).to(device, dtype)
 
 
 def channels_last(module: Module) -> Module:
-    """Lay out convolution weights as [O, k, k, I], which every operation here prefers."""
+    """Convert convolution weights to [O, k, k, I] in memory, which is faster here."""
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module
 
 
 def filter2d(x: Tensor, padding: int, gain: float = 1.0) -> Tensor:
-    """Low-pass each channel with the [1, 3, 3, 1] FIR.
-
-    Args:
-        x: [N, C, H, W].
-        padding: px of zeros on all sides.
-        gain: what the result is multiplied by.
+    """Low-pass each channel with the [1, 3, 3, 1] FIR and multiply it by `gain`.
 
     Returns:
-        [N, C, H + 2 * padding - 3, W + 2 * padding - 3].
+        [N, C, H + 2 * padding - 3, W + 2 * padding - 3] for x [N, C, H, W], zero-padded by
+        `padding` px on all sides.
     """
     C = x.shape[1]
     kernel = _fir(gain, x.device, x.dtype).expand(C, 1, 4, 4)
@@ -64,31 +60,28 @@ def upsample2d(x: Tensor) -> Tensor:
 
 def downsample2d(x: Tensor) -> Tensor:
     """Halve the size by the FIR and decimation: [N, C, H, W] -> [N, C, H/2, W/2]."""
-    # Slicing beats a strided depthwise convolution, whose gradient is several times slower.
+    # The gradient of a strided depthwise convolution is several times slower than slicing.
     return filter2d(x, padding=1)[:, :, ::2, ::2]
 
 
 def conv2d(x: Tensor, weight: Tensor, down: bool = False) -> Tensor:
-    """Convolve at the same size, or by FIR and stride 2 at half of it.
+    """Convolve at the same size, or with FIR and stride 2.
 
     Args:
         x: [N, I, H, W].
         weight: [O, I, k, k], k = 1 or 3.
-        down: whether the size is halved.
-
-    Returns:
-        [N, O, H, W], or [N, O, H/2, W/2] with `down`.
+        down: Whether to halve the size.
     """
     k = weight.shape[-1]
     if not down:
         return F.conv2d(x, weight, padding=k // 2)
-    if k == 1:  # filtering the decimated samples only is cheaper and the same
+    if k == 1:  # the same result for less work
         return F.conv2d(downsample2d(x), weight)
     return F.conv2d(filter2d(x, padding=2), weight, stride=2)
 
 
 def up_conv2d(x: Tensor, weight: Tensor) -> Tensor:
-    """Convolve transposed with stride 2, then the FIR: [N, I, H, W] -> [N, O, 2H, 2W]."""
+    """Convolve transposed with stride 2, then apply the FIR: [N, I, H, W] -> [N, O, 2H, 2W]."""
     x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)  # [N, O, 2H + 1, 2W + 1]
     return filter2d(x, padding=1, gain=4.0)
 
@@ -96,20 +89,17 @@ def up_conv2d(x: Tensor, weight: Tensor) -> Tensor:
 def modulated_conv2d(
     x: Tensor, weight: Tensor, styles: Tensor, *, demodulate: bool = True, up: bool = False
 ) -> Tensor:
-    """Convolve with weights that a style scales, per sample (StyleGAN2, equations 1 and 3).
+    """Convolve with weights scaled by a style per sample (StyleGAN2, equations 1 and 3).
 
-    Activations are scaled instead of weights, which is equal and keeps one dense convolution
-    for the whole batch.
+    Scaling the activations instead of the weights is equivalent and needs only one dense
+    convolution for the batch.
 
     Args:
         x: [N, I, H, W].
         weight: [O, I, k, k].
         styles: [N, I].
-        demodulate: whether the scaled weights are brought back to unit norm.
-        up: whether the size is doubled.
-
-    Returns:
-        [N, O, H, W], or [N, O, 2H, 2W] with `up`.
+        demodulate: Whether to normalize the scaled weights to unit norm.
+        up: Whether to double the size.
     """
     x = x * styles.to(x.dtype)[:, :, None, None]
     w = weight.to(x.dtype)
@@ -134,9 +124,9 @@ def bias_act(
     Args:
         x: [N, C, ...].
         bias: [C].
-        linear: whether the activation is left out.
-        gain: what the result is multiplied by.
-        clamp: bounds the result before `gain` (networks made for fp16).
+        linear: Whether to skip the activation.
+        gain: Factor of the result.
+        clamp: Bound of the result, before `gain` (networks for fp16).
     """
     if bias is not None:
         x = x + bias.to(x.dtype).reshape(1, -1, *[1] * (x.ndim - 2))
@@ -174,7 +164,7 @@ class FullyConnectedLayer(nn.Module):
         self.bias_gain = lr_multiplier
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return [N, out_features] of [N, in_features]."""
+        """Apply the layer."""
         bias = self.bias * self.bias_gain if self.bias_gain != 1.0 else self.bias
         x = F.linear(x, self.weight * self.weight_gain, bias)
         return x if self.linear else F.leaky_relu(x, 0.2) * SQRT2
@@ -183,7 +173,7 @@ class FullyConnectedLayer(nn.Module):
 class Conv2dLayer(nn.Module):
     """Convolution with equalized learning rate, bias and activation: [N, I, H, W] -> [N, O, h, w].
 
-    With `down` the size halves, through the FIR.
+    With `down`, the FIR halves the size.
     """
 
     def __init__(
@@ -204,6 +194,6 @@ class Conv2dLayer(nn.Module):
         self.weight_gain = 1.0 / math.sqrt(in_channels * kernel_size**2)
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
-        """Return [N, O, H, W] of [N, I, H, W], times `gain`; half the size with `down`."""
+        """Apply the layer and multiply the result by `gain`."""
         x = conv2d(x, (self.weight * self.weight_gain).to(x.dtype), self.down)
         return bias_act(x, self.bias, linear=self.linear, gain=gain, clamp=self.conv_clamp)

@@ -1,4 +1,4 @@
-"""The precisions of weights and of computing, by the names that bundles and settings use."""
+"""Precisions of weights and computation, by the names that bundles and settings use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The presets: sizes of networks that fit each other, and the configurations made of them."""
+"""Presets: matching sizes of all networks, and configurations made from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from inpaint_model.networks.config import (
 
 @dataclass(frozen=True)
 class Preset:
-    """Sizes that fit each other; `inpainting_config` makes any arch of them."""
+    """Matching sizes; `inpainting_config` builds any arch from them."""
 
     generator: GeneratorConfig
     discriminator: DiscriminatorConfig
@@ -67,11 +67,10 @@ PRESETS: Mapping[str, Preset] = {
         encoder=EncoderConfig((24, 48, 96, 128), (1, 2, 4, 2), 96, "shared", "group"),
         skip=SkipConfig((64, 96, 128)),
     ),
-    # For portraits: 192, 192, 192, 128, 64, 32, 16 channels at 4 to 256 px. A wide block at a low
-    # resolution costs little time and one at a high resolution much: at 128 px a CPU core takes
-    # half as long for this generator as for that of compact-256, forward and backward. Latents,
-    # encoder and skip encoder are those of compact-256; the skip encoder's widths at its levels
-    # are near the generator's channels there (64 at 64 px).
+    # For portraits: 192, 192, 192, 128, 64, 32, 16 channels at 4 to 256 px, since wide blocks are
+    # cheap at low resolutions. At 128 px a CPU core needs half the time of compact-256's generator,
+    # forward and backward. Latents, encoder and skip encoder are those of compact-256; the skip
+    # encoder's widths are close to the generator's channels at its levels (64 at 64 px).
     "portrait-256": _preset(
         256,
         4096,
@@ -116,7 +115,7 @@ def preset(name: str) -> Preset:
     """Return the preset called `name`.
 
     Raises:
-        ValueError: there is none; the message names those that there are.
+        ValueError: No such preset; the message lists the known ones.
     """
     if name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
@@ -124,18 +123,14 @@ def preset(name: str) -> Preset:
 
 
 def reduced(sizes: Preset, factor: int) -> Preset:
-    """Return the same preset at 1 / `factor` of its resolution, to be grown later.
-
-    Args:
-        sizes: the preset.
-        factor: 1, 2, 4, ...
+    """Return a preset at 1 / `factor` of its resolution, for progressive growing.
 
     Raises:
-        ValueError: `factor` is no power of two, or leaves less than the smallest resolution.
+        ValueError: `factor` is not a power of two, or the result is below the minimum resolution.
     """
     levels = factor.bit_length() - 1
     if factor != 2**levels:
-        raise ValueError(f"a resolution is reduced by a power of two, not by {factor}")
+        raise ValueError(f"a resolution can be reduced by a power of two only, not by {factor}")
     R = sizes.generator.resolution // factor
     channels = sizes.generator.channels[: len(resolutions(R))]
     return replace(
@@ -148,15 +143,15 @@ def reduced(sizes: Preset, factor: int) -> Preset:
 def inpainting_config(
     sizes: Preset, arch: Arch = "hierarchical", generator: GeneratorConfig | None = None
 ) -> InpaintingConfig:
-    """Return the configuration of one arch at a preset's sizes.
+    """Return the configuration of an arch at the sizes of a preset.
 
     Args:
-        sizes: the preset.
-        arch: a row of Table 2.
-        generator: of an existing generator, which then replaces the preset's.
+        sizes: The preset.
+        arch: A row of Table 2.
+        generator: Configuration that replaces the preset's.
 
     Raises:
-        ValueError: the arch is unknown; the message names those that there are.
+        ValueError: No such arch; the message lists the known ones.
     """
     if arch not in ARCHS:
         raise ValueError(f"unknown arch {arch!r}; known are {', '.join(ARCHS)}")

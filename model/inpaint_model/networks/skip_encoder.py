@@ -1,8 +1,7 @@
-"""The skip encoder: encoder features and generator features in, better generator features out.
+"""The skip encoder: corrects generator features with encoder features.
 
-A U-Net over three resolutions (section 3.1, figure 3). Its output replaces the generator's
-features; it is written as a correction whose last layer starts at zero, so that an untrained
-network equals the model without it.
+A U-Net over three resolutions (section 3.1, figure 3). Its output is added to the generator's
+features. The last layer is initialized to zero, so that an untrained skip encoder changes nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from inpaint_model.networks.config import SkipConfig
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions beside a shortcut: [N, I, H, W] -> [N, O, H/s, W/s]."""
+    """Two 3 x 3 convolutions with a shortcut: [N, I, H, W] -> [N, O, H/s, W/s]."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -28,13 +27,13 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return [N, O, H/s, W/s] of [N, I, H, W], where s is the stride."""
+        """Apply the block with stride s."""
         y: Tensor = self.conv1(F.leaky_relu(self.conv0(x), 0.2)) + self.shortcut(x)
         return F.leaky_relu(y, 0.2)
 
 
 class SkipEncoder(nn.Module):
-    """Corrects the generator's features by what the encoder saw."""
+    """A U-Net that corrects the generator's features with those of the encoder."""
 
     def __init__(self, config: SkipConfig, encoder_channels: int, generator_channels: int) -> None:
         super().__init__()
@@ -51,12 +50,12 @@ class SkipEncoder(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, encoded: Tensor, generated: Tensor, hole: Tensor) -> Tensor:
-        """Return the features that the generator goes on with, [N, G, s, s].
+        """Return the corrected features, in the precision of `generated`.
 
         Args:
-            encoded: features of the encoder, [N, E, s, s].
-            generated: features of the generator, [N, G, s, s]; the result has their precision.
-            hole: [N, 1, s, s], share of each cell that is hole, 0..1.
+            encoded: Encoder features, [N, E, s, s].
+            generated: Generator features, [N, G, s, s].
+            hole: [N, 1, s, s], fraction of each cell inside the hole, 0..1.
         """
         parts = [encoded, generated, hole]
         x = torch.cat([part.to(self.enter.weight.dtype) for part in parts], dim=1)

@@ -1,7 +1,7 @@
-"""The levels of styles, for mixing and for edits: the only place that says which styles they are.
+"""The levels of styles that mixing and edits refer to.
 
-Styles 0 to 2 carry pose and shape, 3 to 6 the parts of the face, the others colors and texture
-(section 3.1: they are read from 1/16, 1/8 and 1/4 of the encoder's resolution).
+Styles 0 to 2 control pose and shape, 3 to 6 facial features, the others colors and texture (section
+3.1: they are read from 1/16, 1/8 and 1/4 of the encoder's resolution).
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from collections.abc import Mapping
 
 COARSE, MIDDLE, FINE = slice(0, 3), slice(3, 7), slice(7, None)
 LEVELS: Mapping[str, slice] = {"structure": COARSE, "features": MIDDLE, "colors": FINE}
-_FORMER = {"colours": "colors"}  # as earlier versions wrote it
+_FORMER = {"colours": "colors"}  # spelling of earlier versions
 
 
 def parse_styles(text: str, num_ws: int) -> tuple[int, ...]:
     """Return the styles that a text names, in ascending order.
 
     Args:
-        text: `all`, a level's name, or numbers and ranges such as `0-3,7`; several with commas.
-        num_ws: how many styles the generator has; they are numbered from 0.
+        text: Comma-separated names of levels, `all`, numbers, or ranges such as `0-3`.
+        num_ws: Number of styles of the generator; they are numbered from 0.
 
     Raises:
-        ValueError: the text is none of these, or names a style that the generator does not have.
+        ValueError: The text is malformed or names a style that the generator does not have.
     """
     styles: set[int] = set()
     for written in text.replace(" ", "").split(","):

@@ -1,12 +1,12 @@
-"""Plain values out of YAML or JSON, checked against the dataclass that they should make.
+"""Validate plain values from YAML or JSON against a dataclass.
 
-The one approach to everything that a stranger may have written: `model.yaml`, recipes, the daemon's
-settings. A dataclass declares what a file may hold, with the types below; pydantic checks it; what
-is wrong becomes one sentence that names the key, what is allowed and the value. Nothing is
-converted on the way: "16" and true are no numbers. Only lists become tuples, and whole numbers
-serve as numbers, since YAML and JSON cannot tell them apart.
+All untrusted files use it: `model.yaml`, recipes, the daemon's settings. A dataclass declares the
+allowed content with the types below, pydantic validates it, and an error becomes one sentence that
+names the key, what is allowed, and the value. Values are not converted: "16" and true are not
+numbers. Only lists become tuples, and whole numbers are accepted as floats, since YAML and JSON do
+not distinguish them.
 
-pydantic is imported with the first file that is checked: no `--help` waits for it.
+pydantic is imported with the first file, so that `--help` does not wait for it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class _Rules:
-    """Mark a type with settings of its pydantic-core schema."""
+    """Annotate a type with options of its pydantic-core schema."""
 
     def __init__(self, **rules: bool) -> None:
         self._rules = rules
@@ -38,9 +38,9 @@ class _Rules:
 
 
 class ReadAs:
-    """Mark a type that stands in a file as the type `plain`; `make` turns one into the other.
+    """Annotate a type that is stored as the type `plain` and converted by `make`.
 
-    make: raises ValueError with the reason, in one sentence.
+    `make` raises ValueError with the reason in one sentence.
     """
 
     def __init__(self, plain: object, make: Callable[[Any], Any]) -> None:
@@ -61,28 +61,28 @@ Flag = Annotated[bool, _Rules(strict=True)]
 Whole = Annotated[int, _Rules(strict=True)]
 Number = Annotated[float, _Rules(strict=True)]  # NaN and infinity included
 Finite = Annotated[float, _Rules(strict=True, allow_inf_nan=False)]
-# The first wrong entry is enough: a list of references to one wrong entry has millions.
+# Stop at the first invalid entry: YAML references can repeat one entry millions of times.
 Several = Annotated[tuple[T, ...], _Rules(fail_fast=True)]
 
 
 def closed(kind: type[T]) -> type[T]:
-    """Decorate a dataclass: a file may hold nothing for it but its fields."""
+    """Decorate a dataclass to reject unknown keys."""
     kind.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
     return kind
 
 
 def validated(kind: type[T], data: object, whole: str = "the file") -> T:
-    """Return the plain values `data` as a `kind`, a dataclass.
+    """Convert plain values to a dataclass.
 
     Args:
-        kind: A dataclass whose fields have the types above, or are such dataclasses, or tuples or
-            mappings of them.
-        data: What the YAML or JSON parser returned.
-        whole: What a sentence calls `data` itself.
+        kind: A dataclass of the types above, validated dataclasses, tuples and mappings.
+        data: Output of the YAML or JSON parser.
+        whole: What an error message calls `data`.
 
     Raises:
-        ValueError: One printable line that names the key, what is allowed and the value. What
-            `__post_init__` raises passes: a ValueError with its place, others as they are.
+        ValueError: The data are invalid. One printable line names the key, what is allowed and the
+            value. A ValueError of `__post_init__` gets its place added; other exceptions pass
+            unchanged.
     """
     from pydantic import ValidationError
 
@@ -92,7 +92,7 @@ def validated(kind: type[T], data: object, whole: str = "the file") -> T:
         errors = error.errors(include_url=False)
     else:
         return value
-    # A misspelled key says more than the absence of the right one.
+    # A misspelled key explains more than the missing one that it causes.
     first = next((e for e in errors if e["type"] in _UNKNOWN), errors[0])
     raise ValueError(_sentence(kind, first, whole))
 
@@ -103,7 +103,7 @@ def json_schema(kind: object, title: str) -> dict[str, Any]:
 
     class Generate(GenerateJsonSchema):
         def field_title_should_be_set(self, schema: object) -> bool:
-            return False  # titles would only repeat the keys
+            return False  # titles would repeat the keys
 
     schema = _adapter(kind).json_schema(schema_generator=Generate)
     return {"$schema": GenerateJsonSchema.schema_dialect, **schema, "title": title}
@@ -114,7 +114,7 @@ _short.maxlevel, _short.maxstring, _short.maxlong, _short.maxother = 2, 40, 40, 
 
 
 def shown(value: object) -> str:
-    """Return how a value is shown in a sentence: some 40 characters of it, however large it is."""
+    """Return a value for a message, shortened to about 40 characters."""
     try:
         return _short.repr(value)
     except ValueError:  # Python does not write out integers of more than 4300 digits
@@ -130,7 +130,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401 (what may stand in 
 
 _UNKNOWN = ("unexpected_keyword_argument", "invalid_key")
 _PAIRS = "hold `key: value` pairs"
-_MUST: Mapping[str, str] = {  # by pydantic's name of the error
+_MUST: Mapping[str, str] = {  # pydantic's error type -> end of the sentence
     "bool_type": "be true or false",
     "dataclass_type": _PAIRS,
     "dict_type": _PAIRS,
@@ -149,7 +149,7 @@ _MUST: Mapping[str, str] = {  # by pydantic's name of the error
 
 
 def _sentence(kind: type, error: Mapping[str, Any], whole: str) -> str:
-    """Return what is wrong, as a sentence without its full stop."""
+    """Return the error as a sentence without a period."""
     name, place, context = error["type"], error["loc"], error.get("ctx", {})
     if name in _UNKNOWN:
         *above, key = place[:-1] + (str(place[-1]),)
@@ -160,14 +160,14 @@ def _sentence(kind: type, error: Mapping[str, Any], whole: str) -> str:
     if name == "missing":
         return f"`{_path(place)}` is missing"
     must = _MUST[name].format(**context) if name in _MUST else f"be right ({error['msg']})"
-    if place and place[-1] == "[key]":  # as pydantic points at a mapping's key
+    if place and place[-1] == "[key]":  # pydantic's marker for a mapping's key
         place, must = place[:-2], f"have keys that each {must}"
     subject = f"`{_path(place)}`" if place else whole
     return f"{subject} must {must}, not {shown(error['input'])}"
 
 
 def _path(place: Sequence[str | int]) -> str:
-    """`groups[0].frame` for ("groups", 0, "frame")."""
+    """Return `groups[0].frame` for ("groups", 0, "frame")."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{_key(step)}" for step in place)
     return "".join(steps).removeprefix(".")
 
@@ -178,9 +178,9 @@ def _key(step: object) -> str:
 
 
 def _fields_at(kind: type, place: Sequence[str | int]) -> list[str]:
-    """Return the names of the fields of the dataclass at `place` inside `kind`."""
+    """Return the field names of the dataclass at `place` inside `kind`."""
     for step in place:
-        if isinstance(step, str):  # else an entry of a tuple, whose type follows below
+        if isinstance(step, str):  # an index into a tuple does not change the type
             hint = get_type_hints(kind)[step]
             kind = next(
                 k for k in (hint, *get_args(hint)) if is_dataclass(k) and isinstance(k, type)

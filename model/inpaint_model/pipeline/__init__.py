@@ -1,1 +1,1 @@
-"""A document of any size and depth in, patches, composites, recipes and sessions out."""
+"""Fill documents of any size and depth: patches, composites, recipes and sessions."""

@@ -1,11 +1,9 @@
-"""Fill a document: find the frames, encode, sample, mix, edit, render, and fit what was rendered.
+"""Fill a document: find frames, encode, sample, mix, edit, render, and fit the result.
 
-The order of operations: codes from seed and truncation, then mixing with another candidate or
-image, then edits, then one synthesis.
+Codes follow from seed and truncation, then mixing, then edits; one synthesis renders the result.
 
-`DocumentInpainter.fill` does all of it. A scheduler that shares a device among several fills takes
-the steps that it is made of (`open`, `encode`, `tasks`, `render`), and may let the model leave the
-device between any two of them.
+`DocumentInpainter.fill` does all of it. A scheduler that shares a device among several fills calls
+the steps (`open`, `encode`, `tasks`, `render`) and may unload the model between any two of them.
 """
 
 from __future__ import annotations
@@ -51,30 +49,30 @@ DEFAULT_TRUNCATION_PSI = 0.8
 
 @dataclass(frozen=True)
 class DocumentFill:
-    """One candidate, an edit of it, or a variant."""
+    """A candidate, edited candidate or variant."""
 
     session: FillSession
     rendering: Rendering
 
     @property
     def candidate(self) -> Candidate:
-        """What it was rendered from: `DocumentInpainter.edit` goes on from it."""
+        """The candidate that was rendered, for `DocumentInpainter.edit`."""
         return self.rendering.candidate
 
     @cached_property
     def patches(self) -> list[Patch]:
-        """The fill in document pixels, with the coverage to composite it with; one a group."""
+        """The fill in document pixels with its coverage, one patch per group."""
         return self.session.patches(self.rendering)
 
     @cached_property
     def composite(self) -> Pixels:
-        """The image, filled: its own size and sample type, its own bytes outside the hole."""
+        """The filled image: same size and sample type, unchanged outside the hole."""
         image = self.session.image
         return composite(image.pixels, self.patches, image.origin)
 
     @property
     def recipe(self) -> str:
-        """JSON that makes it again, with the session's attachment (see `reopen`)."""
+        """JSON to recreate the candidate, together with the session's attachment (see `reopen`)."""
         return write_recipe(self.session.recipe(self.candidate))
 
 
@@ -91,19 +89,19 @@ class DocumentInpainter:
     def __init__(
         self, inpainter: Inpainter | Callable[[], Inpainter], home: object | None = None
     ) -> None:
-        """Fill with a model.
+        """Create an inpainter of documents.
 
         Args:
-            inpainter: the model; or what returns it, asked before every step, where it may leave
-                the device in between.
-            home: what stands for the memory that encodings lie in: a session that was encoded in
-                another home is encoded again. None: the memory of this object's model alone.
+            inpainter: The model, or a function that returns it. The function is called in every
+                step, for models that may leave the device in between.
+            home: Identifies the memory that holds encodings; sessions encoded in another home are
+                encoded again. None: a home of this object.
         """
         self._model: Callable[[], Inpainter]
         self._model = (lambda: inpainter) if isinstance(inpainter, Inpainter) else inpainter
         self._home = self if home is None else home
 
-    # -- The whole of it -------------------------------------------------------------------------
+    # -- Complete fills --------------------------------------------------------------------------
 
     def fill(
         self,
@@ -117,28 +115,28 @@ class DocumentInpainter:
         """Yield one candidate for each seed, each followed by its variants.
 
         Args:
-            session: what `open` returned.
-            seeds: numbers from 0 to 2^32 - 1.
+            session: Result of `open`.
+            seeds: Numbers from 0 to 2^32 - 1.
             truncation_psi: 1 = full variety, 0 = none.
-            edits: of every candidate: how far along which directions, in units.
-            variants: edits of each candidate on top of `edits`.
+            edits: Edits of every candidate: distances in units, by name of direction.
+            variants: Further edits of each candidate, in addition to `edits`.
 
         Raises:
-            ValueError: a seed is out of range.
-            UnknownDirectionError: the model does not offer a direction.
+            ValueError: A seed is out of range.
+            UnknownDirectionError: The model does not offer a direction.
         """
         for task in self.tasks(session, seeds, truncation_psi, edits or {}, variants):
             (rendering,) = self.render(session, [task])
             yield DocumentFill(session, rendering)
 
     def smooth(self, session: FillSession) -> DocumentFill:
-        """Return the fill that needs no model: the surroundings, continued, with their grain.
+        """Fill without the model: continue the surroundings smoothly, with their grain.
 
-        For what no model of faces is made for: blemishes, plain backgrounds. `is_worth_smoothing`
-        tells where it is likely to be better than the model's fills.
+        This suits blemishes and plain backgrounds, which the model was not trained for.
+        `is_worth_smoothing` estimates where it is better than the model's fills.
 
         Raises:
-            ValueError: nothing of the image is left around the hole.
+            ValueError: Nothing of the image is left around the hole.
         """
         return DocumentFill(session, session.smooth(max(session.candidates, default=-1) + 1))
 
@@ -152,26 +150,26 @@ class DocumentInpainter:
         truncation_psi: float | None = None,
         mixing: Mixing | None = None,
     ) -> DocumentFill:
-        """Return a candidate again, with these edits instead of its own.
+        """Render a candidate again with other edits.
 
         Args:
-            session: what it was filled in, or `reopened` from its recipe.
-            candidate: of a fill or of the session.
-            edits: how far along which directions, in units.
-            seed: another one; None: the candidate's.
-            truncation_psi: another one; None: the candidate's.
-            mixing: whose styles it takes; None: no one's but those that its codes have already.
+            session: Session in which it was filled or that `reopen` returned.
+            candidate: Candidate of a fill or of the session.
+            edits: Distances in units, by name of direction; they replace the candidate's edits.
+            seed: New seed; None keeps the candidate's.
+            truncation_psi: New truncation; None keeps the candidate's.
+            mixing: Styles to mix in, in addition to those already in the candidate's codes.
 
         Raises:
-            ValueError: the seed is out of range, or the styles cannot be taken.
-            UneditableError: the candidate is smooth.
-            UnknownDirectionError: the model does not offer a direction.
+            ValueError: The seed is out of range, or the styles cannot be mixed in.
+            UneditableError: The candidate is smooth.
+            UnknownDirectionError: The model does not offer a direction.
         """
         changed = self.changed(session, candidate, seed, truncation_psi, mixing)
         (rendering,) = self.render(session, [Task(0, -1, changed.edited(edits))])
         return DocumentFill(session, rendering)
 
-    # -- Its steps -------------------------------------------------------------------------------
+    # -- Steps -----------------------------------------------------------------------------------
 
     def open(
         self,
@@ -185,18 +183,18 @@ class DocumentInpainter:
         """Find a frame for each group of holes. Nothing is encoded yet.
 
         Args:
-            image: [H, W, C] of uint8, uint16, float16 or float32 with 1, 3 or 4 channels, sRGB;
-                or a `DocumentImage`, for linear light and for crops of a document.
-            mask: bool or uint8 [H, W], above 0 where the image is to be filled; values between
-                are the softness of its edge. Or a `Hole` of the image's size and origin.
-            frame: "auto" lets the model find what it knows; "box" is the square around the hole;
-                or the frame itself, document px.
-            overview: the whole document at low resolution, for what lies beyond a crop.
-            blending: how fills are fitted to what surrounds them; None: the defaults.
+            image: [H, W, C] of uint8, uint16, float16 or float32 with 1, 3 or 4 channels, sRGB; or
+                a `DocumentImage`, for linear light and for crops of a document.
+            mask: bool or uint8 [H, W], above 0 where the image is to be filled; values below 255
+                soften the edge. Or a `Hole` of the image's size and origin.
+            frame: "auto" lets the model find a face; "box" is the square around the hole; or an
+                explicit frame, document px.
+            overview: The complete document at low resolution, for what lies beyond a crop.
+            blending: How to fit fills to their surroundings; None for the defaults.
 
         Raises:
-            ValueError: the image is of another kind, the mask is empty, of another size, does
-                not meet the frame, or falls into too many groups.
+            ValueError: The image is of an unsupported kind, or the mask is empty, of another size,
+                outside the frame, or forms too many groups.
         """
         inpainter = self._model()
         image = _as_image(image)
@@ -212,19 +210,19 @@ class DocumentInpainter:
         image: DocumentImage | Pixels | None = None,
         mask: Hole | MaskU8 | BoolMask | None = None,
     ) -> FillSession:
-        """Return a session whose candidate 0 is a recipe's.
+        """Return a session whose candidate 0 is that of a recipe.
 
         Args:
-            recipe: of a fill.
-            attachment: of the fill's session.
-            image: what the candidate is fitted to, as in `open`; None: the square that the
-                encoder saw.
-            mask: of the fill.
+            recipe: Recipe of a fill.
+            attachment: Attachment of the fill's session.
+            image: Image to fit the candidate to, as in `open`; None: the square that the encoder
+                saw.
+            mask: Mask of the fill.
 
         Raises:
-            RecipeError: the recipe cannot be used with this model.
-            AttachmentError: the attachment cannot be used.
-            ValueError: the mask is not the recipe's, or only one of image and mask is given.
+            RecipeError: The recipe cannot be used with this model.
+            AttachmentError: The attachment cannot be used.
+            ValueError: The mask does not match the recipe, or only one of image and mask is given.
         """
         if (image is None) != (mask is None):
             raise ValueError("Give both image and mask, or neither.")
@@ -236,7 +234,7 @@ class DocumentInpainter:
         return reopened(read_recipe(recipe), attachment, model, image, hole)
 
     def encode(self, session: FillSession) -> Iterator[None]:
-        """Encode a session's groups, one a step. What is rendered later does it where need be."""
+        """Encode a session's groups, one per step. Otherwise they are encoded when needed."""
         groups = []
         for placement in session.placements:
             groups.append(self._model().encode(placement.source.erased, placement.source.hole))
@@ -254,8 +252,8 @@ class DocumentInpainter:
     ) -> Iterator[Task]:
         """Yield every candidate, followed by its variants.
 
-        The first seed is sampled alone and the others `batch_size` at a time, when the first one's
-        turn comes.
+        The first seed is sampled alone, so that it is ready early; later ones `batch_size` at a
+        time.
         """
         k = 0
         while some := seeds[k : k + (batch_size if k else 1)]:
@@ -274,10 +272,10 @@ class DocumentInpainter:
         truncation_psi: float | None = None,
         mixing: Mixing | None = None,
     ) -> Candidate:
-        """Return a candidate with another seed or truncation, then with another's styles.
+        """Return a candidate with another seed or truncation, then with styles mixed in.
 
         Raises:
-            UneditableError: the candidate is smooth, which nothing of this can change.
+            UneditableError: The candidate is smooth, and there is a change.
         """
         if candidate.is_smooth:
             if (seed or 0, truncation_psi or 0.0, mixing) != (*candidate.origin, None):
@@ -296,7 +294,7 @@ class DocumentInpainter:
         return candidate._replace(mixing=note, codes=mixed(candidate.codes, others, mixing))
 
     def render(self, session: FillSession, batch: Sequence[Task]) -> list[Rendering]:
-        """Return what the network makes of some candidates, all at once; nothing of smooth ones."""
+        """Render candidates of a session in one batch; smooth ones need no rendering."""
         if all(task.candidate.is_smooth for task in batch):
             return [Rendering(t.index, t.variant, t.candidate, (), None) for t in batch]
         inpainter = self._model()
@@ -310,10 +308,7 @@ class DocumentInpainter:
     def render_together(
         self, jobs: Sequence[tuple[FillSession, Sequence[Task]]]
     ) -> list[list[Rendering]]:
-        """Return what `render` makes of the candidates of several sessions, all at once.
-
-        None of them may be smooth.
-        """
+        """Render candidates of several sessions in one batch. None may be smooth."""
         inpainter = self._model()
         encodings, codes = [], []
         for session, batch in jobs:
@@ -331,7 +326,7 @@ class DocumentInpainter:
         ]
 
     def _rendered(self, session: FillSession, task: Task, outputs: Outputs) -> Rendering:
-        """Return a task's outputs with those before its edits, which blending is fitted to."""
+        """Add the outputs before edits, which blending is fitted to."""
         candidate, unedited = task.candidate, None
         if candidate.is_changed:
             unedited = self._unedited(session, candidate)
@@ -340,7 +335,7 @@ class DocumentInpainter:
         return Rendering(task.index, task.variant, candidate, outputs, unedited)
 
     def _unedited(self, session: FillSession, candidate: Candidate) -> Outputs:
-        """Return what the network makes of a candidate without edits and mixing."""
+        """Return the outputs of a candidate without edits and mixing."""
         outputs = session.unedited.get(candidate.origin)
         if outputs is None:
             codes = candidate.codes
@@ -357,7 +352,7 @@ class DocumentInpainter:
     def _sample(
         self, session: FillSession, seeds: Sequence[int], truncation_psi: float
     ) -> list[Codes]:
-        """Return the codes of every seed; all groups share the seed."""
+        """Return the codes of every seed; all groups use the same seed."""
         inpainter = self._model()
         groups = [
             inpainter.sample(encoding, seeds, truncation_psi)
@@ -368,7 +363,8 @@ class DocumentInpainter:
     def _encodings(self, session: FillSession) -> list[Encoding]:
         """Return the session's encodings in this home.
 
-        Made again if the model left the device in between, or if an edit elsewhere took over.
+        They are computed again if the model has left the device or an edit elsewhere has moved
+        them.
         """
         held = session.encodings
         while held is None or held.home is not self._home:
@@ -396,7 +392,7 @@ def _as_hole(mask: Hole | MaskU8 | BoolMask, image: DocumentImage) -> Hole:
 
 
 def identity_of(inpainter: Inpainter) -> ModelIdentity:
-    """Return what sessions and recipes remember of a model."""
+    """Return the identity of a model for sessions and recipes."""
     info = inpainter.info
     return ModelIdentity(
         name=info.name,

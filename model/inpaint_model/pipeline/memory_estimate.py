@@ -1,7 +1,7 @@
-"""What a fill takes of the machine's memory at most, told before anything of it is made.
+"""Estimate the peak main memory of a fill before any of it is allocated.
 
-The factors are what was measured with a real daemon (`python -m benchmarks.memory`), rounded up.
-The networks' own memory is not counted here (`inference.memory_footprint`).
+The factors were measured with a real daemon (`python -m benchmarks.memory`) and rounded up. The
+memory of the networks is extra (`inference.memory_footprint`).
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from inpaint_model.document.blending import ring_px
 from inpaint_model.document.geometry import Box
 from inpaint_model.document.large_hole import LARGE
 
-_FRAMING = 12  # bytes a pixel of the hole's box: its parts, and what the model sees of it
-_BLENDING = 320  # bytes a pixel that fills are fitted in at once
-_TILES = 160 << 20  # bytes: what a large hole is laid over with, tile by tile
+_FRAMING = 12  # bytes per pixel of the hole's box, for its parts and the model's view
+_BLENDING = 320  # bytes per pixel that is fitted at once
+_TILES = 160 << 20  # bytes to fit a large hole tile by tile
 _COPIES = 5  # of a candidate's pixels: fitted, converted, as bytes, in a message, on the wire
-_ALWAYS = 16 << 20  # bytes of codes, outputs and attachments
-RING_PX = ring_px(float("inf"))  # the widest
+_ALWAYS = 16 << 20  # bytes for codes, outputs and attachments
+RING_PX = ring_px(float("inf"))  # the largest width
 
 
 def working_bytes(crop: Box, hole: Box, pixel_bytes: int) -> int:
-    """Return what filling takes on top of the images, at most.
+    """Return the peak bytes of filling, in addition to the images.
 
     Args:
-        crop: the box of the images.
-        hole: the box of the hole in it.
-        pixel_bytes: of a candidate's pixels, with coverage.
+        crop: Box of the images.
+        hole: Box of the hole in it.
+        pixel_bytes: Bytes per pixel of a candidate, with coverage.
     """
     ring = hole.grown(RING_PX).intersection(crop)
     region, px = ring.width * ring.height, hole.width * hole.height
@@ -33,12 +33,12 @@ def working_bytes(crop: Box, hole: Box, pixel_bytes: int) -> int:
 
 
 def largest_side(budget: int, image_bytes: int, pixel_bytes: int) -> int:
-    """Return the side of the largest square crop that can be filled in so many bytes, px; 0: none.
+    """Return the side in px of the largest square crop that fits a memory budget; 0 if none does.
 
     Args:
-        budget: bytes.
-        image_bytes: of a pixel of crop and hole.
-        pixel_bytes: as in `working_bytes`.
+        budget: Bytes.
+        image_bytes: Bytes per pixel of crop and hole.
+        pixel_bytes: See `working_bytes`.
     """
     low, high = 0, 1 << 16
     while high - low > 1:

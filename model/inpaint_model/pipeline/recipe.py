@@ -1,4 +1,4 @@
-"""Recipe and attachment: everything that makes a candidate again, on any daemon with the model.
+"""Recipe and attachment: all that is needed to recreate a candidate on any daemon with the model.
 
 The recipe is JSON of at most 64 KiB:
 
@@ -11,18 +11,17 @@ The recipe is JSON of at most 64 KiB:
      "groups": [{"frame": [cx, cy, side, angle], "box": [x, y, w, h], "whole": true,
                  "ws_out": "<base64>"}]}
 
-Boxes are those of the hole, in document pixels. There is one group for each separate hole. A group
-that is not `whole` ends where its frame does; older recipes have no others. `ws_out`
-holds the codes after mixing and before edits, float32 little endian; it is null where it would not
-fit (several groups of a large model), and then follows from the seed.
+Boxes are those of the hole, in document pixels, and there is one group for each separate hole. A
+group that is not `whole` is filled only inside its frame; older recipes have no other groups.
+`ws_out` holds the codes after mixing and before edits, float32 little endian. It is null where it
+would exceed the size limit (several groups of a large model); the codes then follow from the seed.
 
-The method is "model", or "smooth" for the candidate that is filled without a model: it has no
-codes, edits and mixing, and its seed is 0. Such recipes have the format 2, since a reader that
-ignored the method would make another candidate; all others have the format 1, with or without a
-method.
+The method is "model", or "smooth" for a candidate filled without a model, which has no codes, edits
+or mixing, and seed 0. Recipes of smooth candidates have format 2, since a reader that ignores the
+method would create another candidate; all others have format 1, with or without a method.
 
-The attachment is a PNG: for each group, left to right, the square that the encoder saw. RGB is the
-erased image, alpha is 255 - hole.
+The attachment is a PNG of the squares that the encoder saw, one per group, from left to right. RGB
+is the erased image, alpha is 255 - hole.
 """
 
 from __future__ import annotations
@@ -49,16 +48,16 @@ from inpaint_model.networks.validation import Finite, Flag, ReadAs, Several, Tex
 
 MAX_RECIPE_BYTES = 64 << 10
 MAX_GROUPS = 64
-MAX_COORDINATE = 4e6  # px, and far more than any angle in degrees
-MAX_EDIT_VALUE = 1000.0  # units; far outside of every range, and still finite in every dtype
-MAX_CODE = 1e4  # of `ws_out`; those of a mapping network stay below some 100
+MAX_COORDINATE = 4e6  # px; also bounds angles in degrees
+MAX_EDIT_VALUE = 1000.0  # units; far outside every range, but finite in every dtype
+MAX_CODE = 1e4  # of `ws_out`; codes of a mapping network stay below about 100
 _DECODING = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, struct.error)
 
 Method = Literal["model", "smooth"]
-"""What makes a candidate: the model, or a smooth fill without it."""
+"""How a candidate is filled: by the model, or smoothly without it."""
 
 Codes = tuple[CodesF32, ...]
-"""What a candidate is rendered from: one [num_ws, w_dim] for each group of holes."""
+"""Latent codes of a candidate: one [num_ws, w_dim] for each group of holes."""
 
 Seed = Annotated[Whole, Interval(ge=0, le=MAX_SEED)]
 Share = Annotated[Finite, Interval(ge=0, le=1)]
@@ -71,11 +70,11 @@ StoredBox = Annotated[Box, ReadAs(tuple[Pixel, Pixel, Pixel, Pixel], Box._make)]
 
 
 class UnusableError(ValueError):
-    """Something that a fill is given cannot be used.
+    """An input of a fill cannot be used.
 
     Attributes:
-        subject: what that is.
-        reason: the message without its subject.
+        subject: The input.
+        reason: The message without its subject.
     """
 
     subject = ""
@@ -92,7 +91,7 @@ class RecipeError(UnusableError):
 
 
 class AttachmentError(UnusableError):
-    """The image that belongs to a recipe cannot be used."""
+    """The attachment of a recipe cannot be used."""
 
     subject = "the recipe's attachment"
 
@@ -103,7 +102,7 @@ class OtherModelError(RecipeError):
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """Which model a recipe was made with, and the shape of its codes."""
+    """The model of a recipe, and the shape of its codes."""
 
     name: str
     weights_sha256: str
@@ -114,16 +113,16 @@ class ModelIdentity:
 
 
 def _codes(text: str) -> CodesF32:
-    """Return the codes, flat: how they are divided is known only with the model."""
+    """Decode the codes as a flat array, since their shape depends on the model."""
     codes = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
-    if not (np.abs(codes) <= MAX_CODE).all():  # nor are NaN and infinity
+    if not (np.abs(codes) <= MAX_CODE).all():  # False for NaN too
         raise ValueError(f"holds numbers that are not within -{MAX_CODE:g}..{MAX_CODE:g}")
     return codes
 
 
 @dataclass(frozen=True)
 class MixingNote:
-    """That and how another candidate or image was mixed in; its effect is already in `ws_out`."""
+    """A record of how another candidate or image was mixed in; `ws_out` includes its effect."""
 
     levels: Annotated[Several[Text], Len(1, 3)]
     amount: Share
@@ -131,7 +130,7 @@ class MixingNote:
 
 @dataclass(frozen=True)
 class Blending:
-    """`BlendSettings` in a recipe: all of them, so that other defaults make no other candidate."""
+    """`BlendSettings` in a recipe. Complete, so that other defaults do not change the candidate."""
 
     colour_match: Flag
     gradient: Flag
@@ -146,12 +145,12 @@ class Group:
     frame: StoredFrame
     box: StoredBox  # of its hole, document px
     ws_out: Annotated[CodesF32, ReadAs(Text, _codes)] | None = None  # before edits; flat when read
-    whole: Flag = False  # filled also where the hole reaches beyond the frame
+    whole: Flag = False  # filled also outside the frame
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A candidate, made again from its numbers."""
+    """The parameters that recreate a candidate."""
 
     model: Text
     weights_sha256: Text
@@ -161,7 +160,7 @@ class Recipe:
     edits: Mapping[Text, EditValue]
     mixing: MixingNote | None
     document: tuple[Pixel, Pixel]  # width, height, px
-    box: StoredBox  # of the whole hole, document px
+    box: StoredBox  # of the entire hole, document px
     blending: Annotated[BlendSettings, ReadAs(Blending, lambda read: BlendSettings(**vars(read)))]
     groups: Annotated[Several[Group], Len(1, MAX_GROUPS)]
     method: Method = "model"
@@ -169,15 +168,15 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeFile(Recipe):
-    """A recipe as it stands in a file. Keys that it does not know are passed over."""
+    """A recipe as stored. Unknown keys are ignored."""
 
     format: Literal[1, 2]
-    software: Text = ""  # the version that wrote it
+    software: Text = ""  # version of the writer
     mixing: MixingNote | None = None
 
 
 def write_recipe(recipe: Recipe) -> str:
-    """Return the recipe as JSON; codes that make it too large are left out, the last ones first."""
+    """Return the recipe as JSON. If it is too large, codes are omitted, the last ones first."""
     groups = list(recipe.groups)
     for last in range(len(groups), -1, -1):
         text = json.dumps(_plain(replace(recipe, groups=tuple(groups))), separators=(",", ":"))
@@ -221,7 +220,7 @@ def read_recipe(text: str) -> Recipe:
     """Read and check a recipe.
 
     Raises:
-        RecipeError: it is too large, no JSON, of another format, or a value of it is wrong.
+        RecipeError: It is too large, not JSON, of another format, or has an invalid value.
     """
     num_bytes = len(text.encode("utf-8", "replace"))
     if num_bytes > MAX_RECIPE_BYTES:
@@ -243,10 +242,10 @@ def _no_constant(name: str) -> float:
 
 
 def codes_of(recipe: Recipe, model: ModelIdentity) -> Codes:
-    """Return the codes of every group, in the model's shape; none if the recipe lacks any.
+    """Return the codes of every group in the model's shape; empty if any are missing.
 
     Raises:
-        RecipeError: they are of another shape, or the recipe is mixed and lacks codes.
+        RecipeError: The shape is wrong, or the recipe is mixed and lacks codes.
     """
     flat = [group.ws_out for group in recipe.groups if group.ws_out is not None]
     if len(flat) < len(recipe.groups):
@@ -262,7 +261,7 @@ def codes_of(recipe: Recipe, model: ModelIdentity) -> Codes:
 
 
 def write_attachment(sources: Sequence[ModelInput]) -> bytes:
-    """Return the PNG of the squares that the encoder saw."""
+    """Return a PNG of the squares that the encoder saw."""
     rgba = np.concatenate([np.dstack([s.erased, 255 - s.hole]) for s in sources], axis=1)
     buffer = io.BytesIO()
     Image.fromarray(rgba).save(buffer, "PNG", compress_level=3)
@@ -270,15 +269,10 @@ def write_attachment(sources: Sequence[ModelInput]) -> bytes:
 
 
 def read_attachment(data: bytes, resolution: int, count: int) -> list[ModelInput]:
-    """Return what `write_attachment` was given. The size is checked before anything is decoded.
-
-    Args:
-        data: a PNG.
-        resolution: the model's side, px.
-        count: how many groups the recipe has.
+    """Decode an attachment of `count` groups; its size is checked before decoding.
 
     Raises:
-        AttachmentError: it is not a PNG, or not of this size.
+        AttachmentError: It is not a PNG of the right size.
     """
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as opened:

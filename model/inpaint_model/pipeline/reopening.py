@@ -1,4 +1,4 @@
-"""Go on from a recipe: the session that it came from, on any computer that has the model."""
+"""Reopen the session of a recipe, on any computer that has the model."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def reopened(
     image: DocumentImage | None = None,
     hole: Hole | None = None,
 ) -> FillSession:
-    """Return a session whose candidate 0 is the recipe's. The encoder sees what it saw then.
+    """Return a session whose candidate 0 is the recipe's, with the encoder's original input.
 
     Args:
-        recipe: of a candidate.
-        attachment: the PNG that was written with it.
-        model: which the recipe was made with.
-        image: what the candidate is fitted to, as the fill's; None: the square that the encoder
-            saw of the first group.
-        hole: of that image's size and origin.
+        recipe: Recipe of a candidate.
+        attachment: The PNG that was written with it.
+        model: The model to use.
+        image: Image to fit the candidate to; None: the square that the encoder saw of the first
+            group.
+        hole: Hole of that image's size and origin.
 
     Raises:
-        AttachmentError: the attachment cannot be used.
-        OtherModelError: the recipe was made with another model.
-        RecipeError: the recipe's codes are not the model's.
-        ValueError: the hole is not the recipe's.
+        AttachmentError: The attachment cannot be used.
+        OtherModelError: The recipe was made with another model.
+        RecipeError: The recipe's codes do not fit the model.
+        ValueError: The hole does not match the recipe.
     """
     if recipe.weights_sha256 != model.weights_sha256:
         raise OtherModelError(f"was made with the model {recipe.model!r}, not with this one")
@@ -74,7 +74,7 @@ def reopened(
 
 
 def _parts(hole: Hole, recipe: Recipe) -> list[Hole]:
-    """Return the part of the hole that belongs to each group: found as the fill found it."""
+    """Divide the hole into the groups of the recipe, in the same way as the fill."""
     if len(recipe.groups) == 1:
         return [hole]
     used: list[Group] = []

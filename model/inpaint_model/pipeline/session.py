@@ -1,6 +1,6 @@
-"""A fill that can go on: how it is framed, and what was encoded, sampled and rendered so far.
+"""Fill sessions: the frames of a document and all results so far.
 
-What needs no network is here: a candidate's patches in document pixels, its recipe, its attachment.
+Everything that needs no network is here: patches in document pixels, recipes, attachments.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from inpaint_model.pipeline.recipe import (
 )
 
 Outputs = tuple[FloatImage, ...]
-"""What the network made of a candidate: one [R, R, 3] for each group of holes."""
+"""The network's outputs for a candidate: one [R, R, 3] for each group of holes."""
 
 Edits = Mapping[str, float]
-"""How far to go along directions, by their names, in units."""
+"""Distances in units, by name of direction."""
 
-UNEDITED_KEPT = 16  # a session's candidates without edits
-FITTING_BYTES = 96  # per pixel around a hole: what blending prepares for all of a candidate's edits
+UNEDITED_KEPT = 16  # unedited candidates that a session keeps
+FITTING_BYTES = 96  # per pixel around a hole, for the fit that a candidate's edits share
 
 
 class UneditableError(UnusableError):
-    """A smooth fill is to be edited, drawn again or mixed."""
+    """Smooth fills cannot be edited, resampled or mixed."""
 
     subject = "the smooth fill"
 
@@ -49,35 +49,35 @@ class UneditableError(UnusableError):
 
 
 class Candidate(NamedTuple):
-    """What an image is rendered from."""
+    """The parameters of a fill."""
 
     seed: int
     truncation_psi: float
     edits: Edits
     mixing: MixingNote | None
-    codes: Codes  # after mixing, before edits; none of a smooth fill
+    codes: Codes  # after mixing, before edits; empty if smooth
     method: Method = "model"
 
     @property
     def is_smooth(self) -> bool:
-        """Whether it is filled without a model: it can be neither edited nor mixed."""
+        """Whether it is filled without a model and cannot be edited or mixed."""
         return self.method == "smooth"
 
     @property
     def origin(self) -> tuple[int, float]:
-        """What it was sampled from; edits and mixing came later."""
+        """Seed and truncation from which it was sampled."""
         return self.seed, self.truncation_psi
 
     @property
     def is_changed(self) -> bool:
-        """Whether it is not as it was sampled."""
+        """Whether it is edited or mixed."""
         return self.mixing is not None or any(self.edits.values())
 
     def edited(self, edits: Edits) -> Candidate:
-        """Return it with these edits instead of its own.
+        """Return it with other edits.
 
         Raises:
-            UneditableError: it is smooth, and there are any.
+            UneditableError: It is smooth, and there are edits.
         """
         if self.is_smooth and any(edits.values()):
             raise UneditableError
@@ -85,12 +85,12 @@ class Candidate(NamedTuple):
 
 
 SMOOTH = Candidate(0, 0.0, {}, None, (), "smooth")
-"""The candidate that is filled without a model."""
+"""The candidate without a model."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """An image to be rendered."""
+    """A candidate or variant to render."""
 
     index: int  # of the candidate in its session
     variant: int  # -1: the candidate itself
@@ -99,54 +99,54 @@ class Task:
 
 @dataclass(frozen=True)
 class Rendering:
-    """One candidate or variant, as the network made it."""
+    """A rendered candidate or variant."""
 
     index: int
     variant: int  # -1: the candidate itself
     candidate: Candidate
     outputs: Outputs
-    unedited: Outputs | None  # those before edits and mixing; None if `outputs` are those
+    unedited: Outputs | None  # before edits and mixing; None if the same as `outputs`
 
 
 class Encodings(NamedTuple):
-    """What the encoder made of a session's groups, and in whose memory it is."""
+    """Encodings of a session's groups, and the memory that holds them."""
 
     home: object
-    groups: list[Encoding]  # one a group
+    groups: list[Encoding]
 
 
 @dataclass
 class FillSession:
-    """A document whose holes are framed, and everything that was made for them since.
+    """A document with framed holes, and everything computed for them.
 
-    `DocumentInpainter.open` makes one; `dataclasses.replace` with another `blending` shares the
-    rest. Rendering and the methods here may run in different threads.
+    `DocumentInpainter.open` creates one. A copy by `dataclasses.replace` with another `blending`
+    shares everything else. Rendering and the methods here may run in different threads.
     """
 
     model: ModelIdentity
     image: DocumentImage
     hole: Hole  # of the image's size and origin
-    placements: Sequence[Placement]  # one a group
+    placements: Sequence[Placement]  # one per group
     blending: BlendSettings
     encodings: Encodings | None = None  # None when the model has left the device
     candidates: dict[int, Candidate] = field(default_factory=dict)
-    # Outputs without edits and mixing, by seed and truncation, the latest last: blending of edited
+    # Outputs without edits and mixing, by seed and truncation, latest last. The blending of edited
     # candidates is fitted to them.
     unedited: dict[tuple[int, float], Outputs] = field(default_factory=dict)
-    # How the last candidate is fitted, one a group: its edits come next, when a slider moves.
+    # Fit of the last candidate, one per group: while a slider moves, its edits use it.
     _fittings: dict[tuple[tuple[int, float], BlendSettings], list[BlendFit]] = field(
         default_factory=dict
     )
-    _attachment: list[bytes] = field(default_factory=list)  # empty until it is asked for
+    _attachment: list[bytes] = field(default_factory=list)  # a cache
 
     @property
     def home(self) -> object | None:
-        """In whose memory the encodings are; None: nowhere."""
+        """The memory that holds the encodings; None without encodings."""
         return self.encodings.home if self.encodings else None
 
     @property
     def num_bytes(self) -> int:
-        """Roughly what keeping it costs."""
+        """Approximate memory of the session."""
         codes = sum(c.nbytes for made in list(self.candidates.values()) for c in made.codes)
         groups = self.encodings.groups if self.encodings else ()
         encoded: int = sum(part.nbytes for parts in groups for part in parts)
@@ -158,13 +158,13 @@ class FillSession:
         return images + codes + encoded + rendered + fitting
 
     def keep_unedited(self, candidate: Candidate, outputs: Outputs) -> None:
-        """Keep what the network made of a candidate without edits; the oldest go."""
+        """Keep the outputs of a candidate without edits; the oldest are dropped."""
         self.unedited[candidate.origin] = outputs
         for oldest in list(self.unedited)[:-UNEDITED_KEPT]:
-            self.unedited.pop(oldest, None)  # another device's worker may have done it
+            self.unedited.pop(oldest, None)  # another device's worker may have removed it
 
     def prepare_blending(self) -> None:
-        """Make what all candidates are fitted to, ahead of the first one."""
+        """Precompute what all fits share."""
         for placement in self.placements:
             placement.surroundings.prepare(self.blending)
 
@@ -174,13 +174,10 @@ class FillSession:
         return all(placement.has_surroundings for placement in self.placements)
 
     def smooth(self, index: int) -> Rendering:
-        """Return the candidate that is filled without a model. There is nothing to render.
-
-        Args:
-            index: of the candidate in this session.
+        """Add the smooth candidate as number `index`; it needs no rendering.
 
         Raises:
-            RefusalError: there is nothing to continue around a group of the hole.
+            RefusalError: Nothing around a group of the hole is known.
         """
         if not self.has_surroundings:
             raise RefusalError("NOTHING_AROUND")
@@ -188,10 +185,10 @@ class FillSession:
         return Rendering(index, -1, SMOOTH, (), None)
 
     def patches(self, rendering: Rendering) -> list[Patch]:
-        """Return a rendering as pixels of the document, one patch a group.
+        """Return a rendering as document pixels, one patch per group.
 
-        Edits and mixtures are fitted to the document as their candidate is without them, so that
-        blending takes nothing of the change back.
+        Edits and mixtures use the fit of their unedited candidate, so that blending does not undo
+        them.
         """
         if rendering.candidate.is_smooth:
             return [placement.smooth(self.blending) for placement in self.placements]
@@ -212,7 +209,7 @@ class FillSession:
         return fittings
 
     def recipe(self, candidate: Candidate) -> Recipe:
-        """Return everything that makes a candidate again, together with the attachment."""
+        """Return the recipe of a candidate."""
         none = (None,) * len(self.placements)
         codes_of_groups = none if candidate.is_smooth else candidate.codes
         return Recipe(
@@ -234,7 +231,7 @@ class FillSession:
         )
 
     def attachment(self) -> bytes:
-        """Return the PNG of what the encoder saw; the same for all candidates, so made once."""
+        """Return a PNG of what the encoder saw, which all candidates share."""
         if not self._attachment:
             sources = [placement.source for placement in self.placements]
             self._attachment.append(write_attachment(sources))

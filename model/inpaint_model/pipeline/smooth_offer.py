@@ -1,4 +1,4 @@
-"""When a smooth fill is offered beside the model's candidates."""
+"""Decide when to offer a smooth fill in addition to the model's candidates."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from inpaint_model.document.placement import Placement
 
 SMALL = 0.1
-"""Larger side of a hole over the frame's, up to which a smooth fill is mostly the better one."""
+"""Largest ratio of a hole's larger side to the frame's at which smooth fills are mostly better."""
 THIN = 0.045
-"""Width of a line over the frame's side, up to which the same holds, however long it is."""
+"""The same limit for the width of lines of any length."""
 
 
 def is_worth_smoothing(placements: Iterable[Placement]) -> bool:
     """Return whether a smooth fill is likely to be better than the model's, in every group.
 
-    It is where the model is out of its depth: no frame was found, so that what the model knows is
-    not there; or the hole is small or nowhere wide, so that it is a blemish or a scratch
-    rather than a part of a face (measured in docs/decisions/0038 and 0040).
+    It is if no frame was found, so that the model has nothing to work with, or if the hole is small
+    or thin and thus a blemish or scratch rather than a part of a face (measured in
+    docs/decisions/0038 and 0040).
     """
     return all(
         place.mode == "box"

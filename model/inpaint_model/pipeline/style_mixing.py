@@ -1,7 +1,6 @@
-"""Style mixing: a candidate takes the styles of another candidate, or of another image.
+"""Style mixing: a candidate takes styles of another candidate or of an image.
 
-The levels are the paper's of the generator: coarse styles are structure, the middle ones features,
-the fine ones colors.
+The levels are those of the paper: structure (coarse styles), features (middle), colors (fine).
 """
 
 from __future__ import annotations
@@ -27,22 +26,22 @@ from inpaint_model.pipeline.recipe import (
 
 
 class UnseenImageError(UnusableError):
-    """An image to mix lies beside the fill."""
+    """An image to mix lies outside the frame."""
 
     subject = "the image to mix"
 
 
 @dataclass(frozen=True)
 class Mixing:
-    """Whose styles a candidate takes, which of them, and how far."""
+    """Which styles a candidate takes, and from where."""
 
-    other: Recipe | DocumentImage  # an image lies where its coordinates say
+    other: Recipe | DocumentImage  # an image has a position in the document
     levels: tuple[str, ...]  # names of LEVELS, at least one
-    amount: float = 1.0  # 0: none of it; 1: the other's styles alone
+    amount: float = 1.0  # 0 = no mixing, 1 = only the other's styles
 
 
 def mixed(codes: Codes, others: Codes, mixing: Mixing) -> Codes:
-    """Return `codes` with the styles of `others` that a mixing asks for, group by group."""
+    """Return `codes` with styles of `others` mixed in, group by group."""
     results = []
     for k, own in enumerate(codes):
         result = own.copy()
@@ -56,18 +55,18 @@ def mixed(codes: Codes, others: Codes, mixing: Mixing) -> Codes:
 def codes_to_mix(
     inpainter: Inpainter, model: ModelIdentity, frames: Iterable[Frame], mixing: Mixing
 ) -> Codes:
-    """Return the codes of what is mixed in.
+    """Return the codes to mix in.
 
     Args:
-        inpainter: the model, for the codes of an image.
-        model: the same model, for the codes of a recipe.
-        frames: of the candidate; an image is seen through them, as the candidate was.
-        mixing: what is mixed in.
+        inpainter: The model, to encode an image.
+        model: Identity of the same model, to check a recipe.
+        frames: Frames of the candidate, through which an image is encoded.
+        mixing: What to mix in.
 
     Raises:
-        OtherModelError: the recipe was made with another model.
-        RecipeError: it has no codes.
-        UnseenImageError: the image shows nothing in a frame.
+        OtherModelError: The recipe was made with another model.
+        RecipeError: It has no codes.
+        UnseenImageError: The image does not overlap a frame.
     """
     if isinstance(mixing.other, DocumentImage):
         return tuple(_inverted(inpainter, mixing.other, frame) for frame in frames)

@@ -159,8 +159,8 @@ def test_the_embedded_source_never_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        (Sizes(64, (8, 8, 6, 4, 4)), "has a discriminator of 64 px beside a generator of 32 px"),
-        (LABELED, "has a discriminator of 3 classes beside a generator of 0"),
+        (Sizes(64, (8, 8, 6, 4, 4)), "has a generator of 32 px but a discriminator of 64 px"),
+        (LABELED, "has a generator of 0 classes but a discriminator of 3"),
     ],
 )
 def test_networks_must_belong_together(tmp_path: Path, other: Sizes, reason: str) -> None:

@@ -337,7 +337,7 @@ def test_half_downloads_are_called_truncated(tmp_path: Path, share: float) -> No
     [
         (b"<!DOCTYPE html><title>Quota exceeded</title>", "is a web page, not a checkpoint"),
         (b"\n <HTML>", "is a web page, not a checkpoint"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a pointer of Git LFS"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer"),
     ],
 )
 def test_what_a_download_leaves_in_its_place(tmp_path: Path, content: bytes, reason: str) -> None:

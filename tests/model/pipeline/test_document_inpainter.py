@@ -259,7 +259,7 @@ def test_the_model_may_leave_between_any_two_steps() -> None:
         (noise(9, 9)[..., :2], square(9, 9), "1, 3 or 4 channels"),
         (noise(9, 9)[..., 0], square(9, 9), "1, 3 or 4 channels"),
         (noise(9, 9).astype(np.int64), square(9, 9), "Samples of int64 are not supported"),
-        (noise(9, 9), square(9, 8), "must be of the same size"),
+        (noise(9, 9), square(9, 8), "must have the same size"),
         (noise(9, 9), np.zeros((9, 9), np.uint8), "The selection is empty"),
         (noise(9, 9), np.ones((9, 9), np.float32), r"must be bool or uint8 \[height, width\]"),
         (noise(9, 9), noise(9, 9), r"not uint8 \[9, 9, 3\]"),
