@@ -67,14 +67,7 @@ def _checked(info: BundleInfo, direction: Direction, vector: Tensor) -> Tensor:
 
 
 def add_directions(folder: Path, found: Sequence[Found]) -> BundleInfo:
-    """Add directions to a bundle, all or none; those with the same names are replaced.
-
-    Args:
-        folder: The bundle.
-        found: Directions with their vectors, [w_dim] or [num_ws, w_dim].
-
-    Returns:
-        The new info of the bundle.
+    """Add directions and their vectors to a bundle, all or none, replacing those of the same names.
 
     Raises:
         BundleError: The bundle cannot be read, or a direction belongs to another generator.
@@ -114,16 +107,7 @@ def directions_of(folders: Iterable[Path], generator_sha256: str) -> dict[str, F
 def write_directions(
     info: BundleInfo, directions: Sequence[Direction], vectors: Mapping[str, Tensor]
 ) -> BundleInfo:
-    """Replace all directions of a bundle, all or none; its other files are kept.
-
-    Args:
-        info: The bundle.
-        directions: The new directions.
-        vectors: By the directions' names, [w_dim] or [num_ws, w_dim].
-
-    Returns:
-        The new info of the bundle.
-    """
+    """Replace all directions of a bundle and their vectors, all or none; other files are kept."""
     with rewriting(info.folder, keep=True) as new:
         (new / VECTORS).unlink(missing_ok=True)
         edit_manifest(new, directions=[direction.to_dict() for direction in directions])

@@ -16,7 +16,7 @@ def write_tensors(
     """Write tensors and metadata to a safetensors file.
 
     Raises:
-        OSError: The file cannot be written, for example because the disk is full.
+        OSError: The file cannot be written.
     """
     try:
         save_file(dict(tensors), path, None if metadata is None else dict(metadata))

@@ -55,14 +55,11 @@ def save_bundle(
             precision.
         dtype: Precision of the stored weights, "fp32", "fp16" or "bf16".
         extra_tensors: More entries for weights.safetensors (`framer.*`).
-        framer: Configuration of the framer, if `extra_tensors` has one.
+        framer: Configuration of the framer in `extra_tensors`.
         card_text: Text of card.md; by default only a title.
 
-    Returns:
-        The info of the new bundle.
-
     Raises:
-        OSError: A file cannot be written, for example because the disk is full.
+        OSError: A file cannot be written.
     """
     if isinstance(model, InpaintingModel):
         kind, tensors = "inpainter", _stored(model.state_dict(), DTYPES[dtype])
@@ -113,7 +110,7 @@ def save_discriminator(path: Path, discriminator: Discriminator, dtype: str = "f
     """Write the discriminator to a separate file, since only training needs it.
 
     Raises:
-        OSError: The file cannot be written, for example because the disk is full.
+        OSError: The file cannot be written.
     """
     write_tensors(_stored(discriminator.state_dict(), DTYPES[dtype]), path)
 
@@ -169,7 +166,6 @@ def _write_manifest(folder: Path, document: Mapping[str, Any]) -> None:
 
 
 def _link(source: str, target: str) -> None:
-    """Create a hard link, or a copy where the file system has no links."""
     try:
         os.link(source, target)
     except OSError:
@@ -182,12 +178,9 @@ def add_framer(folder: Path, framer: Framer) -> BundleInfo:
     The folder is replaced only when the new one is complete. Other tensors do not change, but the
     hash of the weights file does.
 
-    Returns:
-        The new info of the bundle.
-
     Raises:
         BundleError: The bundle cannot be read.
-        OSError: A file cannot be written, for example because the disk is full.
+        OSError: A file cannot be written.
     """
     info = read_bundle(folder)
     with rewriting(folder, keep=True) as new:

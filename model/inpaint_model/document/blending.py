@@ -3,16 +3,15 @@
 The steps, each optional; none changes a known pixel:
 
 1. Color and light: match contrast, color and a planar change of light to the known ring.
-2. Sharpness: raise or lower octaves of detail as needed on the ring, where model and document
-   show the same content.
+2. Sharpness: raise or lower octaves of detail to match the ring, where model and document show
+   the same content.
 3. Grain: where the fill has less noise than flat parts of the known pixels, add some.
 4. Gradient domain: extend the remaining difference at the border into the hole with a membrane
    (Perez, Gangnet and Blake 2003, Poisson image editing, in its offset form).
 5. Feather: fade from the document's old pixels at the border to the fill.
 
-An edited fill is fitted with the parameters of the unedited one, so that fitting does not undo the
-edit. Where the hole extends beyond the model's frame, the fill always blends into a smooth one,
-before the feather.
+Edits use the fit of the unedited fill, so that fitting does not undo them. Where the hole extends
+beyond the model's frame, the fill always blends into a smooth one, before the feather.
 
 All values are display values (sRGB curve, continued above 1), float32 [3, H, W].
 """
@@ -147,7 +146,7 @@ class BlendContext:
         return RingStatistics.of(self.color, self.ring, self.upscale_factor / 2**self.octave)
 
     def prepare(self, settings: BlendSettings) -> None:
-        """Compute what all fits with these settings share."""
+        """Compute what all fits share."""
         if settings.colour_match and self.matchable:
             _ = self.ring_statistics
         if settings.grain and self.matchable:

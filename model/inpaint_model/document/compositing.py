@@ -40,7 +40,7 @@ def composite(image: Pixels, patches: Sequence[Patch], origin: tuple[int, int] =
 
     Args:
         image: [H, W, C]; with two and four channels the last is alpha.
-        patches: Patches of the same channels and sample type, with boxes inside the image.
+        patches: Patches of the same channels and sample type, inside the image.
         origin: The image's top left corner in the document, px.
     """
     x, y = origin

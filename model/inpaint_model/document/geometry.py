@@ -127,7 +127,7 @@ def transform_xy(matrix: Matrix, x: Coordinates, y: Coordinates) -> tuple[Coordi
     """Transform coordinates; the shapes of x and y must broadcast.
 
     This avoids a matrix product: for many points numpy would run it on several threads, which then
-    busy-wait for some 25 ms on cores that the networks need.
+    busy-wait for about 25 ms on cores that the networks need.
     """
     across, down = (row[0] * x + (row[1] * y + row[2]) for row in matrix)
     return across, down

@@ -40,7 +40,6 @@ def harmonic_fill(
 
 
 def _extent(known: Tensor) -> tuple[int, int]:
-    """Return the range of lines with unknown pixels, with a margin of known ones."""
     unknown = torch.nonzero(~known)
     margin = 8
     return max(int(unknown[0]) - margin, 0), int(unknown[-1]) + 1 + margin

@@ -128,7 +128,6 @@ class Hole:
         return groups
 
     def _only(self, mask: BoolMask) -> Hole:
-        """Return the part inside a mask [H, W], with the same size and origin."""
         return Hole(np.where(mask, self.coverage, np.uint8(0)), self.origin)
 
 

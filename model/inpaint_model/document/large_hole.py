@@ -1,9 +1,9 @@
 """Fit fills to large holes in little memory: a reduced copy first, then the finest detail in tiles.
 
 `blending` needs about 250 bytes for each pixel around a hole, or 16 GB for a hole of 8000 px. A
-large hole is therefore reduced until few pixels are left and fitted there like any other: color,
-light, membrane, coarse octaves of detail and grain, and the part beyond the model's frame. What the
-reduction removed is added tile by tile:
+large hole is therefore reduced and fitted like any other: color, light, membrane, coarse octaves of
+detail and grain, and the part beyond the model's frame. What the reduction removed is added tile by
+tile:
 
 - the finest octaves of the fill's own detail, raised or lowered as on the ring;
 - their grain, from random numbers that depend only on the position, so that tiles do not show;
@@ -141,7 +141,7 @@ class LargeHole:
         )
 
     def prepare(self, settings: BlendSettings) -> None:
-        """Compute what all fits with these settings share."""
+        """Compute what all fits share."""
         self.reduced.prepare(replace(settings, feather_px=0))
         if settings.grain:
             _ = self.known
@@ -211,7 +211,6 @@ class LargeHole:
         return slice(small.y, small.bottom), slice(small.x, small.right)
 
     def _any(self, mask: Tensor) -> Tensor:
-        """Reduce a mask: True where any pixel is."""
         return F.max_pool2d(mask[None].float(), 1 << self.octave, ceil_mode=True)[0] > 0
 
     def _means(self, planes: Tensor) -> Tensor:

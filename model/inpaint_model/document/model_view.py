@@ -31,13 +31,7 @@ class Layer(NamedTuple):
 def visible_layers(
     image: DocumentImage, hole: Hole | None, overview: DocumentImage | None = None
 ) -> list[Layer]:
-    """Return the images of a document, finest first; each fills in where the previous ones end.
-
-    Args:
-        image: The document, or the crop around the hole.
-        hole: Hole of the image's size and origin.
-        overview: The complete document at low resolution.
-    """
+    """Return the images of a document, finest first; each fills in where the previous ones end."""
     found = [Layer(image, hole)]
     if image.context is not None:
         found.append(Layer(image.context, hole and hole.reduced(image.context)))
@@ -63,8 +57,8 @@ def extract_model_view(
     """Return what the model sees through a frame.
 
     The hole is filled smoothly from its surroundings before the document is reduced, so that its
-    old content does not leak into known pixels. Transparent pixels, and pixels outside the image,
-    its context and the overview, count as hole.
+    old content does not leak into known pixels. Transparent pixels, and pixels outside all images,
+    count as hole.
 
     Args:
         image: The document, or the crop around the hole.

@@ -134,7 +134,6 @@ class Placement:
         return self._surroundings(box.moved(self.region.x, self.region.y))
 
     def _surroundings(self, region: Box) -> BlendContext:
-        """Return the context of a part of the region, document px."""
         x, y = self.image.origin
         part = region.moved(-x, -y)
         color, alpha = display_from_document(part.cut(self.image.pixels), self.image.linear)
@@ -180,11 +179,11 @@ def place(
         mode: How the frame was found.
         confidence: 0..1 that the frame shows a face.
         notices: Notices of finding the frame.
-        selection: The complete selection, of the image's size and origin, if the group is a part of
-            it. The model does not see the other groups either.
-        overview: The complete document at low resolution, for what lies beyond a crop.
-        whole: True: the fill blends into a smooth one outside the frame. False: only the part
-            inside the frame is filled, and the fill fades out before the frame ends.
+        selection: The complete selection, of the image's size and origin; all of it is hidden from
+            the model. None: the group.
+        overview: The complete document at low resolution.
+        whole: True: outside the frame the fill blends into a smooth one. False: only the part
+            inside is filled, fading out toward the rest.
 
     Raises:
         ValueError: The selection is empty or does not match the image, the frame's side is out of
@@ -303,7 +302,6 @@ def _shown(placement: Placement, output: FloatImage, box: Box | None = None) -> 
 
 
 def _patch(placement: Placement, parts: Iterable[tuple[Box, torch.Tensor]]) -> Patch:
-    """Convert display values [3, H, W] in boxes of the region to document pixels in the hole."""
     hole, box, region, document = (
         placement.hole,
         placement.box,

@@ -51,8 +51,7 @@ def known_block_means(planes: Tensor, known: Tensor, size: int) -> tuple[Tensor,
         size: Side of a block, px; for 1 the arguments are returned.
 
     Returns:
-        [C, ceil(H / size), ceil(W / size)], 0 in unknown blocks unless `size` is 1; and bool
-        [ceil(H / size), ceil(W / size)].
+        [C, ceil(H / size), ceil(W / size)], 0 in unknown blocks unless `size` is 1; and bool.
     """
     if size == 1:
         return planes, known

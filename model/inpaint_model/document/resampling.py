@@ -6,8 +6,8 @@ samples a finer, rotated grid, and reduces it by an antialiased cubic kernel. Fo
 first refines the source with the cardinal cubic spline, so that rotated sampling sees a smooth
 image. Both reproduce linear ramps exactly, also at the border, so pixels do not shift.
 
-All of it uses display values (the sRGB curve): the networks were trained on images reduced that
-way, and the same document in linear light gives the same network input.
+All of it uses display values (the sRGB curve), as the images that the networks were trained on were
+reduced that way.
 """
 
 from __future__ import annotations
@@ -78,7 +78,6 @@ def averaging_factor(matrix: Matrix) -> int:
 
 
 def _needed_region(image: FloatImage, matrix: Matrix, width: int, height: int) -> Box:
-    """Return the part of the source that target and filters use; never empty."""
     margin = _REDUCTION_MARGIN + 1
     left, top, right, bottom = -margin, -margin, width + margin, height + margin
     seen = transform_points(matrix, [(left, top), (right, top), (right, bottom), (left, bottom)])

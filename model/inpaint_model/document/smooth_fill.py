@@ -39,7 +39,7 @@ def smooth_fill(
         known: bool [H, W], disjoint from the hole.
         seed: Seed of the grain.
         grain: Whether to add grain.
-        octave: How often the document was halved. The caller adds the grain of finer octaves.
+        octave: How often the document was halved; the caller adds the grain of finer octaves.
     """
     fill = harmonic_fill(values, known, sweeps=_SWEEPS)
     ring = grown(hole, RING >> octave) & known

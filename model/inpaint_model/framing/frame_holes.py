@@ -49,9 +49,6 @@ def frame_holes(
             around the selection with context; or an explicit frame, document px.
         overview: The complete document at low resolution, for what lies beyond a crop.
 
-    Returns:
-        One placement per group.
-
     Raises:
         ValueError: The selection is empty, does not overlap the frame, forms too many groups, or
             does not have the image's size and origin.

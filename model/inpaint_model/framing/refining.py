@@ -77,17 +77,10 @@ def reconstruction_error(
     frame: Frame,
     overview: DocumentImage | None = None,
 ) -> float:
-    """Return the mean absolute error of the model on the known pixels.
+    """Return the mean absolute error of the model's output on the known pixels in a frame.
 
     It is relative to the variation of the pixels, since smaller frames show smoother images, and
     infinite if no pixel is known.
-
-    Args:
-        model: The inpainter.
-        image: The document, or the crop around the selection.
-        hole: Hole of the image's size and origin.
-        frame: Frame to test.
-        overview: The complete document at low resolution, for what lies beyond a crop.
     """
     source = extract_model_view(image, hole, frame, model.resolution, overview)
     known = source.hole == 0

@@ -51,15 +51,7 @@ def propose(
     box: Box,
     overview: DocumentImage | None = None,
 ) -> list[Proposal]:
-    """Propose frames for a hole, best first.
-
-    Args:
-        framer: The model's framer.
-        image: The document, or the crop around the selection.
-        hole: Hole of the image's size and origin.
-        box: Box around the parts of the hole to frame, document px.
-        overview: The complete document at low resolution, for what lies beyond a crop.
-    """
+    """Propose frames, best first, for the parts of a hole in a box (document px)."""
     shown = visible_layers(image, hole, overview)
     frames = first_views(box, shown[-1].image)
     seen = _propose(framer, shown, frames)
@@ -109,12 +101,7 @@ def average_nearby(frame: Frame, proposals: Sequence[Proposal]) -> Frame:
 
 
 def first_views(box: Box, coarsest: DocumentImage) -> list[Frame]:
-    """Return upright squares around a box of a hole, from little context to the full image.
-
-    Args:
-        box: Document px.
-        coarsest: The image that shows most of the document.
-    """
+    """Return upright squares around a box, from little context to the full image."""
     width, height = coarsest.shown
     smallest = 1.25 * max(box.width, box.height, 8)
     largest = max(1.1 * max(width, height), smallest)
@@ -129,11 +116,7 @@ def coarse_view(
 ) -> tuple[FloatImage, BoolMask]:
     """Return a frame's pixels [S, S, 3] (display values) and which of them are known [S, S].
 
-    Args:
-        image: The document, a crop or an overview of it.
-        hole: Hole of the image's size and origin; None: all of the image is visible.
-        frame: Document px.
-        size: S, px.
+    Without a hole, all of the image is visible. `size` is S, px.
     """
     scale = frame.side / size * math.sqrt(image.scale[0] * image.scale[1])
     density = min(max(math.ceil(scale / 2), 1), 4)
@@ -206,7 +189,6 @@ def _view(layered: Sequence[Layer], frame: Frame, size: int) -> Tensor:
 
 
 def _reached(image: DocumentImage, frame: Frame, size: int) -> BoolMask:
-    """Return the pixels of a view [S, S] with their center inside an image."""
     matrix = geometry.compose(image.from_document, geometry.document_from_model(frame, size))
     return reached_by_image(image.pixels.shape, matrix, size)
 

@@ -134,7 +134,6 @@ def _import(path: Path) -> Checkpoint:
 
 
 def _read(stream: IO[bytes], path: Path, size: int) -> object:
-    """Read a file according to its first bytes."""
     start = stream.read(64)
     stream.seek(0)
     if start.startswith(LEGACY_MAGIC):

@@ -108,7 +108,7 @@ class Contents:
 
 
 def _ways(name: str) -> Iterator[str]:
-    """Yield the ancestors of a name and the name: a, a.b, a.b.c."""
+    """Yield a, a.b, a.b.c for a.b.c."""
     at = name.find(".")
     while at >= 0:
         yield name[:at]

@@ -98,7 +98,6 @@ def _nothing(contents: Contents, has_discriminator: bool) -> CheckpointError:
 
 
 def _facts(contents: Contents, family: str) -> dict[str, str]:
-    """Describe a file without networks to import."""
     facts = {"family": family}
     for module in contents.modules:
         side, channels = (module.attributes.get(f"img_{x}") for x in ("resolution", "channels"))
@@ -208,7 +207,6 @@ def _shown(prefix: str) -> str:
 
 
 def _classes(contents: Contents) -> list[str]:
-    """Return a line about values of unknown classes, if any."""
     names = sorted(contents.unknown)
     if not names:
         return []

@@ -245,11 +245,6 @@ def check_resample_filter(name: str, kernel: TensorRef) -> None:
 
 
 def _resolution(tensors: Tensors, pattern: str, what: str) -> int:
-    """Return the size of the largest block.
-
-    Raises:
-        CheckpointError: There is no complete network.
-    """
     size = 8
     while size < 2 * MAX_RESOLUTION and pattern.format(2 * size) in tensors:
         size *= 2
@@ -299,7 +294,6 @@ def _load(
     what: str,
     dtypes: set[torch.dtype] | None,
 ) -> dict[str, torch.Tensor]:
-    """Load the data of `wanted` after checking all names and shapes."""
     unknown = sorted(set(tensors) - set(wanted))
     if unknown:
         raise CheckpointError(f"has {quoted(unknown[0])}, which no StyleGAN2 {what} has")
@@ -318,7 +312,6 @@ def _load(
 def _load_tensor(
     name: str, tensor: TensorRef, dtypes: set[torch.dtype] | None = None
 ) -> torch.Tensor:
-    """Load finite data as float32."""
     try:
         data = tensor.load()
     except CheckpointError as error:

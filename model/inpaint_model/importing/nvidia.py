@@ -30,7 +30,7 @@ from inpaint_model.networks.config import DiscriminatorConfig, GeneratorConfig
 GENERATOR = ("synthesis.b4.const", "synthesis.b4.conv1.weight")  # in every generator
 DISCRIMINATOR = ("b4.out.weight",)
 STYLEGAN3 = ("synthesis.input.freqs", "synthesis.input.weight")
-MAX_GROUP = 65_536  # minibatch groups of all samples of a batch
+MAX_GROUP = 65_536  # stands for minibatch groups of the entire batch
 
 _CHILDREN = ("synthesis", "mapping")
 _LINEAR = ("affine", "embed", "b4.out", "skip")  # layers without an activation
@@ -142,7 +142,6 @@ def _unsupported(modules: Sequence[Module], architecture: str) -> str | None:
 
 
 def _clamps(modules: Sequence[Module]) -> dict[str, object]:
-    """Return the clamp of each layer."""
     return {
         module.name: module.attributes["conv_clamp"]
         for module in modules

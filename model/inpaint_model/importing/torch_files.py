@@ -185,7 +185,6 @@ def _is_unknown(identifier: object) -> bool:
 
 
 def _storage_id(identifier: object) -> tuple[str, torch.dtype, int]:
-    """Return key, element type and number of elements of torch's persistent id."""
     if not isinstance(identifier, tuple) or len(identifier) not in (5, 6):
         raise CheckpointError("refers to data in a form that torch.save does not write")
     kind, storage_type, key, location, numel = identifier[:5]

@@ -47,7 +47,7 @@ def read_pickle(stream: IO[bytes], persistent_load: PersistentLoad | None = None
         # Either the file is truncated, or it is not a pickle.
         if not stream.read(1):
             raise CheckpointError(TRUNCATED) from None
-        raise CheckpointError(f"is not a whole pickle ({quoted(str(error), 60)})") from None
+        raise CheckpointError(f"is not a complete pickle ({quoted(str(error), 60)})") from None
     raise CheckpointError(f"holds a pickle of more than {MAX_OPERATIONS} operations")
 
 
@@ -93,7 +93,7 @@ class _Machine:
 
     def result(self) -> object:
         if len(self.stack) != 1 or self.marks:
-            raise CheckpointError("is not a whole pickle (values are left over)")
+            raise CheckpointError("is not a complete pickle (values are left over)")
         return self.stack[0]
 
     def push(self, value: object) -> None:

@@ -130,8 +130,8 @@ class Inpainter:
         Args:
             encoding: Result of `encode`.
             seeds: N numbers from 0 to 2^32 - 1.
-            truncation_psi: Truncation of the sampled code (not the encoder's): 1 = full variety, 0
-                = none.
+            truncation_psi: Applies to the sampled code, not the encoder's: 1 = full variety, 0 =
+                none.
 
         Raises:
             ValueError: A seed is out of range.
@@ -148,11 +148,8 @@ class Inpainter:
     def invert(self, image: ImageU8, hole: MaskU8 | None = None) -> CodesF32:
         """Return the codes [num_ws, w_dim] of an image, to use its styles.
 
-        The mean code stands in for what the encoder leaves open.
-
-        Args:
-            image: uint8 [R, R, 3] RGB.
-            hole: uint8 [R, R], above 0 where the image is unknown; None if all of it is known.
+        The mean code stands in for what the encoder leaves open. Pixels in the hole, if any, are
+        unknown.
 
         Raises:
             ValueError: The shapes are not the model's.
@@ -163,11 +160,7 @@ class Inpainter:
         return codes
 
     def edit(self, ws_out: CodesF32, edits: Mapping[str, float]) -> CodesF32:
-        """Return codes [N, num_ws, w_dim] moved along directions.
-
-        Args:
-            ws_out: [N, num_ws, w_dim]; not modified.
-            edits: Distances in units, by name of direction.
+        """Return codes [N, num_ws, w_dim] moved along directions by name, in units.
 
         Raises:
             UnknownDirectionError: The model does not offer a direction.
@@ -214,7 +207,7 @@ class Inpainter:
             edits: Distances in units, by name of direction.
 
         Raises:
-            ValueError: The shapes are not the model's, or a seed is out of range.
+            ValueError: A shape is not the model's, or a seed is out of range.
             UnknownDirectionError: The model does not offer a direction.
         """
         encoding = self.encode(image, hole)

@@ -24,14 +24,8 @@ def tiny_inpainter(
 ) -> Inpainter:
     """Return an untrained model that runs in milliseconds, for tests and demos.
 
-    It has two directions, "brighter" and "warmer", which change the image in some way.
-
-    Args:
-        seed: Seed of the weights.
-        resolution: A power of two from 32, px.
-        arch: A row of Table 2.
-        dtype: "fp32", "bf16" or "fp16".
-        device: Device of the networks.
+    It has two directions, "brighter" and "warmer", which change the image in some way. `resolution`
+    is a power of two from 32, px.
     """
     model = tiny_model(seed, resolution, arch)
     rng = torch.Generator().manual_seed(seed)

@@ -106,7 +106,7 @@ class Body(nn.Module):
 
 
 def _trunk(channels: int, spatial: int) -> nn.Sequential:
-    """Return strided convolutions down to one pixel: [N, C, spatial, spatial] -> [N, C]."""
+    """Return convolutions down to one pixel: [N, C, spatial, spatial] -> [N, C]."""
     layers: list[nn.Module] = []
     while spatial > 1:
         layers += [nn.Conv2d(channels, channels, 3, 2, 1), nn.LeakyReLU(0.01)]

@@ -146,7 +146,6 @@ class InpaintingModel(nn.Module):
         return features.to(generated.dtype)
 
     def _mixed_precision(self) -> torch.autocast:
-        """Return an autocast context that computes in `precision` although weights are float32."""
         weight = next(self.encoder.parameters())
         mixed = self.precision != weight.dtype
         return torch.autocast(weight.device.type, self.precision, enabled=mixed)

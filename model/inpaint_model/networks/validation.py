@@ -149,7 +149,6 @@ _MUST: Mapping[str, str] = {  # pydantic's error type -> end of the sentence
 
 
 def _sentence(kind: type, error: Mapping[str, Any], whole: str) -> str:
-    """Return the error as a sentence without a period."""
     name, place, context = error["type"], error["loc"], error.get("ctx", {})
     if name in _UNKNOWN:
         *above, key = place[:-1] + (str(place[-1]),)

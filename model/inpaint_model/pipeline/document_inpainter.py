@@ -94,8 +94,8 @@ class DocumentInpainter:
         Args:
             inpainter: The model, or a function that returns it. The function is called in every
                 step, for models that may leave the device in between.
-            home: Identifies the memory that holds encodings; sessions encoded in another home are
-                encoded again. None: a home of this object.
+            home: Identity of the memory that holds encodings; a session from another home is
+                encoded again. None: this object.
         """
         self._model: Callable[[], Inpainter]
         self._model = (lambda: inpainter) if isinstance(inpainter, Inpainter) else inpainter
@@ -153,8 +153,8 @@ class DocumentInpainter:
         """Render a candidate again with other edits.
 
         Args:
-            session: Session in which it was filled or that `reopen` returned.
-            candidate: Candidate of a fill or of the session.
+            session: Session of the candidate.
+            candidate: Candidate of a fill, or of a reopened session.
             edits: Distances in units, by name of direction; they replace the candidate's edits.
             seed: New seed; None keeps the candidate's.
             truncation_psi: New truncation; None keeps the candidate's.
@@ -215,9 +215,8 @@ class DocumentInpainter:
         Args:
             recipe: Recipe of a fill.
             attachment: Attachment of the fill's session.
-            image: Image to fit the candidate to, as in `open`; None: the square that the encoder
-                saw.
-            mask: Mask of the fill.
+            image: Image to fit the candidate to; None: the square that the encoder saw.
+            mask: Mask of the fill, if there is an image.
 
         Raises:
             RecipeError: The recipe cannot be used with this model.
@@ -335,7 +334,6 @@ class DocumentInpainter:
         return Rendering(task.index, task.variant, candidate, outputs, unedited)
 
     def _unedited(self, session: FillSession, candidate: Candidate) -> Outputs:
-        """Return the outputs of a candidate without edits and mixing."""
         outputs = session.unedited.get(candidate.origin)
         if outputs is None:
             codes = candidate.codes

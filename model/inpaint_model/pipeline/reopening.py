@@ -32,13 +32,8 @@ def reopened(
 ) -> FillSession:
     """Return a session whose candidate 0 is the recipe's, with the encoder's original input.
 
-    Args:
-        recipe: Recipe of a candidate.
-        attachment: The PNG that was written with it.
-        model: The model to use.
-        image: Image to fit the candidate to; None: the square that the encoder saw of the first
-            group.
-        hole: Hole of that image's size and origin.
+    Without image and hole, the candidate is fitted to the square that the encoder saw of the first
+    group.
 
     Raises:
         AttachmentError: The attachment cannot be used.

@@ -55,13 +55,7 @@ def mixed(codes: Codes, others: Codes, mixing: Mixing) -> Codes:
 def codes_to_mix(
     inpainter: Inpainter, model: ModelIdentity, frames: Iterable[Frame], mixing: Mixing
 ) -> Codes:
-    """Return the codes to mix in.
-
-    Args:
-        inpainter: The model, to encode an image.
-        model: Identity of the same model, to check a recipe.
-        frames: Frames of the candidate, through which an image is encoded.
-        mixing: What to mix in.
+    """Return the codes to mix in; an image is encoded through the candidate's frames.
 
     Raises:
         OtherModelError: The recipe was made with another model.

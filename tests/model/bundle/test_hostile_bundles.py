@@ -1,4 +1,4 @@
-"""Bundles from strangers: one line says what is wrong, before anything is allocated."""
+"""Untrusted bundles: one line names the error, before any memory is allocated."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def bundle(tmp_path: Path) -> Path:
     return save_bundle(tmp_path / "bundle", model, Card("test"), discriminator=discriminator).folder
 
 
-def test_the_networks_of_a_whole_bundle(bundle: Path) -> None:
+def test_the_networks_of_a_valid_bundle(bundle: Path) -> None:
     check_weights(read_bundle(bundle))
     checkpoint = import_checkpoint(bundle)
     assert checkpoint.generator.config.resolution == 32
@@ -193,7 +193,7 @@ def test_only_plain_files_are_read(bundle: Path, tmp_path: Path, name: str, kind
     assert str(raised.value).startswith(f"{path} {said}")
 
 
-def test_a_link_to_a_whole_bundle_is_followed(bundle: Path, tmp_path: Path) -> None:
+def test_a_link_to_a_valid_bundle_is_followed(bundle: Path, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(bundle)
     check_weights(read_bundle(link))

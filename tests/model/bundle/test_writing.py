@@ -18,7 +18,7 @@ CHECKPOINT = Path(__file__).parents[1] / "importing" / "published" / "clamped.pk
 def imported(
     out: Path, first: Callable[[], None] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Import a small checkpoint in a process of its own."""
+    """Import a small checkpoint in a separate process."""
     command = [sys.executable, "-m", "inpaint_model.cli", "import", str(CHECKPOINT)]
     return subprocess.run(
         [*command, "--out", str(out)],

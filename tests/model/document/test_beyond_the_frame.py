@@ -46,7 +46,7 @@ def placed(pixels: np.ndarray, *, whole: bool, coverage: np.ndarray | None = Non
 
 
 def output() -> np.ndarray:
-    """A model's fill: of about the right colors, with structure of its own."""
+    """Return a fill of roughly the right colors, with structure."""
     y, x = np.mgrid[:64, :64] / 64
     waves = 0.5 + 0.12 * np.sin(9 * x + 5 * y)
     return np.stack([waves + 0.1, waves, waves - 0.05], axis=2).astype(np.float32)

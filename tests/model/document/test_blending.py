@@ -114,14 +114,14 @@ def test_blending_takes_no_edit_back_and_leaves_no_seam() -> None:
 
 
 def test_a_hole_cut_by_its_frame_has_no_seam_at_the_cut() -> None:
-    """What the frame does not reach stays as it is, and the fill has to meet it."""
+    """Pixels outside the frame are unchanged, and the fill must be continuous with them."""
     image = scenery(noise=0.01)
     beyond = coverage()
     beyond[: HOLE.bottom, 110:230] = 255  # up to the top of the image; the frame begins below
     placement = place(DocumentImage(quantize(image, np.uint8)), Hole(beyond), FRAME, RESOLUTION)
     how = BlendSettings(colour_match=False, grain=False)
     output = other_light(true_view(image))
-    output[:10] += 0.25  # wrong just where it meets what is left
+    output[:10] += 0.25  # an error next to the remaining pixels
     patch = BlendFit.of(placement, output, how).to_patch()
     result = display(composited(placement.image, [patch]))
     hole = np.zeros((SIDE, SIDE), bool)
@@ -234,7 +234,7 @@ def test_detail_is_as_sharp_as_on_the_ring() -> None:
 
 
 def test_detail_that_is_not_the_documents_is_not_raised() -> None:
-    """A fill whose lines run elsewhere than the document's stays as soft as it is."""
+    """A fill whose lines differ from the document's is not sharpened."""
     random = np.random.default_rng(4)
     here, elsewhere = (
         torch.from_numpy(ndimage.gaussian_filter(random.standard_normal((3, 200, 200)), (0, 2, 2)))

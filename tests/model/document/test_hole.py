@@ -1,4 +1,4 @@
-"""Holes: where they are, their groups, and how they look at model resolution."""
+"""Holes: their position, their groups, and the model's view of them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_points_through_a_matrix_are_the_matrix_product() -> None:
 
 
 def two_parts() -> Hole:
-    """Return a hole with a soft part, which touches itself at a corner, and one far from it."""
+    """Return a hole with a soft part, whose halves touch at a corner, and one far from it."""
     coverage = np.zeros((10, 12), np.uint8)
     coverage[1:3, 2:5] = 255
     coverage[3, 5] = 1
@@ -142,7 +142,7 @@ def test_a_hole_without_a_part_of_it() -> None:
     assert (left.mask.sum(), left.box) == (4, hole.box)
     assert left.bounds == Box(102, 201, 8, 8)
     assert left.cut(Box(102, 201, 1, 2)).mask.all()
-    assert hole.mask.sum() == 9, "the hole itself stays as it is"
+    assert hole.mask.sum() == 9, "the hole is not modified"
 
 
 def test_groups_are_cut_to_their_bounds_and_keep_their_softness() -> None:

@@ -97,14 +97,14 @@ def test_groups_share_what_one_large_hole_may_take(small: pytest.MonkeyPatch) ->
     assert [each.most_px for each in sharing_memory(groups)] == [None] * 3
 
 
-def test_without_blending_tiles_are_the_models_own_pixels(small: pytest.MonkeyPatch) -> None:
+def test_without_blending_tiles_are_the_models_pixels(small: pytest.MonkeyPatch) -> None:
     for whole, tiled in both(small, ellipse(), WHOLE, RAW)[:2]:
         assert np.abs(levels(whole) - levels(tiled)).max() <= 1  # rounding
 
 
 @pytest.mark.parametrize("frame", [WHOLE, INNER])
 @pytest.mark.parametrize("feather_px", [0.0, 20.0])
-def test_tiles_differ_from_the_whole_by_little(
+def test_tiles_differ_little_from_a_fit_in_one_piece(
     small: pytest.MonkeyPatch, frame: Frame, feather_px: float
 ) -> None:
     blending = BlendSettings(grain=False, feather_px=feather_px)

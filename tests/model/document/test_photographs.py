@@ -51,7 +51,7 @@ def selection(shape: tuple[int, ...], frame: Frame, hole: tuple[float, ...]) -> 
 
 
 def drawings() -> Iterator[tuple[np.ndarray, Frame]]:
-    """Three people, turned a little against the document."""
+    """Yield three drawn portraits, each slightly rotated in the document."""
     for seed, turn in enumerate((3.0, 0.9, -0.2)):
         yield portrait(512, seed), Frame(256, 256, 505, turn)
 

@@ -137,7 +137,7 @@ def test_transparent_pixels_are_a_hole_for_the_model_and_stay_transparent() -> N
     assert (result[coverage > 0][:, 3] == 255).all()
 
 
-def test_a_fill_over_transparency_takes_its_own_color() -> None:
+def test_a_fill_over_transparency_keeps_its_color() -> None:
     pixels = np.zeros((40, 40, 4), np.uint8)
     coverage = box_coverage(40, 40, Box(10, 10, 20, 20), 128)
     image = DocumentImage(pixels)
@@ -165,10 +165,10 @@ def test_beyond_the_document_and_the_crop_is_hole_unless_the_overview_shows_it()
     assert np.abs(helped.erased[known].astype(int) - truth.erased[known]).mean() < 2
 
 
-def test_holes_far_apart_get_frames_of_their_own() -> None:
+def test_holes_far_apart_get_separate_frames() -> None:
     image = DocumentImage(np.zeros((300, 900, 3), np.uint8))
     coverage = box_coverage(900, 300, Box(50, 100, 60, 60))
-    coverage |= box_coverage(900, 300, Box(115, 120, 10, 10))  # beside the first
+    coverage |= box_coverage(900, 300, Box(115, 120, 10, 10))  # next to the first
     coverage |= box_coverage(900, 300, Box(700, 100, 40, 30), 77)
     first, second = frame_holes(cast(Model, Stub()), image, Hole(coverage), frame="box")
     assert first.box == Box(50, 100, 75, 60)
@@ -177,7 +177,7 @@ def test_holes_far_apart_get_frames_of_their_own() -> None:
     assert np.count_nonzero(first.hole.mask) == 60 * 60 + 100
 
 
-def test_a_frame_smaller_than_the_selection_fills_its_part_and_says_so() -> None:
+def test_a_frame_smaller_than_the_selection_fills_its_part_with_a_notice() -> None:
     image = DocumentImage(np.zeros((100, 100, 3), np.uint8))
     coverage = box_coverage(100, 100, Box(20, 20, 60, 60))
     placement = place(image, Hole(coverage), Frame(50, 50, 30, 0), 32)
@@ -187,7 +187,7 @@ def test_a_frame_smaller_than_the_selection_fills_its_part_and_says_so() -> None
         place(image, Hole(coverage), Frame(5, 5, 4, 0), 32)
 
 
-def test_the_effective_resolution_is_said() -> None:
+def test_the_effective_resolution_is_reported() -> None:
     image = DocumentImage(np.zeros((100, 100, 3), np.uint8))
     coverage = box_coverage(100, 100, Box(40, 40, 20, 20))
     placement = place(image, Hole(coverage), Frame(50, 50, 99.2, 0), 32)

@@ -1,4 +1,4 @@
-"""Going down and up in resolution, against torch's own functions."""
+"""Reducing and enlarging, compared with torch's functions."""
 
 from __future__ import annotations
 

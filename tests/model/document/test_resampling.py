@@ -1,4 +1,4 @@
-"""Geometry: the matrix, and pixels that stay where they are through the whole path."""
+"""Geometry: the matrix, and pixels that keep their position through both directions."""
 
 from __future__ import annotations
 

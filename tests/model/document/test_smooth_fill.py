@@ -22,7 +22,7 @@ def slope(rows: int = 96, columns: int = 128) -> Tensor:
     return torch.stack([0.3 + 0.4 * x + 0 * y, 0.7 - 0.3 * y + 0 * x, 0.5 + 0.2 * (x - y)])
 
 
-def test_a_slope_goes_on_through_the_hole() -> None:
+def test_a_slope_continues_through_the_hole() -> None:
     hole, truth = a_hole(), slope()
     marked = truth.clone()
     marked[:, hole] = 1.0
@@ -50,7 +50,7 @@ def test_the_grain_is_that_around_the_hole(strength: float) -> None:
     share=st.floats(0, 1),
     grain=st.booleans(),
 )
-def test_whatever_is_unknown_is_filled_and_its_old_content_does_not_matter(
+def test_unknown_pixels_are_filled_and_their_old_content_is_ignored(
     seed: int, rows: int, columns: int, share: float, grain: bool
 ) -> None:
     generator = Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""The framer: scenes that say where the frame is, training, bundles, and the search."""
+"""The framer: labeled scenes, training, bundles, and the search."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def marked_images(count: int = 24, side: int = 64) -> torch.Tensor:
     return torch.from_numpy(images)
 
 
-def test_a_scene_shows_the_image_where_it_says() -> None:
+def test_a_scene_shows_the_image_at_the_labeled_frame() -> None:
     """Through the stated frame the pasted image's disc is in the middle below."""
     scenes = draw_scenes(Images(marked_images()), 200, 64, torch.Generator().manual_seed(0))
     assert scenes.views.shape == (200, 4, 64, 64)
@@ -99,7 +99,7 @@ def test_holes_never_show_and_are_zero() -> None:
     assert scenes.views.abs().max() <= 1
 
 
-def test_images_are_drawn_as_often_as_their_weights_say() -> None:
+def test_images_are_drawn_according_to_their_weights() -> None:
     weights = torch.tensor([0.0, 1.0, 3.0])
     images = Images(marked_images(3), weights)
     drawn = torch.bincount(images.draw(8000, torch.Generator().manual_seed(0)), minlength=3)
@@ -200,7 +200,7 @@ def located(
     origin: tuple[int, int] = (0, 0),
     size: tuple[int, int] | None = None,
 ) -> DocumentImage:
-    """An image whose red and green tell where in the document each of its pixels is."""
+    """Return an image whose red and green encode the position of each pixel."""
     left, top = origin
     y, x = np.mgrid[top : top + height, left : left + width] + 0.5
     pixels = np.stack([x / SCALE, y / SCALE, np.zeros_like(x)], axis=2).astype(np.float32)
@@ -236,7 +236,7 @@ class Eye(torch.nn.Module):
             matrix = geometry.model_from_document(look_, 2)
             x, y = geometry.transform_points(matrix, [(self.target.cx, self.target.cy)])[0] - 1
             turn = math.radians(self.target.angle - look_.angle)
-            # Less sure where the target is not about as large as the second look shows it.
+            # Less confident where the size of the target differs from that in a second view.
             off = abs(math.log(self.target.side / look_.side / 0.625))
             logit = math.log(confidence / (1 - confidence)) - off
             rows.append(
@@ -264,7 +264,7 @@ def test_a_confident_frame_is_taken_in_document_pixels(eye: Eye) -> None:
     coverage = np.zeros((400, 500), np.uint8)
     coverage[150:190, 190:230] = 255  # inside the frame
     coverage[140:145, 235:240] = 255  # also inside: joins
-    coverage[350:360, 20:30] = 255  # outside: gets its own, which is not there either
+    coverage[350:360, 20:30] = 255  # outside: gets another frame, but has no face either
     hole = Hole(coverage, image.origin)
     found, other = frame_holes(Model(eye), image, hole)  # type: ignore[arg-type]
     assert found.mode == "auto"
@@ -287,7 +287,7 @@ def test_a_hole_that_ends_just_beyond_the_frame_widens_it(eye: Eye) -> None:
         assert placement.box == Box(290, top, 40, 200 - top)
 
 
-def test_a_selection_mostly_beside_the_frame_is_still_its_own(eye: Eye) -> None:
+def test_a_selection_mostly_outside_the_frame_gets_the_square(eye: Eye) -> None:
     """Around the selection a model of faces would draw a second one."""
     eye.target = Frame(310, 220, 170, 0)
     image = located(700, 600)
@@ -330,7 +330,7 @@ def test_scratches_and_dust_are_one_group(eye: Eye, count: int) -> None:
     assert np.array_equal(placement.hole.coverage, placement.box.cut(coverage))
 
 
-def test_a_hole_among_dust_keeps_its_own_frame(eye: Eye) -> None:
+def test_a_hole_among_dust_keeps_its_frame(eye: Eye) -> None:
     coverage = specks(200)
     coverage[200:240, 290:330] = 255
     coverage[500:560, 600:660] = 255  # far from what the model knows
@@ -368,7 +368,7 @@ def selections(draw: st.DrawFn) -> np.ndarray:
 
 
 class Guess(torch.nn.Module):
-    """A framer that proposes the same in every view, whatever it shows."""
+    """A framer that proposes the same frame in every view."""
 
     config = SMALL
 
@@ -396,7 +396,7 @@ class Guess(torch.nn.Module):
     ),
     mode=st.sampled_from(["auto", "box"]),
 )
-def test_whatever_frame_is_chosen_all_of_the_selection_is_filled(
+def test_all_of_the_selection_is_filled_with_any_frame(
     coverage: np.ndarray, guess: Guess, mode: Any
 ) -> None:
     assume((coverage > 0).any())
@@ -422,7 +422,7 @@ def test_a_known_bias_of_the_side_is_taken_out(eye: Eye) -> None:
     assert best.frame.side == pytest.approx(eye.target.side / 1.25, rel=1e-3)
 
 
-def test_a_frame_has_to_convince_in_every_look(eye: Eye) -> None:
+def test_a_frame_needs_confidence_in_every_view(eye: Eye) -> None:
     image = located(700, 600)
     coverage = np.zeros((600, 700), np.uint8)
     coverage[200:240, 290:330] = 255
@@ -432,7 +432,7 @@ def test_a_frame_has_to_convince_in_every_look(eye: Eye) -> None:
         assert 0.3 < best.confidence < 0.5
 
 
-def test_low_confidence_says_so_and_takes_the_square(eye: Eye) -> None:
+def test_low_confidence_gives_a_notice_and_the_square(eye: Eye) -> None:
     eye.confidence = 0.2
     image = located(700, 600)
     coverage = np.zeros((600, 700), np.uint8)
@@ -489,12 +489,12 @@ def test_a_coarse_view_agrees_with_the_careful_one() -> None:
     assert np.abs(shown[both] * 255 - careful.erased[both]).max() < 6
 
 
-def test_looks_at_the_same_thing_are_averaged_and_others_left_out() -> None:
+def test_views_of_the_same_face_are_averaged_and_others_left_out() -> None:
     frame = Frame(100, 80, 50, 179)
     looks = [
         Proposal(frame, 0.9),
         Proposal(Frame(104, 80, 50 * 1.21, -179), 0.9),  # near: two degrees further
-        Proposal(Frame(120, 80, 50, 179), 1.0),  # beside it
+        Proposal(Frame(120, 80, 50, 179), 1.0),  # next to it
         Proposal(Frame(100, 80, 90, 179), 1.0),  # much larger
         Proposal(Frame(100, 80, 50, 150), 1.0),  # turned
     ]
@@ -517,7 +517,7 @@ def parts_of(boxes: Sequence[Box]) -> list[Part]:
     return [Part(box, np.array(box[:2]) + grid * np.array(box[2:])) for box in boxes]
 
 
-def test_groups_grow_until_nobody_joins() -> None:
+def test_groups_grow_until_no_part_joins() -> None:
     def choose(box: Box) -> Choice:
         return Choice(geometry.box_frame(box, 1000, 1000, 0, 3.0), "box", 1.0)
 

@@ -15,7 +15,7 @@ import mutated_checkpoints
 import pytest
 
 COUNT = int(os.environ.get("FUZZ_CHECKPOINTS", "120"))
-MEMORY_MIB = 256  # address space that files of some hundred KiB may take, above the process's own
+MEMORY_MIB = 256  # extra address space allowed for files of a few hundred KiB
 
 
 @pytest.mark.slow

@@ -125,8 +125,8 @@ def test_a_nested_storage_does_not_run_either(tmp_path: Path) -> None:
     assert not trap.exists()
 
 
-def test_damage_in_a_nested_storage_warns_nobody() -> None:
-    """Torch warns of odd protocols there, beside the one line that a user should see."""
+def test_damage_in_a_nested_storage_causes_no_warning() -> None:
+    """Torch would warn of odd protocols, but the user should see only one line."""
     payload = io.BytesIO()
     torch.save(torch.ones(2)._typed_storage(), payload, _use_new_zipfile_serialization=False)
     damaged = payload.getvalue().replace(b".\x80\x02", b".\x80\x85")
@@ -294,7 +294,7 @@ def test_expanded_tensors_are_refused(tmp_path: Path) -> None:
     assert reason.startswith("is larger than its storage (tensor mapping.fc0.weight)")
 
 
-# --- what is no checkpoint at all ---
+# --- files that are not checkpoints ---
 
 
 def test_odd_paths(tmp_path: Path) -> None:
@@ -324,7 +324,7 @@ def test_a_huge_sparse_file_is_not_read(tmp_path: Path) -> None:
     assert refusal(path) == "has 10.0 GiB; at most 4 GiB are read"
 
 
-def test_other_kinds_are_told_apart(tmp_path: Path) -> None:
+def test_other_kinds_are_distinguished(tmp_path: Path) -> None:
     script = zip_of(tmp_path / "s.pt", {"x/data.pkl": b"", "x/constants.pkl": b""})
     assert refusal(script) == "is a TorchScript program, not a checkpoint"
     assert refusal(zip_of(tmp_path / "z.zip", {"a.txt": b"a"})) == (
@@ -354,7 +354,7 @@ KINDS = pytest.mark.parametrize("kind", [0, 1, 2], ids=["nvidia", "zip", "legacy
 
 
 def imports_or_refuses(path: Path) -> None:
-    """Damage may strike a weight, which nobody can see; anything else ends in one line."""
+    """Damage to a weight cannot be detected; all other damage must result in one line."""
     try:
         checkpoint = import_checkpoint(path)
     except CheckpointError as error:
@@ -430,7 +430,7 @@ def test_programs_of_operations(tmp_path: Path, program: list[tuple[bytes, bytes
 @pytest.mark.slow
 @MANY
 @given(data=st.data())
-def test_operations_spliced_into_a_whole_file(
+def test_operations_spliced_into_a_valid_file(
     tmp_path: Path, samples: list[bytes], data: st.DataObject
 ) -> None:
     whole = samples[0]

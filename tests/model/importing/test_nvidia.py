@@ -31,7 +31,7 @@ def latents(sizes: Sizes, count: int) -> tuple[torch.Tensor, torch.Tensor | None
 @pytest.mark.parametrize("sizes", [TINY, LABELED], ids=["plain", "labels"])
 @pytest.mark.parametrize("conv_clamp", [None, 1.5], ids=["fp32", "clamped"])
 @pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
-def test_both_networks_compute_what_the_file_says(
+def test_both_networks_compute_what_the_file_describes(
     tmp_path: Path, sizes: Sizes, conv_clamp: float | None, old: bool
 ) -> None:
     g, d = nvidia_generator(sizes), nvidia_discriminator(sizes)
@@ -116,7 +116,7 @@ def test_the_averaged_generator_is_taken(tmp_path: Path) -> None:
     assert checkpoint.source.notes == ()
 
 
-def test_without_an_averaged_generator_the_raw_one_is_taken_and_it_says_so(tmp_path: Path) -> None:
+def test_without_an_averaged_generator_the_raw_one_is_taken_with_a_note(tmp_path: Path) -> None:
     path = write_nvidia(tmp_path / "x.pkl", nvidia_generator(TINY), generator_key="G")
     assert "no averaged generator" in import_checkpoint(path).source.notes[0]
 

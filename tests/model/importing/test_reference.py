@@ -1,6 +1,6 @@
-"""Outputs of the published implementations, stored beside their checkpoints in ../shared.
+"""Outputs of the published implementations, stored with their checkpoints in ../shared.
 
-The same formulas are compared with slow ones of our own in test_nvidia.py and test_rosinality.py.
+The same formulas are compared with slow implementations in test_nvidia.py and test_rosinality.py.
 """
 
 from __future__ import annotations

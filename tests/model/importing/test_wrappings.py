@@ -202,7 +202,7 @@ class Color(enum.Enum):
 
 
 def extras() -> dict[str, object]:
-    """What trainings leave beside their networks."""
+    """Other content of training checkpoints."""
     return {
         "device": torch.device("cuda:1"),
         "dtype": torch.float16,
@@ -250,9 +250,7 @@ def extras() -> dict[str, object]:
 @EVERY_LAYOUT
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @pytest.mark.parametrize("name", sorted(extras()))
-def test_what_nobody_reads_is_passed_over(
-    tmp_path: Path, layout: str, protocol: int, name: str
-) -> None:
+def test_unused_values_are_ignored(tmp_path: Path, layout: str, protocol: int, name: str) -> None:
     value: dict[str, Any] = {name: extras()[name], "g_ema": generator(layout)}
     path = tmp_path / "x.pt"
     torch.save(value, path, pickle_protocol=protocol)
@@ -262,7 +260,7 @@ def test_what_nobody_reads_is_passed_over(
 
 def test_everything_at_once_in_both_containers(tmp_path: Path) -> None:
     value = {**extras(), "g_ema": rosinality_generator(TINY), "latent_avg": torch.ones(12)}
-    del value["sparse"]  # the older container cannot say so
+    del value["sparse"]  # the older format cannot store it
     for legacy in (False, True):
         checkpoint = import_checkpoint(write_torch(tmp_path / "x.pt", value, legacy=legacy))
         assert is_taken(checkpoint, "rosinality")

@@ -89,7 +89,7 @@ def test_what_cannot_be_recorded_runs_without_a_graph(caplog: pytest.LogCaptureF
         assert all("not permitted when" in record.getMessage() for record in caplog.records)
 
 
-def test_an_error_of_the_work_itself_is_not_hidden() -> None:
+def test_an_error_of_the_work_is_not_hidden() -> None:
     inpainter = graphed(FakeRecorder())
     passes = inpainter._passes
     with torch.inference_mode(), pytest.raises(ValueError, match="hole"):

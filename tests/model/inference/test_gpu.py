@@ -113,7 +113,7 @@ def test_work_that_cannot_be_recorded_runs_without_a_graph() -> None:
     assert torch.cuda.current_stream() == torch.cuda.default_stream()
 
 
-def test_images_travel_unchanged() -> None:
+def test_images_are_transferred_unchanged() -> None:
     rng, device = np.random.default_rng(0), torch.device("cuda")
     arrays = [rng.integers(0, 256, (k + 1, 33, 3), dtype=np.uint8) for k in range(20)]
     there = [upload(array, device) for array in arrays]  # all copies queued before any is read

@@ -165,18 +165,18 @@ def test_edits_add_to_the_codes(tiny: Inpainter) -> None:
         tiny.edit(codes, {"blonde": 1.0})
 
 
-def test_the_styles_of_a_whole_image_are_its_own(tiny: Inpainter) -> None:
+def test_the_styles_of_a_known_image_depend_only_on_it(tiny: Inpainter) -> None:
     R = tiny.resolution
     one, other = tiny.invert(random_image(R, 0)), tiny.invert(random_image(R, 1))
     assert one.shape == (tiny.num_ws, tiny.w_dim)
-    np.testing.assert_array_equal(one, tiny.invert(random_image(R, 0)))  # nothing is drawn
+    np.testing.assert_array_equal(one, tiny.invert(random_image(R, 0)))  # no random draws
     assert not np.array_equal(one, other)
     hole = np.zeros((R, R), np.uint8)
     np.testing.assert_array_equal(one, tiny.invert(random_image(R, 0), hole))
     hole[: R // 2] = 255
     erased = np.where(hole[..., None], random_image(R, 1), random_image(R, 0))
     half = tiny.invert(random_image(R, 0), hole)
-    np.testing.assert_array_equal(half, tiny.invert(erased, hole))  # what is hidden has no say
+    np.testing.assert_array_equal(half, tiny.invert(erased, hole))  # hidden pixels have no effect
     assert not np.array_equal(half, one)
 
 

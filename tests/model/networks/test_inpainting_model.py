@@ -49,7 +49,7 @@ def test_noise_modes(generator: Generator) -> None:
     assert not torch.equal(drawn[0], drawn[2])
 
 
-def test_styles_reach_their_own_resolution_only(generator: Generator) -> None:
+def test_styles_affect_only_their_resolution(generator: Generator) -> None:
     """Style 7 and up act at 64 px: features before them do not change."""
     ws = generator.mapping(rand(1, generator.config.z_dim)).clone()
     other = ws.clone()
@@ -142,7 +142,7 @@ def test_a_style_knows_only_earlier_ones() -> None:
 
 
 def test_untrained_codes_are_plausible() -> None:
-    """Close to where the generator's own codes live: within a spread of their mean."""
+    """They lie within one standard deviation of the mean of the generator's codes."""
     model = tiny_model()
     hole = torch.ones(4, 1, 32, 32)
     hole[..., :16] = 0
@@ -154,8 +154,8 @@ def test_untrained_codes_are_plausible() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("arch", ARCHS)
-def test_where_nothing_is_known_the_sampled_code_is_the_answer(arch: Arch) -> None:
-    """And one known pixel is mixed with it. In a batch, each image for itself."""
+def test_without_known_pixels_the_sampled_code_is_returned(arch: Arch) -> None:
+    """With one known pixel it is mixed, separately for each image of a batch."""
     model = tiny_model(arch=arch)
     hole = torch.ones(2, 1, 32, 32)
     hole[1, :, 5, 5] = 0

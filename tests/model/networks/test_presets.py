@@ -112,7 +112,7 @@ def test_the_portrait_s_weights_hit_the_sources_they_mean(files: tuple[str, ...]
 
 @pytest.mark.slow
 @pytest.mark.shared("faces")
-def test_what_judges_never_trains() -> None:
+def test_validation_images_are_never_trained_on() -> None:
     """No image of val/ is also one of train/, byte for byte, that is ever drawn."""
     packs = [FACES / "portraits256.zip", FACES / "portraits256-b.zip"]
     with open_images([f"{pack}:val" for pack in packs]) as images:

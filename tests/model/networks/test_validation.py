@@ -1,4 +1,4 @@
-"""Files of strangers: what is right passes unchanged, what is wrong gets one sentence."""
+"""Untrusted files: valid values pass unchanged, invalid ones get one sentence."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_one_wrong_entry_is_enough() -> None:
         validated(Thing, {"name": "a", "parts": wrong})
 
 
-def test_schemas_say_what_is_checked() -> None:
+def test_schemas_describe_what_is_checked() -> None:
     schema = json_schema(Thing, "a thing")
     assert schema["required"] == ["name"]
     assert schema["additionalProperties"] is False

@@ -184,7 +184,7 @@ def test_mixing_takes_the_levels_of_another_candidate(document: DocumentInpainte
         document.edit(session, one.candidate, {}, mixing=Mixing(beside, ("colors",)))
 
 
-def test_holes_far_apart_are_filled_each_through_its_own_frame(
+def test_holes_far_apart_are_filled_through_separate_frames(
     document: DocumentInpainter,
 ) -> None:
     image, mask = noise(400, 120), np.zeros((120, 400), np.uint8)
