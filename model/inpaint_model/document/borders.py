@@ -20,7 +20,7 @@ def distance_to(mask: Tensor) -> Tensor:
 
 
 def distance_within(mask: Tensor, reach: float) -> Tensor:
-    """Return distances as `distance_to` does, but exact only up to `reach` px, [H, W].
+    """Return distances as `distance_to` does, exact up to `reach` px and larger beyond, [H, W].
 
     Computed in strips of rows, since a complete image would take 40 bytes a pixel.
     """

@@ -16,7 +16,7 @@ from inpaint_model.networks.precision import DTYPES
 
 
 def best_dtype(device: torch.device) -> str:
-    """Return the fastest precision of a device whose results are at least 45 dB close to fp32."""
+    """Return the fastest precision of a device that keeps at least 45 dB PSNR to fp32."""
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
     capabilities = torch.backends.cpu.get_cpu_capability() if device.type == "cpu" else ""

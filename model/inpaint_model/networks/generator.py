@@ -204,8 +204,6 @@ class SynthesisBlock(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return features [N, C, r, r] and the accumulated RGB image [N, 3, r, r], float32.
 
-        Noise is added as in `SynthesisLayer`.
-
         Args:
             x: Output of `conv0` (at 4 px, of `start`), [N, C, r, r].
             image: Image of the previous block, [N, 3, r/2, r/2]; None at 4 px.
