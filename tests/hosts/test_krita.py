@@ -268,6 +268,32 @@ def test_the_wheel_scrolls_the_docker_and_changes_nothing(run_krita: RunKrita) -
     assert answer["focused"] == [4, 0]  # with the focus it changes the value, and nothing scrolls
 
 
+def test_an_artist_fills_edits_and_keeps_with_the_mouse_alone(
+    run_krita: RunKrita, tmp_path: Path
+) -> None:
+    """What scripts/record-animation records."""
+    picture = tmp_path / "picture.png"
+    portrait(picture)
+    wanted = {
+        "window": [960, 624],
+        "box": [130, 170, 240, 240],
+        "seed": 7,
+        "order": [2, 1],
+        "edit": ["brighter", 0.5],
+    }
+    with DaemonProcess(tmp_path) as daemon:
+        run = run_krita(
+            "animation", reach(daemon), arguments=wanted, files={"picture.png": picture}
+        )
+    answer = run.value
+    assert answer["seed"] == 8
+    assert answer["layers"] == ["Background", "Seed 8 · Inpaint · Tiny (random weights)"]
+    assert list(answer["edits"]) == ["brighter"]
+    assert answer["edits"]["brighter"] == pytest.approx(0.5, abs=0.1)
+    starts = [start for start, _ in answer["scenes"]]
+    assert starts == sorted(starts)
+
+
 @pytest.mark.parametrize("language", ["", "de"])
 def test_a_first_start_on_a_small_screen(
     run_krita: RunKrita, krita: KritaHost, language: str
