@@ -392,7 +392,7 @@ def test_another_daemon_continues_a_fill(run_krita: RunKrita, tmp_path: Path) ->
             {"INPAINT_SERVER": relay.address, "INPAINT_TOKEN": "one-token-for-both"},
             arguments={"pid": first.process.pid},
         ).value
-    assert "ended in the middle of the fill" in value["notice"]
+    assert "stopped in the middle of the fill" in value["notice"]
     assert not value["is_problem"]
     assert value["layers"] == len(value["seeds"]) == len(set(value["seeds"])) == 5
     assert value["groups"] == 2
