@@ -1,6 +1,6 @@
-"""`make demo`: a daemon, the example image, four candidates with two variants each.
+"""`make demo`: start a daemon, fill the example image, make two variants of four candidates.
 
-Everything happens in out/demo and in a daemon of its own, which is stopped in the end.
+The results are in out/demo. The daemon is separate from others and is stopped at the end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ START_TIMEOUT_S = 180.0
 
 
 def main() -> int:
-    """Run the demo; returns the exit status."""
+    """Run the demo; return the exit status."""
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="inpaint-demo-") as runtime:
         environment = {**os.environ, "XDG_RUNTIME_DIR": runtime}
@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def wait_for(daemon: subprocess.Popen[bytes], runtime_file: Path) -> bool:
-    """Whether the daemon has come up."""
+    """Wait for the daemon; return whether it has started."""
     until = time.monotonic() + START_TIMEOUT_S
     while not runtime_file.exists():
         if daemon.poll() is not None or time.monotonic() > until:
@@ -61,14 +61,14 @@ def wait_for(daemon: subprocess.Popen[bytes], runtime_file: Path) -> bool:
 
 
 def fill(environment: dict[str, str]) -> int:
-    """Fill the example through the command that users have."""
+    """Fill the example with the `inpaint` command."""
     info = json.loads(run(environment, "info", "--json"))
     model = next(model for model in info["models"] if model["is_default"])
     print(f"== {info['device']} ({info['precision']}), model {model['name']}")
     if model["name"] == "tiny":
         print(
-            "   This is an UNTRAINED network with random weights, because this installation lacks\n"
-            "   the portrait model: the fills are colored noise, only the way to them is real."
+            "   This installation lacks the portrait model, so the demo uses an UNTRAINED network\n"
+            "   with random weights: the fills are colored noise."
         )
     image, mask = example()
     variants = [
@@ -85,12 +85,12 @@ def fill(environment: dict[str, str]) -> int:
         f"== {len(result['candidates'])} images; first candidate after "
         f"{timings['first_candidate']:.0f} ms, all after {timings['total']:.0f} ms"
     )
-    print(f"== look at {Path(result['sheet']).resolve()}")
+    print(f"== the results are in {Path(result['sheet']).resolve()}")
     return 0
 
 
 def run(environment: dict[str, str], *arguments: str) -> str:
-    """What `inpaint` prints; its progress goes to the terminal."""
+    """Run `inpaint` and return its output; progress is shown in the terminal."""
     return subprocess.run(  # noqa: S603 (our own command)
         [sys.executable, "-m", "inpaint_cli", *arguments],
         env=environment,
@@ -101,7 +101,7 @@ def run(environment: dict[str, str], *arguments: str) -> str:
 
 
 def example() -> tuple[Path, Path]:
-    """The example image and its mask; stand-ins are drawn where there is none yet."""
+    """Return the example image and its mask; draw them if they do not exist."""
     image, mask = HERE / "portrait.png", HERE / "portrait-mask.png"
     if not image.exists():
         image = OUT / "test-card.png"
