@@ -79,7 +79,7 @@ coverage: setup  ## run the tests and measure their coverage of lines and branch
 dist: setup  ## build a release in dist: sdist, wheel, plug-ins, bill of materials, checksums
 	scripts/make-dist
 
-fuzz: setup  ## send 10,000 hostile requests to a daemon, read 10,000 mutated checkpoints and images
+fuzz: setup  ## send over 10,000 hostile requests to a daemon, read 10,000 mutated checkpoints and images each
 	FUZZ_EXAMPLES=1500 $(PY) -m pytest tests/server/wire/test_fuzz.py
 	FUZZ_CHECKPOINTS=10000 $(PY) -m pytest tests/model/importing/test_fuzz.py
 	FUZZ_PICTURES=10000 $(PY) -m pytest tests/cli/test_fuzz_pictures.py
