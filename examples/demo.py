@@ -1,10 +1,13 @@
 """`make demo`: a daemon, the example image, four candidates with two variants each.
 
 Everything happens in out/demo and in a daemon of its own, which is stopped in the end.
+
+    examples/demo.py --candidates 2 --sheet docs/images/demo.jpg   # the image of README.md
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -25,6 +28,10 @@ START_TIMEOUT_S = 180.0
 
 def main() -> int:
     """Run the demo; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Fill the example image through a daemon.")
+    parser.add_argument("--candidates", type=int, default=4, metavar="N", help="default: 4")
+    parser.add_argument("--sheet", type=Path, metavar="JPEG", help="write the sheet there, too")
+    arguments = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="inpaint-demo-") as runtime:
         environment = {**os.environ, "XDG_RUNTIME_DIR": runtime}
@@ -43,11 +50,15 @@ def main() -> int:
             if not wait_for(daemon, Path(runtime, "inpaint", "server.json")):
                 print(f"the daemon did not start; see {log}", file=sys.stderr)
                 return 1
-            return fill(environment)
+            sheet = fill(environment, arguments.candidates)
         finally:
             daemon.send_signal(signal.SIGTERM)
             daemon.wait()
             print("== the daemon has stopped")
+    if arguments.sheet is not None:
+        with Image.open(sheet) as image:
+            image.convert("RGB").save(arguments.sheet, quality=90)
+    return 0
 
 
 def wait_for(daemon: subprocess.Popen[bytes], runtime_file: Path) -> bool:
@@ -60,8 +71,8 @@ def wait_for(daemon: subprocess.Popen[bytes], runtime_file: Path) -> bool:
     return True
 
 
-def fill(environment: dict[str, str]) -> int:
-    """Fill the example through the command that users have."""
+def fill(environment: dict[str, str], candidates: int) -> Path:
+    """Fill the example through the command that users have; returns the sheet's path."""
     info = json.loads(run(environment, "info", "--json"))
     model = next(model for model in info["models"] if model["is_default"])
     print(f"== {info['device']} ({info['precision']}), model {model['name']}")
@@ -76,8 +87,8 @@ def fill(environment: dict[str, str]) -> int:
         for direction in model["directions"][:2]
     ]
     told = run(
-        environment, "fill", str(image), "--mask", str(mask), "--out", str(OUT), "-n", "4",
-        "--seed", "1", *variants, "--json",
+        environment, "fill", str(image), "--mask", str(mask), "--out", str(OUT),
+        "-n", str(candidates), "--seed", "1", *variants, "--json",
     )  # fmt: skip
     result: dict[str, Any] = json.loads(told.splitlines()[-1])
     timings = result["timings"]
@@ -85,8 +96,9 @@ def fill(environment: dict[str, str]) -> int:
         f"== {len(result['candidates'])} images; first candidate after "
         f"{timings['first_candidate']:.0f} ms, all after {timings['total']:.0f} ms"
     )
-    print(f"== look at {Path(result['sheet']).resolve()}")
-    return 0
+    sheet = Path(result["sheet"]).resolve()
+    print(f"== look at {sheet}")
+    return sheet
 
 
 def run(environment: dict[str, str], *arguments: str) -> str:

@@ -30,7 +30,7 @@ SCROLLED = (slice(12, 420), slice(12, 410))  # rows and columns of the screen
 WHY_FIXED = (slice(418, 455), slice(12, 340))
 NOTICE = (slice(486, 531), slice(455, 870))
 WHEEL_UP, WHEEL_DOWN = "4", "5"
-WARNING = "Only the part inside the frame is filled. Filled at 256 px, enlarged 2.1 times."
+WARNING = "Only the part inside the frame is filled. Filled at 256 px and enlarged 2.1 times."
 
 
 @pytest.fixture
