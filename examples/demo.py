@@ -1,6 +1,6 @@
-"""`make demo`: a daemon, the example image, four candidates with two variants each.
+"""`make demo`: start a daemon, fill the example image, make two variants of four candidates.
 
-Everything happens in out/demo and in a daemon of its own, which is stopped in the end.
+The results are in out/demo. The daemon is separate from others and is stopped at the end.
 
     examples/demo.py --candidates 2 --sheet docs/images/demo.jpg   # the image of README.md
 """
@@ -27,10 +27,10 @@ START_TIMEOUT_S = 180.0
 
 
 def main() -> int:
-    """Run the demo; returns the exit status."""
+    """Run the demo; return the exit status."""
     parser = argparse.ArgumentParser(description="Fill the example image through a daemon.")
     parser.add_argument("--candidates", type=int, default=4, metavar="N", help="default: 4")
-    parser.add_argument("--sheet", type=Path, metavar="JPEG", help="write the sheet there, too")
+    parser.add_argument("--sheet", type=Path, metavar="JPEG", help="also write the sheet there")
     arguments = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="inpaint-demo-") as runtime:
@@ -62,7 +62,7 @@ def main() -> int:
 
 
 def wait_for(daemon: subprocess.Popen[bytes], runtime_file: Path) -> bool:
-    """Whether the daemon has come up."""
+    """Wait for the daemon; return whether it has started."""
     until = time.monotonic() + START_TIMEOUT_S
     while not runtime_file.exists():
         if daemon.poll() is not None or time.monotonic() > until:
@@ -72,14 +72,14 @@ def wait_for(daemon: subprocess.Popen[bytes], runtime_file: Path) -> bool:
 
 
 def fill(environment: dict[str, str], candidates: int) -> Path:
-    """Fill the example through the command that users have; returns the sheet's path."""
+    """Fill the example with the `inpaint` command; return the path of the sheet."""
     info = json.loads(run(environment, "info", "--json"))
     model = next(model for model in info["models"] if model["is_default"])
     print(f"== {info['device']} ({info['precision']}), model {model['name']}")
     if model["name"] == "tiny":
         print(
-            "   This is an UNTRAINED network with random weights, because this installation lacks\n"
-            "   the portrait model: the fills are colored noise, only the way to them is real."
+            "   This installation lacks the portrait model, so the demo uses an UNTRAINED network\n"
+            "   with random weights: the fills are colored noise."
         )
     image, mask = example()
     variants = [
@@ -97,12 +97,12 @@ def fill(environment: dict[str, str], candidates: int) -> Path:
         f"{timings['first_candidate']:.0f} ms, all after {timings['total']:.0f} ms"
     )
     sheet = Path(result["sheet"]).resolve()
-    print(f"== look at {sheet}")
+    print(f"== the results are in {sheet}")
     return sheet
 
 
 def run(environment: dict[str, str], *arguments: str) -> str:
-    """What `inpaint` prints; its progress goes to the terminal."""
+    """Run `inpaint` and return its output; progress is shown in the terminal."""
     return subprocess.run(  # noqa: S603 (our own command)
         [sys.executable, "-m", "inpaint_cli", *arguments],
         env=environment,
@@ -113,7 +113,7 @@ def run(environment: dict[str, str], *arguments: str) -> str:
 
 
 def example() -> tuple[Path, Path]:
-    """The example image and its mask; stand-ins are drawn where there is none yet."""
+    """Return the example image and its mask; draw them if they do not exist."""
     image, mask = HERE / "portrait.png", HERE / "portrait-mask.png"
     if not image.exists():
         image = OUT / "test-card.png"

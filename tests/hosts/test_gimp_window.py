@@ -503,7 +503,7 @@ def test_the_smooth_candidate_cannot_be_changed_and_the_dialog_explains_why(
     live.click(*SMILE)
     wait_for(lambda: stands_still(live), "the dialog to be drawn", 10)
     assert len(places_of(live, SMOOTH_COLOR)) > 2000
-    with pytest.raises(AssertionError, match="did not say"):
+    with pytest.raises(AssertionError, match="did not print"):
         slow.wait_for("edit ", 1)
     live.key(DIALOG, "alt+i")
     layers = live.result(answer)["tree"][0][1]
@@ -513,7 +513,7 @@ def test_the_smooth_candidate_cannot_be_changed_and_the_dialog_explains_why(
     wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
     look(live, "edit-smooth")
     live.key(EDIT_DIALOG, "alt+j", "End")
-    with pytest.raises(AssertionError, match="did not say"):
+    with pytest.raises(AssertionError, match="did not print"):
         slow.wait_for("edit ", 1)
     live.key(EDIT_DIALOG, "Escape")
     live.result(answer)

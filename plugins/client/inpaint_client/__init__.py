@@ -2,7 +2,7 @@
 
 A host builds a `FillJob` (with the help of `geometry` and `pixels`), passes it to a `Worker`
 (threads) or a `BlockingClient` (scripts), and receives the events as values. Errors are
-`InpaintError`s whose text includes the remedy. `ensure_daemon` finds the daemon or starts it.
+`InpaintError` exceptions whose text includes the remedy. `ensure_daemon` finds or starts the daemon.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _TURN_S = 0.2  # waits are split into short turns so that Ctrl-C works on every 
 
 
 class BlockingClient:
-    """Client whose methods wait for their answer and raise `InpaintError`s."""
+    """Client whose methods wait for their answer and raise an `InpaintError`."""
 
     def __init__(self, locate: Locate, patience_s: float = PATIENCE_S) -> None:
         self._worker = Worker(locate, patience_s)

@@ -65,7 +65,7 @@ _SMALL_TIMEOUT_S = 5.0  # for an answer that needs no work
 class Client:
     """One connection to one daemon. Create it in a running event loop; it connects on first use.
 
-    Every method raises `InpaintError`s. If the connection was lost, the next call reconnects.
+    Every method may raise an `InpaintError`. If the connection was lost, the next call reconnects.
     Cancelling the task cancels the request on the daemon.
     """
 

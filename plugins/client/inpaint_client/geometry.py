@@ -153,7 +153,7 @@ class Frame(NamedTuple):
     angle: float = 0.0
 
     def corners(self) -> tuple[Point, Point, Point, Point]:
-        """Return the corners top left, top right, bottom right, bottom left, as the model sees it."""
+        """Return the corners clockwise as the model sees them, starting at the top left."""
         c, s = cos(radians(self.angle)), sin(radians(self.angle))
         half = self.side / 2
 

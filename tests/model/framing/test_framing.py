@@ -106,7 +106,7 @@ def test_images_are_drawn_as_often_as_their_weights_say() -> None:
     assert drawn[0] == 0
     assert drawn[2] / drawn[1] == pytest.approx(3, rel=0.1)
     for useless in (torch.zeros(3), torch.ones(2)):
-        with pytest.raises(ValueError, match="no image is left"):
+        with pytest.raises(ValueError, match="no image has a positive weight"):
             Images(marked_images(3), useless)
 
 
