@@ -16,7 +16,8 @@ from inpaint_model.framing.network import Framer
 from inpaint_model.framing.refining import Reconstructor, is_cheap, refine_by_reconstruction
 from inpaint_model.framing.search import propose
 
-_MAX_WIDENED = 1.1  # at 1.25 mouths sit too low and grow too wide (docs/real-images.md)
+# At 1.25 mouths sit too low and grow too wide (docs/research/finding-and-fitting.md).
+_MAX_WIDENED = 1.1
 _MIN_INSIDE = 0.1
 """Share of a hole that must lie inside a frame that was found; else it fills too little."""
 _THIN = 0.02  # of the document's smaller side: what is no wider is a speck or a hairline
