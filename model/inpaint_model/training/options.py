@@ -36,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
             )
             continue
         least = entry.metadata["least"]
-        kind = int if hints[entry.name] is int else float
+        kind = int if hints[entry.name] in (int, int | None) else float
         default = "automatic" if entry.default is None else f"{entry.default:g}"
         parser.add_argument(
             flag,
