@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import fields
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 from inpaint_model.training.options import add_options, options_from
@@ -18,7 +18,7 @@ def test_a_number_has_the_type_of_its_field(kind: type) -> None:
     hints = get_type_hints(kind)
     numbers = [entry.name for entry in fields(kind) if hints[entry.name] is not bool]
     line = [word for name in numbers for word in (f"--{name.replace('_', '-')}", "2")]
-    options = options_from(parser.parse_args(line), kind)
+    options: Any = options_from(parser.parse_args(line), kind)
     for name in numbers:
         whole = hints[name] in (int, int | None)
         assert type(getattr(options, name)) is (int if whole else float), name
