@@ -24,8 +24,8 @@ html_copy_source = False
 html_show_sourcelink = False
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
-autodoc_class_signature = "separated"
+autodoc_typehints = "signature"
+default_role = "code"  # what docstrings write in single backticks
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 copybutton_prompt_text = "$ "

@@ -1,10 +1,13 @@
-"""`make demo`: a daemon, the example image, four candidates with two variants each.
+"""`make demo`: start a daemon, fill the example image, make two variants of four candidates.
 
-Everything happens in out/demo and in a daemon of its own, which is stopped in the end.
+The results are in out/demo. The daemon is separate from others and is stopped at the end.
+
+    examples/demo.py --candidates 2 --sheet docs/images/demo.jpg   # the image of README.md
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -24,7 +27,11 @@ START_TIMEOUT_S = 180.0
 
 
 def main() -> int:
-    """Run the demo; returns the exit status."""
+    """Run the demo; return the exit status."""
+    parser = argparse.ArgumentParser(description="Fill the example image through a daemon.")
+    parser.add_argument("--candidates", type=int, default=4, metavar="N", help="default: 4")
+    parser.add_argument("--sheet", type=Path, metavar="JPEG", help="also write the sheet there")
+    arguments = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="inpaint-demo-") as runtime:
         environment = {**os.environ, "XDG_RUNTIME_DIR": runtime}
@@ -43,15 +50,19 @@ def main() -> int:
             if not wait_for(daemon, Path(runtime, "inpaint", "server.json")):
                 print(f"the daemon did not start; see {log}", file=sys.stderr)
                 return 1
-            return fill(environment)
+            sheet = fill(environment, arguments.candidates)
         finally:
             daemon.send_signal(signal.SIGTERM)
             daemon.wait()
             print("== the daemon has stopped")
+    if arguments.sheet is not None:
+        with Image.open(sheet) as image:
+            image.convert("RGB").save(arguments.sheet, quality=90)
+    return 0
 
 
 def wait_for(daemon: subprocess.Popen[bytes], runtime_file: Path) -> bool:
-    """Whether the daemon has come up."""
+    """Wait for the daemon; return whether it has started."""
     until = time.monotonic() + START_TIMEOUT_S
     while not runtime_file.exists():
         if daemon.poll() is not None or time.monotonic() > until:
@@ -60,15 +71,15 @@ def wait_for(daemon: subprocess.Popen[bytes], runtime_file: Path) -> bool:
     return True
 
 
-def fill(environment: dict[str, str]) -> int:
-    """Fill the example through the command that users have."""
+def fill(environment: dict[str, str], candidates: int) -> Path:
+    """Fill the example with the `inpaint` command; return the path of the sheet."""
     info = json.loads(run(environment, "info", "--json"))
     model = next(model for model in info["models"] if model["is_default"])
     print(f"== {info['device']} ({info['precision']}), model {model['name']}")
     if model["name"] == "tiny":
         print(
-            "   This is an UNTRAINED network with random weights, because this installation lacks\n"
-            "   the portrait model: the fills are colored noise, only the way to them is real."
+            "   This installation lacks the portrait model, so the demo uses an UNTRAINED network\n"
+            "   with random weights: the fills are colored noise."
         )
     image, mask = example()
     variants = [
@@ -76,8 +87,8 @@ def fill(environment: dict[str, str]) -> int:
         for direction in model["directions"][:2]
     ]
     told = run(
-        environment, "fill", str(image), "--mask", str(mask), "--out", str(OUT), "-n", "4",
-        "--seed", "1", *variants, "--json",
+        environment, "fill", str(image), "--mask", str(mask), "--out", str(OUT),
+        "-n", str(candidates), "--seed", "1", *variants, "--json",
     )  # fmt: skip
     result: dict[str, Any] = json.loads(told.splitlines()[-1])
     timings = result["timings"]
@@ -85,12 +96,13 @@ def fill(environment: dict[str, str]) -> int:
         f"== {len(result['candidates'])} images; first candidate after "
         f"{timings['first_candidate']:.0f} ms, all after {timings['total']:.0f} ms"
     )
-    print(f"== look at {Path(result['sheet']).resolve()}")
-    return 0
+    sheet = Path(result["sheet"]).resolve()
+    print(f"== the results are in {sheet}")
+    return sheet
 
 
 def run(environment: dict[str, str], *arguments: str) -> str:
-    """What `inpaint` prints; its progress goes to the terminal."""
+    """Run `inpaint` and return its output; progress is shown in the terminal."""
     return subprocess.run(  # noqa: S603 (our own command)
         [sys.executable, "-m", "inpaint_cli", *arguments],
         env=environment,
@@ -101,7 +113,7 @@ def run(environment: dict[str, str], *arguments: str) -> str:
 
 
 def example() -> tuple[Path, Path]:
-    """The example image and its mask; stand-ins are drawn where there is none yet."""
+    """Return the example image and its mask; draw them if they do not exist."""
     image, mask = HERE / "portrait.png", HERE / "portrait-mask.png"
     if not image.exists():
         image = OUT / "test-card.png"

@@ -1,8 +1,8 @@
-"""Compile the wire contract: as hatchling's build hook, and by hand with `make protos`.
+"""Compile the wire contract, as hatchling's build hook or with `make protos`.
 
 The generated files are never committed. grpcio-tools is pinned to the oldest release whose output
-the pure-Python protobuf inside the plug-ins accepts (see docs/decisions/0003). A wheel also gets
-the plug-ins' zips, as inpaint_install/plugins/*.zip.
+the pure-Python protobuf inside the plug-ins accepts (see docs/decisions/0003). A wheel also
+contains the plug-ins' zip files, as inpaint_install/plugins/*.zip.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PROTOS = Path(__file__).resolve().parent
 
 
 def compile_protos() -> None:
-    """Write *_pb2.py, *_pb2.pyi and *_pb2_grpc.py beside every .proto below `protos/`."""
+    """Write *_pb2.py, *_pb2.pyi and *_pb2_grpc.py next to every .proto file in `protos/`."""
     from importlib.resources import files
 
     from grpc_tools import protoc
@@ -34,23 +34,23 @@ def compile_protos() -> None:
         *sources,
     ]
     if protoc.main(arguments) != 0:
-        raise SystemExit("protoc failed; its message is above")
+        raise SystemExit("protoc failed; see its message above")
 
 
 def build_plugins() -> list[Path]:
-    """Return the plug-ins' zips; none where their parts are not at hand (no network, no pip)."""
+    """Build the plug-ins and return their zip files; none if that fails (no network or pip)."""
     build = PROTOS.parent / "plugins" / "build.py"
     if subprocess.run([sys.executable, str(build)], check=False).returncode != 0:  # noqa: S603
-        print("The wheel goes without the plug-ins' zips; the reason is above.", file=sys.stderr)
+        print("The wheel is built without the plug-ins; see the reason above.", file=sys.stderr)
         return []
     return sorted((PROTOS.parent / "build" / "plugins").glob("*.zip"))
 
 
 class CompileProtos(BuildHookInterface):  # type: ignore[type-arg]
-    """Runs at every install, editable ones included."""
+    """Build hook that runs on every install, including editable ones."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile the contract; put the plug-ins' zips into a wheel that is no editable install."""
+        """Compile the contract, and add the plug-ins' zip files unless the install is editable."""
         compile_protos()
         if self.target_name == "wheel" and version == "standard":
             for archive in build_plugins():

@@ -41,6 +41,7 @@ def test_the_command_line_takes_former_names(former: list[str], current: list[st
         ("train.inpainter", "--lambda-new", "--lambda-rr"),
         ("train.inpainter", "--licence", "--license"),
         ("directions.check", "--judge", "--validation-scorer"),
+        ("directions.auto", "--again", "--refine-count"),
         ("import_", "--licence", "--license"),
     ],
 )

@@ -99,11 +99,11 @@ def test_the_notes_of_a_release_are_its_part_of_the_changelog(version: str, text
 @pytest.mark.parametrize(
     ("version", "reason"),
     [
-        ("1.2.0", r"no part '## \[1.2.0\] - YYYY-MM-DD'"),
+        ("1.2.0", r"no section '## \[1.2.0\] - YYYY-MM-DD'"),
         ("Unreleased", "no date"),
         ("0.9.0", "no date"),
-        ("0.8.0", "says nothing"),
-        ("1.0", "no part"),
+        ("0.8.0", "is empty"),
+        ("1.0", "no section"),
     ],
 )
 def test_a_release_without_notes_is_refused(version: str, reason: str) -> None:

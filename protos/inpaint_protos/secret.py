@@ -1,4 +1,4 @@
-"""What a client shows the daemon to be let in, and nobody else."""
+"""A token with which a client authenticates to the daemon, and which is never printed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ STARS = "***"
 
 
 class Secret:
-    """A token. Whatever prints, formats, logs or pickles it gets stars; `reveal` gives the text.
+    """A token that prints, formats and logs as stars and cannot be pickled.
 
-    Spaces and line breaks around the text are dropped: files and variables often end with one.
+    `reveal` returns the text. Surrounding spaces and line breaks are dropped, because files and
+    environment variables often end with one.
     """
 
     __slots__ = ("_text",)
@@ -20,12 +21,12 @@ class Secret:
         self._text = text.strip()
 
     def reveal(self) -> str:
-        """Return the text. Only what sends, stores or compares it needs to."""
+        """Return the text. Call it only to send, store or compare the token."""
         return self._text
 
     @property
     def can_be_sent(self) -> bool:
-        """Whether the text is printable ASCII, as headers must be. So is an empty one."""
+        """Whether the text is printable ASCII, as headers must be. An empty text is."""
         return all(" " <= character <= "~" for character in self._text)
 
     def __bool__(self) -> bool:
@@ -55,4 +56,4 @@ class Secret:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not pickled")
+        raise TypeError("a Secret cannot be pickled")

@@ -1,8 +1,8 @@
-"""What the daemon tells people, by code: part of the contract, as the numbers of the fields are.
+"""The daemon's messages to users, by code. They are part of the wire contract.
 
-A notice or an error travels as a code with values, beside its English text. A client that knows the
-code says it in its user's language; any other shows the text. Codes are only added, and keep their
-meaning and the names of their places.
+A notice or an error is sent as a code with values, together with its English text. A client that
+knows the code shows the message in its user's language; any other client shows the text. Codes are
+only ever added. They keep their meaning and the names of their placeholders.
 """
 
 from __future__ import annotations
@@ -11,121 +11,129 @@ from typing import Final
 
 NOTICES: Final[dict[str, str]] = {
     "UNKNOWN_CONTENT": (
-        "This does not look like what the model knows; the square around the selection is used."
+        "No face was found near the selection, so the square around the selection is used."
     ),
     "BESIDE_THE_KNOWN": (
-        "The selection lies mostly beside what the model knows; the square around it is used."
+        "Most of the selection lies outside the face that was found, so the square "
+        "around the selection is used."
     ),
-    "NO_FRAMER": "This model cannot find frames; the square around the selection is used.",
+    "NO_FRAMER": "This model cannot find faces, so the square around the selection is used.",
     "SMOOTH_BEYOND": (
-        "The selection reaches beyond what the model knows; the rest is filled smoothly, "
-        "without it."
+        "The selection extends beyond the area that the model can fill. The rest is "
+        "filled smoothly, without the model."
     ),
-    "ONLY_INSIDE": "The selection is larger than the frame; only the part inside is filled.",
-    "ENLARGED": "Filled at {resolution} px, enlarged {times} times.",
-    "SMOOTH_OFFERED": "The last candidate is filled smoothly, without the model.",
+    "ONLY_INSIDE": (
+        "The selection extends beyond the frame. Only the part inside the frame is filled."
+    ),
+    "ENLARGED": "Filled at {resolution} px and enlarged {times} times.",
+    "SMOOTH_OFFERED": "The last candidate is a smooth fill, made without the model.",
 }
-"""What comes with a fill (`FrameChosen.notices`)."""
+"""Messages that accompany a fill (`FrameChosen.notices`)."""
 
 ERRORS: Final[dict[str, str]] = {
-    # The selection and what is asked for it.
+    # The selection and the request.
     "NOTHING_SELECTED": "The selection is empty. Select the region to fill.",
     "TOO_MANY_REGIONS": (
-        "The selection falls into more than {limit} regions far apart. Fill them in several steps."
+        "The selection consists of more than {limit} regions that are far apart. Fill "
+        "them in several steps."
     ),
-    "FRAME_BESIDE_SELECTION": ("The frame does not meet the selection. Move the frame over it."),
+    "FRAME_BESIDE_SELECTION": (
+        "The frame does not overlap the selection. Move the frame over the selection."
+    ),
     "FRAME_SIZE": (
-        "A frame with a side of {side} px cannot be used; choose {smallest} to {largest} px."
+        "A frame with a side of {side} px cannot be used. Choose a side from {smallest} "
+        "to {largest} px."
     ),
     "NOTHING_AROUND": (
-        "Nothing is left around the selection for a smooth fill to continue; select less."
+        "A smooth fill needs some image around the selection, but the selection leaves "
+        "none. Select a smaller region."
     ),
     "OTHER_SELECTION": (
-        "The selection does not fall into the {count} regions of the earlier fill. Fill again."
+        "The selection does not match the {count} regions of the earlier fill. Fill again."
     ),
     "SMOOTH_IS_FIXED": (
-        "The smooth fill was made without the model and cannot be edited; edit another candidate."
+        "The smooth fill was made without the model and cannot be edited. Edit another candidate."
     ),
     "UNSEEN_PICTURE": (
-        "The image to mix shows nothing in the candidate's frame; move it over the hole."
+        "The image to mix in is empty within the candidate's frame. Move it over the hole."
     ),
     "RECIPE_OF_OTHER_MODEL": (
-        "The recipe was made with the model “{model}” (weights {weights}); this daemon has "
-        "{known}. Start a daemon that has the model."
+        "The recipe was made with the model “{model}” (weights {weights}), but this "
+        "daemon has {known}. Start a daemon with that model."
     ),
     "MIX_OF_OTHER_MODEL": (
-        "The candidate to mix with was made with another model; "
-        "only candidates of one model can be mixed."
+        "The candidate to mix in was made with another model. Choose a candidate of the same model."
     ),
     "UNUSABLE_RECIPE": "The recipe cannot be used ({field} {reason}). Fill again.",
-    # What there is.
+    # Names that the daemon does not know.
     "UNKNOWN_MODEL": "There is no model “{name}”. Choose one of these: {known}.",
-    "UNKNOWN_DIRECTION": ("The model has no direction “{name}”. Choose among these: {known}."),
-    "UNKNOWN_SESSION": "There is no session “{name}”; it may have expired. Fill again.",
+    "UNKNOWN_DIRECTION": ("The model has no direction “{name}”. Choose one of these: {known}."),
+    "UNKNOWN_SESSION": "There is no session “{name}”. It may have expired. Fill again.",
     "UNKNOWN_CANDIDATE": "The fill has no candidate {name}, only these: {known}. Fill again.",
     "UNKNOWN_SERVICE": "There is no service “{name}”. Choose one of these: {known}.",
-    # Room and time.
-    "QUEUE_FULL": "The queue is full: {limit} requests wait. Try again in a moment.",
+    # Memory, limits and time.
+    "QUEUE_FULL": "The queue is full: {limit} requests are waiting. Try again in a moment.",
     "PICTURE_SIDE": (
-        "{field}: {side} px is over the limit of {limit} px. Select a smaller region."
+        "{field}: {side} px exceeds the limit of {limit} px. Select a smaller region."
     ),
     "PICTURE_BYTES": (
-        "{field}: {bytes} bytes are over the limit of {limit}. Select a smaller region."
+        "{field}: {bytes} bytes exceed the limit of {limit} bytes. Select a smaller region."
     ),
     "REQUESTS_TOO_LARGE": (
-        "The request needs {needed} MiB, and other requests hold {held} MiB. "
-        "Try again when they have ended, or with a smaller selection."
+        "The request needs {needed} MiB, and other requests are using {held} MiB. Try "
+        "again when they have finished, or select a smaller region."
     ),
     "REQUEST_TOO_LARGE": (
-        "The request needs {needed} MiB of memory, and the daemon may take {limit}. "
-        "Select a region of at most {side} px a side, or give the daemon more memory."
+        "The request needs {needed} MiB of memory, but the daemon is limited to {limit} "
+        "MiB. Select a region of at most {side} x {side} px, or give the daemon more "
+        "memory."
     ),
     "DEVICE_MEMORY": (
-        "The device's memory does not suffice for one candidate. Close other programs that use "
-        "it, or start the daemon with `--device cpu`."
+        "The device does not have enough memory for one candidate. Close other programs "
+        "that use it, or start the daemon with `--device cpu`."
     ),
     "MODEL_MEMORY": (
         "The model “{model}” does not fit into the device's memory. Close other programs that use "
         "it, or choose a smaller model."
     ),
     "DAEMON_MEMORY": (
-        "The daemon's memory does not suffice. Close other programs, or select a smaller region; "
-        "the daemon's log has the details: {reference}."
+        "The daemon ran out of memory. Close other programs, or select a smaller "
+        "region. The daemon's log has the details under {reference}."
     ),
     "DEADLINE_PASSED": (
-        "The deadline passed before the work was done. "
-        "Allow more time in the settings, or ask for fewer candidates."
+        "The time limit was reached before the fill was finished. Allow more time in "
+        "the settings, or request fewer candidates."
     ),
-    "CLIENT_SENT_NOTHING": "Nothing came for {seconds} s; send the whole request.",
+    "CLIENT_SENT_NOTHING": "The client sent nothing for {seconds} s. Send the complete request.",
     "CLIENT_READ_NOTHING": "The client read nothing for {seconds} s. Fill again.",
     # The daemon itself.
-    "STOPPING": "The daemon is stopping. Start it again and repeat the request.",
+    "STOPPING": "The daemon is shutting down. Start it again and repeat the request.",
     "DEVICE_LOST": (
-        "The device failed ({reason}). Fill again in a moment; if that does not help, check the "
-        "device and its driver, and start the daemon again."
+        "The device failed ({reason}). Try again in a moment. If it fails again, check "
+        "the device and its driver, and restart the daemon."
     ),
     "TOKEN_MISSING": (
-        "The daemon asks for a token. Put it into the settings or into INPAINT_TOKEN; a daemon on "
-        "this machine writes it to its runtime file."
+        "The daemon requires a token. Enter it in the settings or set INPAINT_TOKEN. A "
+        "daemon on this machine writes its token to its runtime file."
     ),
     "TOKEN_WRONG": (
-        "The token is wrong. Put the one in the daemon's runtime file into the settings or into "
-        "INPAINT_TOKEN, or restart the daemon."
+        "The token is wrong. Enter the token from the daemon's runtime file in the "
+        "settings, set INPAINT_TOKEN to it, or restart the daemon."
     ),
     "TOO_MANY_CALLS": (
-        "The daemon is already answering {limit} calls. Try again when some of them have ended."
+        "The daemon is already handling {limit} calls. Try again when some of them have finished."
     ),
     "UNKNOWN_METHOD": (
-        "The daemon has no call named {name}. Use the same version of the daemon and of the client."
+        "The daemon has no call named {name}. Use the same version of the daemon and the client."
     ),
     "MALFORMED_MESSAGE": (
-        "The message is not a valid {type}. Use the same version of the daemon and of the client."
+        "The message is not a valid {type}. Use the same version of the daemon and the client."
     ),
-    "BUG": "A bug in the daemon; its log has the details: {reference}. Please report them.",
-    # A request that only a client with a bug sends. It begins with the field.
+    "BUG": "The daemon has a bug. Its log has the details under {reference}. Please report them.",
+    # Only a client with a bug sends such a request. The message begins with the field.
     "INVALID_FIELD": "{field}: {reason}",
 }
-"""Why a request was refused: the `reason` of the ErrorInfo in its details."""
+"""Reasons for refusing a request: the `reason` of the ErrorInfo in the status details."""
 
 SENTENCES: Final = NOTICES | ERRORS
 DOMAIN: Final = "inpaint.v1"

@@ -73,7 +73,7 @@ def test_neither_starts_a_daemon(tmp_path: Path, command: str) -> None:
     done = run(tmp_path, command)
     assert done.returncode == 3
     (line,) = done.stderr.splitlines()
-    assert "No daemon runs on this machine" in line
+    assert "No daemon is running on this machine" in line
     assert not list(tmp_path.rglob("server.json"))
 
 

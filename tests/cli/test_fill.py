@@ -466,5 +466,7 @@ def test_nothing_loads_torch() -> None:
 def test_info_tells_what_the_last_daemon_was_killed_at() -> None:
     killed = LastKilled(("Fill crop=8192x8192x3 seeds=4",), 5.0)
     lines = _info_lines(DaemonInfo(last_killed=killed))
-    assert lines[1].startswith("The last daemon was killed while it worked (Fill crop=8192x8192x3")
+    assert lines[1].startswith(
+        "The previous daemon was killed while it was working (Fill crop=8192x8192x3"
+    )
     assert len(_info_lines(DaemonInfo())) == 1

@@ -288,11 +288,11 @@ def test_each_status_arrives_as_its_error(
 
 
 def test_an_answer_without_its_end_is_no_answer(daemon: FakeDaemon, job: Jobs) -> None:
-    """What is missing is asked for once more."""
+    """The client requests the missing candidates once more."""
     with connect(daemon.address) as client:
-        with pytest.raises(ConnectionLostError, match="ended twice") as caught:
+        with pytest.raises(ConnectionLostError, match="stopped twice") as caught:
             list(client.fill(job(model="fail:END:0")))
-        assert "too early" in str(caught.value.__cause__)
+        assert "incomplete answer" in str(caught.value.__cause__)
         events = list(client.fill(job(model="fail:END:2", count=4)))
     assert isinstance(events[-1], Done)
     assert [event.index for event in events if isinstance(event, Candidate)] == [0, 1, 2, 3]

@@ -103,7 +103,7 @@ def test_after_a_kill_the_missing_candidates_come_from_the_next_daemon(tmp_path:
         news = KilledNotice()
         sentence = news.news(info)
         assert sentence is not None
-        assert "killed while it worked (Fill model=tiny crop=48x40x3 seeds=4" in sentence
+        assert "killed while it was working (Fill model=tiny crop=48x40x3 seeds=4" in sentence
         assert news.news(info) is None
         worker.close()
         with BlockingClient(some.locate) as client:
@@ -124,7 +124,7 @@ def test_a_fill_that_kills_every_daemon_ends_with_what_helps(tmp_path: Path) -> 
         worker.close()
     assert killed == 2
     assert type(message.error) is ConnectionLostError
-    assert "ended twice" in str(message.error)
+    assert "stopped twice" in str(message.error)
     assert "memory" in str(message.error)
 
 
@@ -139,7 +139,7 @@ def test_without_another_daemon_the_first_end_is_told(tmp_path: Path) -> None:
                 some.kill()
         worker.close()
     assert type(message.error) is ConnectionLostError
-    assert "broke" in str(message.error)
+    assert "was lost" in str(message.error)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGSTOP")
@@ -158,7 +158,7 @@ def test_a_stopped_daemon_is_told_from_a_slow_one(tmp_path: Path) -> None:
                 with pytest.raises(NotRespondingError) as caught:
                     await fill(client, stop=True, timeout_s=timeout_s)
                 assert "does not answer" in str(caught.value)
-                assert "end the process inpaint-server" in str(caught.value)
+                assert "End the process inpaint-server" in str(caught.value)
                 assert "fewer candidates" not in str(caught.value)
                 with pytest.raises(NotRespondingError):
                     await client.info(timeout_s=0.5)
@@ -177,4 +177,4 @@ def test_a_daemon_that_was_started_from_here_and_killed_leaves_a_line_in_its_log
     log = tmp_path / "server.log"
     process = _spawn([sys.executable, "-c", "import time; time.sleep(60)"], log)
     os.kill(process.pid, signal.SIGKILL)
-    assert eventually(lambda: "was ended by signal 9" in log.read_text(), 20)
+    assert eventually(lambda: "was killed by signal 9" in log.read_text(), 20)

@@ -55,7 +55,7 @@ def write(folder: Path, **changes: Any) -> Path:
 
 
 def test_nothing_anywhere() -> None:
-    with pytest.raises(DaemonNotFoundError, match=r"No daemon runs.*inpaint-server"):
+    with pytest.raises(DaemonNotFoundError, match=r"No daemon is running.*inpaint-server"):
         find_daemon()
 
 

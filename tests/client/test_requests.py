@@ -44,9 +44,9 @@ def test_an_impossible_image(width: int, height: int, channels: int, size: int, 
 
 
 def test_hole_crop_and_box_have_one_size(job: Callable[..., FillJob]) -> None:
-    with pytest.raises(InputError, match="differ in size"):
+    with pytest.raises(InputError, match="must have the same size"):
         job(hole=Picture(2, 2, 1, bytes(4)))
-    with pytest.raises(InputError, match="differ in size"):
+    with pytest.raises(InputError, match="must have the same size"):
         job(crop_box=Box(0, 0, 1, 1))
     with pytest.raises(InputError, match="one channel"):
         job(hole=Picture(64, 48, 3, bytes(64 * 48 * 3)))

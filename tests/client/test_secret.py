@@ -34,13 +34,13 @@ def test_copies_are_the_same_and_pickles_are_refused() -> None:
     assert secret != Secret("other")
     assert secret != WORD
     assert len({secret, Secret(WORD)}) == 1
-    with pytest.raises(TypeError, match="not pickled"):
+    with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(secret)
 
 
 @pytest.mark.parametrize("bad", [f"{WORD}\nmore", f"{WORD}\x00", f"{WORD}é", "\ud800" + WORD])
 def test_what_cannot_be_sent_is_refused_without_showing_it(bad: str) -> None:
-    with pytest.raises(InputError, match="cannot be sent") as refused:
+    with pytest.raises(InputError, match="contains a line break") as refused:
         parse_endpoint("127.0.0.1:7", bad)
     assert WORD not in "".join(traceback.format_exception(refused.value))
 

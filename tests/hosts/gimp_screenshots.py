@@ -1,9 +1,8 @@
-"""Take the images of docs/guide/gimp.md: the dialogs in a live GIMP, on a given image and model.
+"""Take the images of the page about GIMP: the dialogs in a live GIMP, and the portrait model.
 
-    .venv/bin/python tests/hosts/gimp_screenshots.py IMAGE X,Y,WIDTH,HEIGHT OUT [--model BUNDLE]
+    .venv/bin/python tests/hosts/gimp_screenshots.py docs/images
 
-Needs what `make test-hosts` needs. The ellipse in the given box is what will be filled. Look at the
-images before you commit them.
+Needs what `make test-hosts` needs. Look at the images before you commit them.
 """
 
 from __future__ import annotations
@@ -31,14 +30,18 @@ from xvfb import display  # noqa: E402
 
 FILL_DIALOG = r"^Inpaint \(StyleGAN\)"
 EDIT_DIALOG = "^Edit fill"
+FACE_WIDTH = ("alt+j", *["Tab"] * 4)  # the third slider, behind those of the hair
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Take the images of docs/guide/gimp.md.")
-    parser.add_argument("image", type=Path)
-    parser.add_argument("box", help="X,Y,WIDTH,HEIGHT of the ellipse that is selected")
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--model", default="tiny", help="a bundle")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("out", type=Path, metavar="FOLDER")
+    parser.add_argument("--image", type=Path, default=ROOT / "examples/portrait.png")
+    parser.add_argument("--box", default="125,140,265,280", help="X,Y,WIDTH,HEIGHT of an ellipse")
+    parser.add_argument("--seed", type=int, default=49, help="of the first of four candidates")
+    parser.add_argument("--model", default="portrait", help="a bundle")
     arguments = parser.parse_args()
     subprocess.run([sys.executable, ROOT / "plugins/build.py", "gimp"], check=True)
     profile = new_profile(find())
@@ -57,21 +60,22 @@ def main() -> None:
             INPAINT_SERVER=runtime["address"], INPAINT_TOKEN=runtime["token"]
         )
         with profile.window(screen) as live:
-            shoot(live, str(image), selection, arguments.out)
+            shoot(live, str(image), selection, arguments.seed, arguments.out)
     shutil.rmtree(profile.folder)
 
 
-def shoot(live: LiveGimp, image: str, selection: list[int], out: Path) -> None:
+def shoot(live: LiveGimp, image: str, selection: list[int], seed: int, out: Path) -> None:
     live.move_away()
-    answer = live.start("interactive", image=image, selection=selection, soft=16)
+    answer = live.start(
+        "interactive", image=image, selection=selection, soft=8, new_seed=False, seed=seed
+    )
     live.find_window(FILL_DIALOG)
     settle(live)
-    grab(live, FILL_DIALOG, out / "gimp-idle.png")
     live.key(FILL_DIALOG, "alt+f")
     time.sleep(0.4)
     grab(live, FILL_DIALOG, out / "gimp-running.png")
     settle(live)
-    live.key(FILL_DIALOG, "alt+j", *["Right"] * 10)
+    live.key(FILL_DIALOG, *FACE_WIDTH, *["Right"] * 10)
     settle(live)
     grab(live, FILL_DIALOG, out / "gimp-results.png")
     live.key(FILL_DIALOG, "alt+x", "Down")
@@ -84,7 +88,7 @@ def shoot(live: LiveGimp, image: str, selection: list[int], out: Path) -> None:
     answer = live.start("edit_selected", name=names[0])
     live.find_window(EDIT_DIALOG)
     settle(live)
-    live.key(EDIT_DIALOG, "alt+j", *["Left"] * 10)
+    live.key(EDIT_DIALOG, *FACE_WIDTH, *["Left"] * 20)
     settle(live)
     grab(live, EDIT_DIALOG, out / "gimp-edit.png")
     live.key(EDIT_DIALOG, "Escape")

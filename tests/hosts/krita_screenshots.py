@@ -1,64 +1,50 @@
-"""Take the images of docs/guide/krita.md: the docker in a live Krita, on a given image and model.
+"""Take the images of the page about Krita: the docker in a live Krita, and the portrait model.
 
-    .venv/bin/python tests/hosts/krita_screenshots.py IMAGE X,Y,WIDTH,HEIGHT OUT [--model BUNDLE]
+    .venv/bin/python tests/hosts/krita_screenshots.py docs/images
 
-Needs what `make test-hosts` needs. The rectangle is what will be filled. Look at the images
-before you commit them.
+Needs what `make test-hosts` needs. Look at the images before you commit them.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
-import tempfile
-import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / folder) for folder in ("tests/support", "server", "plugins/client")]
 
-from daemons import DaemonProcess  # noqa: E402
-from krita_host import find, profile, run_scenario  # noqa: E402
+from krita_images import run_for_images  # noqa: E402
 from xvfb import display  # noqa: E402
+
+EDITS = [("face_width", "0.8")]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Take the images of docs/guide/krita.md.")
-    parser.add_argument("image", type=Path, help="a PNG file")
-    parser.add_argument("box", help="X,Y,WIDTH,HEIGHT of the rectangle that is selected")
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--model", default="tiny", help="a bundle")
-    parser.add_argument("--edit", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("out", type=Path, metavar="FOLDER")
+    parser.add_argument("--image", type=Path, default=ROOT / "examples/portrait.png")
+    parser.add_argument("--box", default="125,140,265,280", help="X,Y,WIDTH,HEIGHT of an ellipse")
+    parser.add_argument("--seed", type=int, default=50, help="of the first of four candidates")
+    parser.add_argument("--model", default="portrait", help="a bundle")
+    parser.add_argument("--edit", nargs=2, action="append", metavar=("NAME", "VALUE"))
     parser.add_argument("--host", default="native", choices=("native", "trixie", "unstable"))
     arguments = parser.parse_args()
-    subprocess.run([sys.executable, ROOT / "plugins/build.py", "krita"], check=True)
-    host = find(arguments.host)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        display() as screen,
-        DaemonProcess(Path(folder), "--model", arguments.model) as daemon,
-    ):
-        plugin = Path(folder) / "plugin"
-        with zipfile.ZipFile(ROOT / "build/plugins/inpaint_krita.zip") as packed:
-            packed.extractall(plugin)
-        runtime = daemon.runtime()
-        run = run_scenario(
-            host,
-            screen,
+    with display() as screen:
+        run = run_for_images(
             "screenshots",
-            home=profile(host, screen),
-            plugin=plugin,
-            files={"image.png": arguments.image},
-            arguments={
+            screen,
+            arguments.image,
+            {
                 "box": [int(part) for part in arguments.box.split(",")],
-                "edits": {name: float(value) for name, value in arguments.edit},
+                "seed": arguments.seed,
+                "edits": {name: float(value) for name, value in arguments.edit or EDITS},
             },
-            environment={
-                "INPAINT_SERVER": runtime["address"],
-                "INPAINT_TOKEN": runtime["token"],
-            },
+            model=arguments.model,
+            host=arguments.host,
         )
     arguments.out.mkdir(parents=True, exist_ok=True)
     for image in sorted(run.out.glob("krita-*.png")):

@@ -229,7 +229,7 @@ def test_mixing_with_a_candidate_and_with_layers(run_krita: RunKrita) -> None:
     with FakeDaemon(Script(token=TOKEN)) as daemon:
         environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
         seen = run_krita("mix", environment).value
-        requests = [edit.mixing for edit in daemon.service.edits if edit.mixing.HasField("picture")]
+        requests = [edit.mixing for edit in daemon.service.edits if edit.mixing.HasField("image")]
     own, other = ([round(255 * each) for each in color_of(seed)][::-1] for seed in (5, 6))
     assert seen["plain"][:3] == seen["back"][:3] == own
     assert seen["other"][:3] == other
@@ -266,6 +266,30 @@ def test_the_wheel_scrolls_the_docker_and_changes_nothing(run_krita: RunKrita) -
         assert is_same, name
         assert moved > 0 if button == "5" else moved < 0, name
     assert answer["focused"] == [4, 0]  # with the focus it changes the value, and nothing scrolls
+
+
+def test_an_artist_fills_edits_and_keeps_with_the_mouse_alone(
+    run_krita: RunKrita, tmp_path: Path
+) -> None:
+    """What scripts/record-animation records."""
+    image = tmp_path / "image.png"
+    portrait(image)
+    wanted = {
+        "window": [960, 624],
+        "box": [130, 170, 240, 240],
+        "seed": 7,
+        "order": [2, 1],
+        "edit": ["brighter", 0.5],
+    }
+    with DaemonProcess(tmp_path) as daemon:
+        run = run_krita("animation", reach(daemon), arguments=wanted, files={"image.png": image})
+    answer = run.value
+    assert answer["seed"] == 8
+    assert answer["layers"] == ["Background", "Seed 8 · Inpaint · Tiny (random weights)"]
+    assert list(answer["edits"]) == ["brighter"]
+    assert answer["edits"]["brighter"] == pytest.approx(0.5, abs=0.1)
+    starts = [start for start, _ in answer["scenes"]]
+    assert starts == sorted(starts)
 
 
 @pytest.mark.parametrize("language", ["", "de"])
@@ -368,7 +392,7 @@ def test_another_daemon_continues_a_fill(run_krita: RunKrita, tmp_path: Path) ->
             {"INPAINT_SERVER": relay.address, "INPAINT_TOKEN": "one-token-for-both"},
             arguments={"pid": first.process.pid},
         ).value
-    assert "ended in the middle of the fill" in value["notice"]
+    assert "stopped in the middle of the fill" in value["notice"]
     assert not value["is_problem"]
     assert value["layers"] == len(value["seeds"]) == len(set(value["seeds"])) == 5
     assert value["groups"] == 2

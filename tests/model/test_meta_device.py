@@ -171,7 +171,7 @@ class TestRecording:
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         generator_reads(tmp_path, 5, with_D=False, heads=True, cuda_graphs=True, **changes)
-        assert "going on without" not in capsys.readouterr().out
+        assert "continuing without" not in capsys.readouterr().out
         assert recorders[0].recordings == 2  # the generator's phase, the heads'
 
     @pytest.mark.slow
@@ -188,7 +188,7 @@ class TestRecording:
             "cuda_graphs": True,
         }
         inpainter_reads(tmp_path, 8, heads=True, **options)
-        assert "going on without" not in capsys.readouterr().out
+        assert "continuing without" not in capsys.readouterr().out
         assert recorders[0].recordings >= 4  # filling, heads, D, R1
 
     def test_an_upload_is_noticed(
@@ -200,7 +200,7 @@ class TestRecording:
             recorders[0]._reads = reads
             for _ in range(WARM_UPS + 1):
                 phase({"x": torch.zeros(3, device=META)})
-        assert "of [3] from the processor" in capsys.readouterr().out
+        assert "of [3] on the CPU" in capsys.readouterr().out
 
 
 CALIBRATION = 1  # of the perceptual loss

@@ -89,7 +89,7 @@ def test_nothing_is_there(home: Path) -> None:
         "Krita: was not found",
         "plug-in for Krita (native): is not installed",
         "GIMP: no GIMP 3 was found",
-        f"daemon: {NOWHERE} cannot be run.",
+        f"daemon: {NOWHERE} is not an executable program.",
     ]
     assert any("Choose another program" in line for line in said)
     assert any("inpaint plugins install krita" in line for line in said)
@@ -101,7 +101,7 @@ def test_the_environment_of_the_daemon_is_gone(home: Path) -> None:
     server.unlink()
     said: list[str] = []
     assert examine("krita", said.append) == 1
-    assert f"daemon of Krita (native): {server} cannot be run" in problems_of(said)
+    assert f"daemon of Krita (native): {server} is not an executable program" in problems_of(said)
 
 
 def test_a_plug_in_that_was_never_configured(
@@ -123,7 +123,7 @@ def test_a_daemon_that_ends_at_once_is_quoted(home: Path) -> None:
     install_krita(home)
     said: list[str] = []
     assert examine("krita", said.append) == 1
-    assert problems_of(said) == ["daemon: inpaint-server ended at once: no GPU 7"]
+    assert problems_of(said) == ["daemon: inpaint-server exited immediately: no GPU 7"]
 
 
 def test_a_remote_daemon_that_does_not_answer(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

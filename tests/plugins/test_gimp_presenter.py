@@ -164,13 +164,13 @@ def test_connecting_shows_what_the_daemon_can_do(presenter: Presenter, window: W
 
 def test_a_missing_daemon_is_reported_with_the_remedy(window: Window) -> None:
     def locate() -> Endpoint:
-        raise DaemonNotFoundError("No daemon runs on this machine.", "Start it.")
+        raise DaemonNotFoundError("No daemon is running on this machine.", "Start it.")
 
     worker = Worker(locate)
     presenter = Presenter(window, worker, window.turns.put)
     presenter.connect()
     window.until(lambda: presenter.state.phase is Phase.UNREACHABLE)
-    assert presenter.state.status == "No daemon runs on this machine. Start it."
+    assert presenter.state.status == "No daemon is running on this machine. Start it."
     assert presenter.state.is_error
     assert not presenter.state.lacks_program
     worker.close()
@@ -405,7 +405,9 @@ def test_what_the_last_daemon_was_killed_at_is_reported_once(
     daemon.service.script.last_killed = pb.LastKilled(work=work, began_unix_s=5.0)
     presenter.connect()
     window.until(lambda: presenter.state.phase is Phase.IDLE)
-    assert window.notice.startswith(f"The last daemon was killed while it worked ({work[0]}).")
+    assert window.notice.startswith(
+        f"The previous daemon was killed while it was working ({work[0]})."
+    )
     presenter.dismiss()
     presenter.connect()
     window.until(lambda: presenter.state.phase is Phase.IDLE)

@@ -228,7 +228,7 @@ class TestConnection:
                 Phase.FAILED,
                 RecoveryAction.CHOOSE_PROGRAM,
             ),
-            (StartFailedError("ended at once"), False, Phase.FAILED, RecoveryAction.SHOW_LOG),
+            (StartFailedError("exited immediately"), False, Phase.FAILED, RecoveryAction.SHOW_LOG),
             (UnauthenticatedError("no token"), True, Phase.FAILED, RecoveryAction.SETTINGS),
             (InputError("no address"), False, Phase.FAILED, RecoveryAction.SETTINGS),
             (ConnectionLostError("broke"), False, Phase.FAILED, RecoveryAction.RECONNECT),

@@ -100,8 +100,10 @@ def test_errors_of_the_client_are_translated() -> None:
     error = DaemonNotFoundError(
         Sentence("No daemon answers at {endpoint}.", endpoint="127.0.0.1:1")
     )
-    assert str(error).startswith("No daemon answers at 127.0.0.1:1. Start it")
-    assert say_error(error).startswith("Unter 127.0.0.1:1 antwortet kein Dienst. Starten Sie ihn")
+    assert str(error).startswith("No daemon answers at 127.0.0.1:1. Start the daemon")
+    assert say_error(error).startswith(
+        "Unter 127.0.0.1:1 antwortet kein Dienst. Starten Sie den Dienst"
+    )
     assert say_error(DaemonNotFoundError("Plain words.", "")) == "Plain words."
 
 

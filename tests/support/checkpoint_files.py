@@ -1,7 +1,7 @@
-"""Writes checkpoints as published implementations do, global names and all.
+"""Write checkpoints as published implementations do, including global names.
 
-The NVIDIA writer rebuilds what `torch_utils.persistence` makes of a module: for the time of the
-dump the modules that a pickle of theirs names exist, and hold nothing but the names.
+The NVIDIA writer imitates how `torch_utils.persistence` pickles a module. During the dump, the
+modules that such a pickle refers to exist, with nothing but the names.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def write_nvidia(
     old: bool = False,
     arrange: str = "dict",
 ) -> Path:
-    """A pickle of {G, D, G_ema, training_set_kwargs, augment_pipe}.
+    """Write a pickle of {G, D, G_ema, training_set_kwargs, augment_pipe}.
 
-    `arrange` makes it a "tuple" or a "list" of (G, D, G_ema), or the "bare" G_ema.
-
-    `old` writes what torch 1.7 and numpy 1 did: OrderedDicts in modules, and fewer attributes.
+    Args:
+        arrange: "tuple" or "list" writes (G, D, G_ema), "bare" only G_ema.
+        old: write as torch 1.7 and numpy 1 did: OrderedDicts in modules, and fewer attributes.
     """
     with _persistence() as persistence:
 
@@ -69,20 +69,20 @@ def write_nvidia(
 
 
 def write_torch(path: Path, value: object, *, legacy: bool = False) -> Path:
-    """torch.save, in its zip form or the one before."""
+    """Save with torch, in the zip format or the legacy format."""
     torch.save(value, path, _use_new_zipfile_serialization=not legacy)
     return path
 
 
 def state_dict(tensors: Tensors) -> OrderedDict[str, torch.Tensor]:
-    """As nn.Module.state_dict returns it, with the metadata that torch attaches."""
+    """Return a dictionary like nn.Module.state_dict, with the metadata that torch attaches."""
     state = OrderedDict(tensors)
     state._metadata = OrderedDict({"": {"version": 1}})  # type: ignore[attr-defined]
     return state
 
 
 class _Persistence:
-    """Stand-ins of torch_utils.persistence and dnnlib.util."""
+    """Stand-ins for torch_utils.persistence and dnnlib.util."""
 
     def __init__(self) -> None:
         def _reconstruct_persistent_obj(meta: object) -> None:
@@ -132,7 +132,7 @@ def _persistence() -> Iterator[_Persistence]:
 
 
 class _Layers:
-    """Flat tensors -> the tree of modules that holds them."""
+    """Convert flat tensors to a tree of modules."""
 
     def __init__(
         self,
@@ -159,7 +159,7 @@ class _Layers:
         return self.module("", tensors)
 
     def module(self, name: str, tensors: Tensors) -> Any:
-        """The module at `name`; `tensors` are named from here."""
+        """Return the module at `name`, from `tensors` with names relative to it."""
         own = {key: tensor for key, tensor in tensors.items() if "." not in key}
         children: dict[str, Tensors] = {}
         for key, tensor in tensors.items():
@@ -205,9 +205,9 @@ class _Layers:
         )
 
     def describe(self, name: str, own: Tensors) -> tuple[str, dict[str, object]]:
-        """Class name and plain attributes of a module."""
+        """Return class name and plain attributes of a module."""
         leaf = name.rpartition(".")[2]
-        sqrt2 = np.float64(np.sqrt(2))  # NVIDIA's gains are numpy numbers, and pickled as such
+        sqrt2 = np.float64(np.sqrt(2))  # NVIDIA's gains are numpy numbers, also in pickles
         if not name:
             return "Generator" if self.is_generator else "Discriminator", {
                 "img_resolution": self.resolution,

@@ -1,4 +1,4 @@
-"""Documents with fills, composited as the library and the `inpaint` command do it."""
+"""Composite fills into documents, as the library and the `inpaint` command do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from inpaint_model.document.placement import BlendFit, Placement
 
 
 def composited(image: DocumentImage, patches: Sequence[Patch]) -> np.ndarray:
-    """Return the image's pixels [H, W, C] with the patches over them."""
+    """Return the image's pixels [H, W, C] with the patches composited."""
     return composite(image.pixels, patches, image.origin)
 
 

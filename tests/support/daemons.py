@@ -40,17 +40,18 @@ sys.exit(cli.main(sys.argv[2:]))
 
 
 def write_token(path: Path, text: str) -> Path:
-    """A token file as the daemon wants it: for its owner alone."""
+    """Write a token file that only its owner can read, as the daemon requires."""
     path.touch(mode=0o600)
     path.write_text(text)
     return path
 
 
 class DaemonProcess:
-    """`inpaint-server` in a process of its own, with its runtime file in `folder`.
+    """`inpaint-server` in a separate process, with its runtime file in `folder`.
 
-    slow_s: seconds that every rendering takes longer (see slow_daemon.py); None: the daemon as is.
-    session_folders: stands for /run/user; None: the real one.
+    Args:
+        slow_s: seconds added to every rendering (see slow_daemon.py); None = the normal daemon.
+        session_folders: replaces /run/user.
     """
 
     def __init__(
@@ -93,11 +94,11 @@ class DaemonProcess:
         self.process.wait(PATIENCE_S)
 
     def runtime(self) -> dict[str, Any]:
-        """The runtime file, once the daemon has written it."""
+        """Wait for the runtime file and return its content."""
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
             if self.process.poll() is not None:
-                raise AssertionError(f"the daemon ended: {self.log.read_text()}")
+                raise AssertionError(f"the daemon exited: {self.log.read_text()}")
             try:
                 content: dict[str, Any] = json.loads(self.runtime_file.read_text())
                 if content["pid"] == self.process.pid:
@@ -112,12 +113,12 @@ class DaemonProcess:
         return Caller(grpc.insecure_channel(runtime["address"], UNLIMITED), runtime["token"])
 
     def ended(self) -> int:
-        """The exit status, once it has ended."""
+        """Wait for the daemon to exit; return the exit status."""
         return self.process.wait(PATIENCE_S)
 
 
 class Caller:
-    """Calls with the token."""
+    """Calls the daemon with its token."""
 
     def __init__(self, channel: grpc.Channel, token: str | None) -> None:
         self.channel = channel
@@ -194,7 +195,7 @@ def noise(
     sample_type: pb.SampleType = pb.SAMPLE_TYPE_U8,
     seed: int = 0,
 ) -> npt.NDArray[Any]:
-    """An image [H, W, C] in which every pixel is different."""
+    """Return an image [H, W, C] of random pixels."""
     rng = np.random.default_rng(seed)
     dtype = DTYPES[sample_type]
     if dtype.kind == "f":
@@ -203,7 +204,7 @@ def noise(
 
 
 def square_hole(width: int, height: int) -> npt.NDArray[np.uint8]:
-    """A hole in the middle half, soft at its left edge."""
+    """Return the mask of a hole in the central half, soft at its left edge."""
     hole = np.zeros((height, width), np.uint8)
     top, left = height // 4, width // 4
     hole[top : max(height - top, top + 1), left : max(width - left, left + 1)] = 255
@@ -237,7 +238,7 @@ def header(
     document: tuple[int, int] | None = None,
     **fields: Any,
 ) -> pb.FillHeader:
-    """A FillHeader of small images; `fields` are its further fields."""
+    """Return a FillHeader for small images; `fields` are additional fields."""
     crop = noise(48, 40) if crop is None else crop
     height, width = crop.shape[:2]
     hole = square_hole(width, height) if hole is None else hole
@@ -252,7 +253,7 @@ def header(
 
 
 def recipe_source(fill: pb.FillHeader, candidate: pb.Candidate) -> pb.RecipeSource:
-    """What an Edit needs on a daemon that never saw the fill."""
+    """Return the source for an Edit on a daemon that does not know the fill."""
     return pb.RecipeSource(
         recipe=candidate.recipe,
         attachment=candidate.attachment,

@@ -1,4 +1,4 @@
-"""Portraits drawn by rule, in the alignment of FFHQ: for tests that need an image of somebody."""
+"""Synthetic portraits in the alignment of FFHQ, for tests that need an image of a person."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Floats = npt.NDArray[np.float32]
 
 
 def portrait(side: int, seed: int = 0) -> npt.NDArray[np.uint8]:
-    """A head before a background [side, side, 3]: uneven light, soft edges, texture and grain.
+    """Draw a portrait [side, side, 3] with uneven light, soft edges, texture and grain.
 
-    Colors, proportions and texture follow from the seed.
+    Colors, proportions and texture depend on the seed.
     """
     rng = np.random.default_rng(seed)
     y, x = (np.mgrid[:side, :side].astype(np.float32) + 0.5) / side
@@ -46,7 +46,7 @@ def portrait(side: int, seed: int = 0) -> npt.NDArray[np.uint8]:
 
 
 def _texture(side: int, rng: np.random.Generator, scale: float) -> Floats:
-    """Smooth noise [side, side] in 0..1, with patches of `scale` of the side."""
+    """Draw smooth noise [side, side] in 0..1, with patches of `scale` times the side."""
     coarse = max(round(2 / scale), 2)
     noise = rng.random((coarse, coarse)).astype(np.float32)
     smooth: Floats = ndimage.zoom(noise, side / coarse, order=3, mode="grid-mirror", grid_mode=True)

@@ -1,4 +1,4 @@
-"""An engine on the event loop of one test."""
+"""Run tests with an engine on an event loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run(
     is_started: bool = True,
     **settings: Any,
 ) -> None:
-    """Give the test an engine. One that is not started takes no step until the test starts it."""
+    """Run a test with an engine. If `is_started` is false, the test must start it."""
 
     async def body() -> None:
         engine = Engine(homes, max_queue, **settings)
@@ -32,10 +32,10 @@ def run(
 
 
 def count_to(n: int) -> Steps[int]:
-    """Work of n steps."""
+    """Return work of n steps."""
     yield from range(n)
 
 
 async def everything(job: Job[str, Any]) -> list[Any]:
-    """All results of a piece of work."""
+    """Collect all results of a job."""
     return [result async for result in job.results()]

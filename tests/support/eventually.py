@@ -1,4 +1,4 @@
-"""Wait for something that another thread, task or process does."""
+"""Wait for another thread, task or process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def eventually(condition: Callable[[], bool], patience_s: float = 10.0) -> bool:
-    """Whether the condition came true; asked every 20 ms."""
+    """Check a condition every 20 ms; return whether it became true."""
     end = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > end:
@@ -18,7 +18,7 @@ def eventually(condition: Callable[[], bool], patience_s: float = 10.0) -> bool:
 
 
 async def eventually_async(condition: Callable[[], bool], patience_s: float = 10.0) -> bool:
-    """The same in an event loop, which goes on meanwhile."""
+    """Do the same as `eventually` without blocking the event loop."""
     end = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > end:

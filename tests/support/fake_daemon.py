@@ -1,11 +1,11 @@
-"""A daemon without a model, for tests of the client and of the hosts: inpaint.v1 on real gRPC.
+"""A daemon without a model, for tests of the client and the hosts: inpaint.v1 over real gRPC.
 
-It answers Fill and Edit with one constant color a candidate (`color_of`), after `--delay`
-seconds each, and writes a runtime file as the real daemon does. A smooth candidate
-(`SMOOTH_COLOR`) comes only if it is always wanted. Errors on demand:
+It answers Fill and Edit with one constant color per candidate (`color_of`), each after `--delay`
+seconds, and writes a runtime file like the real daemon. It returns a smooth candidate
+(`SMOOTH_COLOR`) only for requests that always want one. To simulate errors:
 
-    --fail NOT_FOUND[:AFTER]     every Fill and Edit fails, after AFTER candidates (default: first
-                                 of all); END instead of a status ends the answer without Done
+    --fail NOT_FOUND[:AFTER]     every Fill and Edit fails after AFTER candidates (default: 0); with
+                                 END instead of a status the response ends without Done
     model "fail:NOT_FOUND:AFTER" the same for one request
 
 Lines on stdout: `ready ADDRESS`, `fill ...`, `edit ...`, `cancelled ...`, `done ...`.
@@ -46,7 +46,7 @@ DTYPES: dict[pb.SampleType, tuple[np.dtype[Any], int]] = {
     pb.SAMPLE_TYPE_F32: (np.dtype("<f4"), 1),
 }
 RESOLUTION = 32
-SMOOTH_COLOR = (0.5, 0.6, 0.7)  # of a candidate that is filled without the model
+SMOOTH_COLOR = (0.5, 0.6, 0.7)  # of the candidate that is filled without the model
 MODEL = pb.Model(
     name="fake",
     title="Constant colors",
@@ -68,7 +68,7 @@ MODEL = pb.Model(
 
 
 def color_of(seed: int, edits: dict[str, float] | None = None) -> tuple[float, float, float]:
-    """The color of a candidate, RGB in 0..1; each unit of any edit makes it 0.05 lighter."""
+    """Return the color of a candidate, RGB in 0..1; each unit of an edit makes it 0.05 lighter."""
     draw = random.Random(seed)  # noqa: S311 (a color, no secret)
     lift = 0.05 * sum((edits or {}).values())
     red, green, blue = (min(1.0, max(0.0, draw.uniform(0.2, 0.8) + lift)) for _ in range(3))
@@ -77,17 +77,17 @@ def color_of(seed: int, edits: dict[str, float] | None = None) -> tuple[float, f
 
 @dataclass
 class Script:
-    """What the daemon shall do."""
+    """The behavior of the fake daemon."""
 
     token: str = ""
     delay_s: float = 0.0  # before each candidate
     fail: str = ""  # STATUS or STATUS:AFTER
     warning: str = ""  # about the frame
-    notices: tuple[pb.Notice, ...] = ()  # the same, as newer daemons tell it
-    reason: pb_status.ErrorInfo | None = None  # of what fails
-    busy: int = 0  # how many fills are refused with a hint to try again, before any is taken
-    larger: str = ""  # a second model, which answers the fills that name none
-    last_killed: pb.LastKilled | None = None  # how the daemon before it ended
+    notices: tuple[pb.Notice, ...] = ()  # the same, in the form of newer daemons
+    reason: pb_status.ErrorInfo | None = None  # of failures
+    busy: int = 0  # number of fills that are first refused with a hint to try again
+    larger: str = ""  # a second model, used by fills that name none
+    last_killed: pb.LastKilled | None = None  # how the previous daemon ended
     tell: Callable[[str], None] = lambda line: None
 
 
@@ -101,7 +101,7 @@ class Session:
 
 @dataclass
 class FakeInpaint(pb_grpc.InpaintServicer):
-    """The service; remembers what it was asked."""
+    """The service, which records all requests."""
 
     script: Script = field(default_factory=Script)
     fills: list[pb.FillHeader] = field(default_factory=list)  # images joined
@@ -256,7 +256,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
             raise
 
     async def _gather(self, requests: AsyncIterator[Any], context: Any) -> Any:
-        """The header with the chunks put where they belong."""
+        """Return the header, with the chunks inserted."""
         header: Any = None
         chunks: dict[pb.Chunk.Target, bytearray] = {}
         async for request in requests:
@@ -316,7 +316,7 @@ async def _fail(context: Any, status: str, reason: pb_status.ErrorInfo | None = 
 
 
 def _other_color(mixing: pb.Mixing) -> list[float]:
-    """The other candidate's color, or that of the image's first pixel."""
+    """Return the color of the other candidate, or of the image's first pixel."""
     if mixing.HasField("picture"):
         return [value / 255 for value in mixing.picture.data[:3]]
     return list(color_of(json.loads(mixing.recipe)["seed"]))
@@ -402,7 +402,7 @@ def _png(color: tuple[float, ...]) -> bytes:
 
 
 class FakeDaemon:
-    """The same in a thread of the test's process: `with FakeDaemon() as daemon: daemon.address`."""
+    """The daemon in a thread of the test: `with FakeDaemon() as daemon: daemon.address`."""
 
     def __init__(self, script: Script | None = None, listening: Listening | None = None) -> None:
         self.service = FakeInpaint(script or Script())
@@ -457,16 +457,16 @@ async def serve(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A daemon without a model, for tests.")
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--unix", default="", help="listen on this socket instead")
-    parser.add_argument("--runtime", default="", help="as XDG_RUNTIME_DIR: inpaint/server.json")
-    parser.add_argument("--token", default="")
+    parser.add_argument("--port", type=int, default=0, help="TCP port (default: a free one)")
+    parser.add_argument("--unix", default="", help="listen on this Unix socket instead")
+    parser.add_argument("--runtime", default="", help="folder for inpaint/server.json")
+    parser.add_argument("--token", default="", help="token that requests must have")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each candidate")
-    parser.add_argument("--fail", default="", help="STATUS or STATUS:AFTER")
-    parser.add_argument("--warning", default="", help="said of the frame of each fill and edit")
-    parser.add_argument("--tls-cert", default="")
-    parser.add_argument("--tls-key", default="")
-    parser.add_argument("--tls-client-ca", default="")
+    parser.add_argument("--fail", default="", help="error of all requests: STATUS[:AFTER]")
+    parser.add_argument("--warning", default="", help="warning about the frame of each request")
+    parser.add_argument("--tls-cert", default="", help="PEM file with the certificate")
+    parser.add_argument("--tls-key", default="", help="PEM file with the private key")
+    parser.add_argument("--tls-client-ca", default="", help="PEM file to verify clients")
     asyncio.run(serve(parser.parse_args()))
 
 

@@ -1,6 +1,6 @@
-"""An open document in memory, as `host.document_protocol.Document` describes it: 8-bit RGBA.
+"""An open 8-bit RGBA document in memory that implements `host.document_protocol.Document`.
 
-Only what the docker's tests need. What Krita really does is tested in a real Krita.
+It has only what the docker's tests need. Krita's actual behavior is tested in a real Krita.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class FakeLayer:
 
 
 class FakeDocument:
-    """A flat color, a selection in the middle."""
+    """A document of one color, with a selection in the middle."""
 
     def __init__(self, extent: Extent = Extent(96, 64)) -> None:  # noqa: B008 (a value)
         self.extent = extent
@@ -209,7 +209,7 @@ class FakeDocument:
         return [(e.key, e.title) for e in self.root.walk() if e.kind == "paintlayer"]
 
     def add_paint(self, title: str, box: Box | None = None, pixel: bytes = b"") -> FakeLayer:
-        """A layer of the artist's, of one color inside a box."""
+        """Add one of the artist's layers, with one color inside a box."""
         layer = FakeLayer(title, parent=self.root)
         self.root.children.append(layer)
         self.layers[layer.key] = layer
@@ -313,7 +313,7 @@ class FakeHost:
         self.document = document
         self.log_shown = False
         self.plugin_log_shown = False
-        self.program = ""  # what an artist chooses; empty = cancels
+        self.program = ""  # the file that the artist chooses; empty = cancel
 
     def active_document(self) -> FakeDocument | None:
         return self.document

@@ -1,4 +1,4 @@
-"""How the fake daemon listens: address, token, TLS, runtime file."""
+"""The fake daemon's address, token, TLS and runtime file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_le
 
 
 class RequireToken(grpc.aio.ServerInterceptor):
-    """UNAUTHENTICATED without the right token, on every service."""
+    """Answers UNAUTHENTICATED to requests without the right token, on every service."""
 
     def __init__(self, token: str) -> None:
         self._expected = ("authorization", f"Bearer {token}")
@@ -45,7 +45,7 @@ class RequireToken(grpc.aio.ServerInterceptor):
 
 @dataclass
 class Listening:
-    """Where the server shall listen: a Unix socket if `unix` is set, else loopback."""
+    """The server's address: a Unix socket if `unix` is set, otherwise loopback."""
 
     port: int = 0
     unix: str = ""
@@ -54,7 +54,7 @@ class Listening:
     tls_client_ca: str = ""
 
     def add_to(self, server: grpc.aio.Server) -> str:
-        """The address in the client's spelling."""
+        """Bind the server; return the address in the client's notation."""
         if self.unix:
             server.add_insecure_port(f"unix:{self.unix}")
             Path(self.unix).chmod(0o600) if Path(self.unix).exists() else None
@@ -75,7 +75,7 @@ class Listening:
 async def start(
     service: pb_grpc.InpaintServicer, listening: Listening, token: str
 ) -> tuple[grpc.aio.Server, str]:
-    """A running server and its address."""
+    """Start a server; return it and its address."""
     server = grpc.aio.server(
         options=UNLIMITED, interceptors=[RequireToken(token)] if token else None
     )

@@ -1,4 +1,4 @@
-"""The fake daemon as a process of its own, which can be killed."""
+"""The fake daemon as a separate process that can be killed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FakeProcess:
             self._lines.put(line.rstrip())
 
     def wait_for(self, start: str, timeout_s: float = 60) -> str:
-        """The next line that begins with `start`; AssertionError if it does not come."""
+        """Wait for the next line that begins with `start` and return it."""
         end = time.monotonic() + timeout_s
         while (left := end - time.monotonic()) > 0:
             try:
@@ -40,17 +40,17 @@ class FakeProcess:
             self.seen.append(line)
             if line.startswith(start):
                 return line
-        raise AssertionError(f"the daemon did not say “{start}”; it said {self.seen}")
+        raise AssertionError(f"the daemon did not print “{start}”; it printed {self.seen}")
 
     def kill(self) -> None:
-        """As if the machine had lost it."""
+        """Kill it, as if the machine had crashed."""
         self.process.kill()
         self.process.wait()
 
 
 @contextmanager
 def fake_daemon(*options: str) -> Iterator[FakeProcess]:
-    """tests/support/fake_daemon.py on a free port; `options` are its own."""
+    """Run tests/support/fake_daemon.py on a free port, with more `options`."""
     script = ROOT / "tests" / "support" / "fake_daemon.py"
     with _process([sys.executable, str(script), "--port", "0", *options]) as daemon:
         daemon.address = daemon.wait_for("ready ").split()[1]

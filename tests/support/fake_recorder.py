@@ -1,4 +1,4 @@
-"""CUDA graphs without CUDA: what a recorder promises, and no more."""
+"""CUDA graphs without CUDA: a recorder with exactly the guarantees of the interface."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 
 class FakeRecorder:
-    """Keeps CUDA's promises and no more.
+    """Has exactly CUDA's guarantees.
 
-    What is recorded has not run. A replay reads the same input tensors again and leaves its result
-    in the same output tensors, and it destroys the results of all other graphs in the pool.
+    Recording runs nothing. A replay reads the same input tensors and writes its result to the same
+    output tensors, and it destroys the results of all other graphs in the pool.
     """
 
     def __init__(self, refuses: Callable[[int], bool] = lambda recording: False) -> None:
-        """refuses: whether the recording with this number (from 0) breaks off."""
+        """Make a recorder; `refuses` decides whether the recording of an index from 0 fails."""
         self.recordings = self.replays = 0
         self._refuses = refuses
         self._results: list[Any] = []

@@ -1,4 +1,4 @@
-"""Random StyleGAN2 weights under the names, and in the shapes, of published implementations."""
+"""Random StyleGAN2 weights with the names and shapes of published implementations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Sizes:
 
     @property
     def blocks(self) -> list[tuple[int, int, int]]:
-        """(resolution, channels of the block below, channels)."""
+        """Return (resolution, channels of the block below, channels) of each block."""
         below = (0, *self.channels[:-1])
         return [(4 << k, below[k], c) for k, c in enumerate(self.channels)]
 
@@ -133,7 +133,7 @@ def low_pass() -> Tensor:
 
 
 class _Draw:
-    """Normal numbers of one seed."""
+    """Normal numbers from one seed."""
 
     def __init__(self, seed: int) -> None:
         self.generator = torch.Generator().manual_seed(seed)

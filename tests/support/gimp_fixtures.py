@@ -1,4 +1,4 @@
-"""Fixtures of the tests that drive GIMP; tests/hosts/conftest.py hands them out."""
+"""Fixtures of the tests that drive GIMP; tests/hosts/conftest.py imports them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEEP_S = 3600
 
 
 def missing(reason: object) -> None:
-    """Skip, or fail where hosts are required."""
+    """Skip the test, or fail if hosts are required."""
     if os.environ.get("REQUIRE_HOSTS"):
         pytest.fail(f"REQUIRE_HOSTS is set, and {reason}")
     pytest.skip(str(reason))
@@ -30,13 +30,13 @@ def missing(reason: object) -> None:
 
 @pytest.fixture(scope="session", params=["trixie", "unstable"])
 def gimp(request: pytest.FixtureRequest) -> GimpHost:
-    """Each GIMP in turn."""
+    """Run the tests with each GIMP."""
     try:
         host = gimp_host.find(request.param)
     except HostMissing as error:
         missing(error)
         raise
-    # What a test wrote stays for whoever wants to look at it, but not for ever.
+    # Keep the output of tests for inspection, but not forever.
     for folder in host.scratch.glob("gimp-*"):
         if time.time() - folder.stat().st_mtime > KEEP_S:
             shutil.rmtree(folder, ignore_errors=True)
@@ -45,14 +45,14 @@ def gimp(request: pytest.FixtureRequest) -> GimpHost:
 
 @pytest.fixture(scope="session")
 def archive() -> Path:
-    """The zip as it is shipped, everything vendored."""
+    """Build the zip as it ships, with all dependencies."""
     subprocess.run([sys.executable, ROOT / "plugins" / "build.py", "gimp"], check=True)
     return ROOT / "build" / "plugins" / "inpaint-gimp.zip"
 
 
 @pytest.fixture(scope="session")
 def plug_in(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder inpaint-gimp/, as the installer puts it into GIMP's."""
+    """Unpack the folder inpaint-gimp/ as the installer does."""
     folder = tmp_path_factory.mktemp("plug-ins") / "inpaint-gimp"
     unpack(archive, folder)
     return folder
@@ -60,7 +60,7 @@ def plug_in(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def warm(gimp: GimpHost) -> Profile:
-    """A profile in which GIMP has run once."""
+    """Make a profile in which GIMP has run once."""
     profile = new_profile(gimp)
     profile.console("nothing")
     return profile
@@ -83,12 +83,12 @@ def fake() -> Iterator[FakeProcess]:
 
 @pytest.fixture
 def lonely(gimp: GimpHost, warm: Profile, plug_in: Path) -> Profile:
-    """A user with the plug-in and no daemon."""
+    """Make a user with the plug-in and no daemon."""
     return new_profile(gimp, plug_in, like=warm)
 
 
 @pytest.fixture
 def user(lonely: Profile, fake: FakeProcess) -> Profile:
-    """A user with the plug-in and the fake daemon."""
+    """Make a user with the plug-in and the fake daemon."""
     lonely.environment["INPAINT_SERVER"] = fake.address
     return lonely

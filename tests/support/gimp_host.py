@@ -1,8 +1,8 @@
-"""Start a real GIMP 3, unattended, and let it run Python: without a window, or in a live one.
+"""Start a real GIMP 3 unattended and run Python in it, with or without a window.
 
-Two of them, in the chroots that scripts/host-chroot makes: 3.0 in `trixie`, 3.2 in `unstable`. A
-symbolic link in there makes the outer paths of its files valid inside too, so that both sides speak
-of the same names and nothing has to be mounted.
+There are two, in the chroots of scripts/host-chroot: 3.0 in `trixie` and 3.2 in `unstable`. A
+symbolic link in the chroot makes the outer paths of its files valid inside, so that both sides use
+the same names and no mounts are needed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = ROOT / "tests" / "hosts" / "gimp_scenarios"
 _GIMPRC = "(show-welcome-dialog no)\n(check-updates no)\n"
 _SILENT = "--stack-trace-mode=never"
-# GIMP 3.2's icons are decoded by programs in sandboxes of bubblewrap, which a chroot cannot make.
+# GIMP 3.2 decodes icons in bubblewrap sandboxes, which cannot be created in a chroot.
 _NO_SANDBOX = """#!/bin/sh
 while [ $# -gt 0 ]; do
   case $1 in /usr/libexec/glycin-loaders/*) exec "$@" ;; esac
@@ -37,7 +37,7 @@ done
 
 @dataclass(frozen=True)
 class GimpHost:
-    """A GIMP; `root` is where its file system starts."""
+    """A GIMP; `root` is the root of its file system."""
 
     root: Path
 
@@ -47,13 +47,13 @@ class GimpHost:
 
     @property
     def console(self) -> str:
-        """The name of the program without a window, such as gimp-console-3.0."""
+        """Return the name of the program without a window, e.g. gimp-console-3.0."""
         (program,) = self.root.glob("usr/bin/gimp-console-3.?")
         return program.name
 
     @property
     def window(self) -> str:
-        """The name of the program with a window, such as gimp-3.0."""
+        """Return the name of the program with a window, e.g. gimp-3.0."""
         return self.console.replace("-console", "")
 
     def command(self, environment: Mapping[str, str], arguments: list[str]) -> list[str]:
@@ -62,7 +62,7 @@ class GimpHost:
 
 
 def find(release: str = "trixie") -> GimpHost:
-    """The GIMP of a chroot; HostMissing says why there is none."""
+    """Return the GIMP of a chroot; raise HostMissing with the reason if there is none."""
     host = GimpHost(chroot_of(release))
     daemon_connection = host.root / host.root.relative_to("/")
     if not daemon_connection.is_symlink():
@@ -73,7 +73,7 @@ def find(release: str = "trixie") -> GimpHost:
 
 @dataclass(frozen=True)
 class Result:
-    """What a scenario returned, and GIMP's words."""
+    """A scenario's result and GIMP's output."""
 
     value: dict[str, Any]
     log: str
@@ -81,7 +81,7 @@ class Result:
 
 @dataclass
 class Profile:
-    """One user of GIMP: folders of its own, with our plug-in installed or not."""
+    """One user of GIMP with separate folders, with or without our plug-in."""
 
     host: GimpHost
     folder: Path
@@ -118,7 +118,7 @@ class Profile:
         }
 
     def console(self, scenario: str, *, timeout_s: float = 120, **arguments: object) -> Result:
-        """Run one scenario file in a GIMP without a window, to its end."""
+        """Run one scenario file in a GIMP without a window."""
         answer = self._prepare()
         code = self._code(scenario, answer, arguments)
         status, text = self.batch("python-fu-eval", code, self.out, timeout_s)
@@ -127,7 +127,7 @@ class Profile:
     def batch(
         self, interpreter: str, code: str, folder: Path, timeout_s: float = 120
     ) -> tuple[int | None, str]:
-        """Exit status (None if it had to be killed) and words of a GIMP that runs `code`."""
+        """Run `code` in GIMP; return the exit status (None if it was killed) and the output."""
         self.out.mkdir(exist_ok=True)
         command = [
             *(
@@ -159,7 +159,7 @@ class Profile:
         return self.out / f"result-{uuid.uuid4().hex[:8]}.json"
 
     def _code(self, scenario: str, answer: Path, arguments: Mapping[str, object]) -> str:
-        """Python for GIMP's interpreter: run the scenario, write what it returns."""
+        """Return Python code that runs the scenario and writes its result."""
         scripts = self.folder / "scenarios"
         if not scripts.exists():
             shutil.copytree(SCENARIOS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
@@ -186,7 +186,7 @@ class Profile:
 
     @contextmanager
     def window(self, display: str) -> Iterator[LiveGimp]:
-        """A GIMP with a window, until the block ends."""
+        """Run a GIMP with a window during the block."""
         (self.gimp_folder / "gimprc").write_text(_GIMPRC)
         self.out.mkdir(exist_ok=True)
         bus = self.folder / "bus"
@@ -208,7 +208,7 @@ class Profile:
 
 @dataclass
 class LiveGimp:
-    """A running GIMP with a window: Python runs inside it, keys and clicks come from outside."""
+    """A running GIMP with a window, which runs Python and receives keys and clicks."""
 
     profile: Profile
     variables: dict[str, str]
@@ -216,14 +216,14 @@ class LiveGimp:
     process: subprocess.Popen[bytes]
 
     def start(self, scenario: str, **arguments: object) -> Path:
-        """Begin a scenario; returns where its result will be. Waits until GIMP listens."""
+        """Wait for GIMP and start a scenario; return the path of its result."""
         answer = self.profile._prepare()
         code = self.profile._code(scenario, answer, arguments)
         wait_for(lambda: self._send(code), "GIMP to take Python on its bus", 60)
         return answer
 
     def result(self, answer: Path, timeout_s: float = 60) -> dict[str, Any]:
-        """Wait for the result of a scenario that was started."""
+        """Wait for the result of a started scenario and return it."""
         wait_for(answer.exists, "the scenario's result", timeout_s)
         content = json.loads(answer.read_text("utf-8"))
         assert content["ok"], f"{content.get('error')}\n{self.log()}"
@@ -236,7 +236,7 @@ class LiveGimp:
         return (self.profile.out / "window.log").read_text("utf-8", "replace")
 
     def key(self, window: str, *keys: str) -> None:
-        """Press keys in the window whose title matches; it is waited for."""
+        """Wait for the window whose title matches, and press keys in it."""
         number = self.find_window(window)
         self.xdotool("windowfocus", "--sync", number)
         self.xdotool("key", "--clearmodifiers", *keys)
@@ -246,7 +246,7 @@ class LiveGimp:
         self.move_away()
 
     def move_away(self) -> None:
-        """The mouse into the corner, so that no tooltip covers what a test looks at."""
+        """Move the mouse to the corner, so that no tooltip covers the window."""
         self.xdotool("mousemove", "1365", "767")
 
     def find_window(self, title: str, timeout_s: float = 30) -> str:
@@ -276,7 +276,7 @@ class LiveGimp:
 
     def _send(self, code: str) -> bool:
         if self.process.poll() is not None:
-            raise AssertionError(f"GIMP has ended\n{self.log()}")
+            raise AssertionError(f"GIMP has exited\n{self.log()}")
         if not self.bus.exists():
             return False
         variables = {**self.variables, "DBUS_SESSION_BUS_ADDRESS": self.bus.read_text().strip()}
@@ -292,7 +292,7 @@ class LiveGimp:
 
 
 def wait_for(condition: Callable[[], bool], what: str, timeout_s: float) -> None:
-    """Until `condition` holds; AssertionError with `what` if it does not come."""
+    """Wait until `condition` is true; `what` is for the message of the AssertionError."""
     end = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > end:
@@ -306,8 +306,11 @@ def new_profile(
     like: Profile | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Profile:
-    """A user of GIMP. `plug_in` is the folder inpaint-gimp/; `like` a profile that has run once:
-    its cache of all other plug-ins saves some seconds."""
+    """Make a user of GIMP.
+
+    `plug_in` is the folder inpaint-gimp/. `like` is a profile in which GIMP has run once; its cache
+    of the other plug-ins saves some seconds.
+    """
     folder = host.scratch / f"gimp-{uuid.uuid4().hex[:8]}"
     profile = Profile(host, folder, dict(environment or {}))
     for made in (profile.plug_ins, profile.runtime, folder / "home", folder / "bin"):
@@ -325,7 +328,7 @@ def new_profile(
 
 
 def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> int | None:
-    """The exit status, or None if it had to be killed."""
+    """Wait for the process; return its exit status, or None if it had to be killed."""
     try:
         return process.wait(timeout_s)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""What a saved layer remembers of its fill, read as the plug-in reads it."""
+"""Read the fill's metadata of a saved layer with the plug-in's own code."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A generator that can do one thing: the lightness of the hair is linear in one latent direction.
+"""A generator in which only the lightness of hair varies, linearly in one latent direction.
 
-Its images are gray, but for the crown and the temples of the alignment.
+Its images are gray except for the crown and the temples of the alignment.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 def hair_model(amplitude: float = 0.3) -> tuple[InpaintingModel, Tensor]:
-    """An inpainting model around such a generator at 32 px, and the direction [w_dim], length 1.
+    """Return an inpainting model with this generator at 32 px, and the unit direction [w_dim].
 
     One standard deviation of w along the direction changes the hair by `amplitude` (-1..1).
     """

@@ -1,4 +1,4 @@
-"""The chroots with other releases' hosts, which scripts/host-chroot builds."""
+"""The chroots of scripts/host-chroot, with hosts of other releases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def chroot_of(release: str) -> Path:
-    """Where the file system of a release starts; HostMissing says why there is none."""
+    """Return the root of a release's chroot; raise HostMissing if it cannot be used."""
     if os.geteuid() != 0:
         raise HostMissing("a chroot needs root")
     answer = subprocess.run(

@@ -1,7 +1,7 @@
-"""Read a .kra file without Krita: the merged image and every layer's own pixels.
+"""Read a .kra file without Krita: the merged image and the pixels of every layer.
 
-A .kra is a zip. Paint layers are stored as 64 x 64 tiles; a tile's bytes are ordered plane by
-plane and packed with LZF.
+A .kra file is a zip. Paint layers are stored as tiles of 64 x 64 px, plane by plane and compressed
+with LZF.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ class KraLayer:
     kind: str  # "paintlayer", "grouplayer"
     visible: bool
     uuid: str
-    pixels: np.ndarray | None = field(repr=False)  # [H, W, bytes a pixel] over the canvas
-    children: tuple[KraLayer, ...] = ()  # from the highest to the lowest
+    pixels: np.ndarray | None = field(repr=False)  # [H, W, bytes per pixel] over the canvas
+    children: tuple[KraLayer, ...] = ()  # from top to bottom
 
 
 @dataclass(frozen=True)
 class Kra:
     merged: np.ndarray = field(repr=False)  # [H, W, 4] RGBA, 8 bit
-    layers: tuple[KraLayer, ...]  # from the highest to the lowest
+    layers: tuple[KraLayer, ...]  # from top to bottom
     annotations: dict[str, bytes] = field(repr=False)
 
     def find(self, name: str) -> KraLayer:
-        """The layer of that name, wherever it is."""
+        """Return the layer of that name, at any depth."""
         waiting = list(self.layers)
         while waiting:
             layer = waiting.pop()
@@ -108,7 +108,7 @@ def _pixels(
 
 
 def _tile_of(data: bytes, pixel_bytes: int) -> np.ndarray:
-    """[64, 64, pixel_bytes]. The first byte says whether the rest is packed."""
+    """Decode a tile [64, 64, pixel_bytes]. The first byte tells whether the rest is compressed."""
     if data[0]:
         planes = np.frombuffer(unpack_lzf(data[1:]), np.uint8).reshape(pixel_bytes, TILE, TILE)
         return planes.transpose(1, 2, 0)
@@ -123,7 +123,7 @@ def _place(canvas: np.ndarray, tile: np.ndarray, x: int, y: int) -> None:
 
 
 def unpack_lzf(data: bytes) -> bytes:
-    """Literal runs (control below 32) and references to what came before."""
+    """Decompress LZF: literal runs (control below 32) and references to earlier output."""
     result = bytearray()
     i = 0
     while i < len(data):

@@ -1,4 +1,4 @@
-"""Listens to the Krita plug-in's guard: which exceptions ended there."""
+"""Collect the exceptions caught by the Krita plug-in's guard."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from inpaint_krita.host import guard
 
 
 class Listening(logging.Handler):
-    """Keeps what is logged, with its traceback."""
+    """Keeps log messages with their tracebacks."""
 
     def __init__(self, level: int = logging.NOTSET) -> None:
         super().__init__(level)
@@ -22,7 +22,7 @@ class Listening(logging.Handler):
 
 @contextmanager
 def alarms() -> Iterator[list[str]]:
-    """The texts that the guard logs meanwhile."""
+    """Yield a list of the guard's log messages during the block."""
     listening = Listening()
     guard.log.addHandler(listening)
     try:

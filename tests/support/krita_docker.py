@@ -1,4 +1,4 @@
-"""Krita's docker under PyQt6 over a document in memory, and what tests do to it."""
+"""Krita's docker under PyQt6 with a document in memory, and actions for tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Docker(NamedTuple):
 def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "the wait timed out"
         QtWidgets.QApplication.processEvents()
         time.sleep(0.005)
 
@@ -64,7 +64,7 @@ def fill(docker: Docker) -> None:
 
 
 def center(docker: Docker, position: int) -> bytes:
-    """BGRA in the middle of a result's layer."""
+    """Return BGRA in the middle of a result's layer."""
     run = docker.controller.state.run
     assert run is not None
     layer = docker.document.layers[run.kept or run.results[position].layer]
@@ -98,7 +98,7 @@ def press(widget: QtWidgets.QWidget, key: QtCore.Qt.Key, text: str = "") -> None
 
 
 def mix_with(docker: Docker, label: str) -> None:
-    """Choose in the list, as the artist does."""
+    """Choose an entry of the list, as the artist does."""
     other = docker.panel.mix.other
     at = other.findText(label)
     assert at >= 0, [other.itemText(i) for i in range(other.count())]
@@ -113,7 +113,7 @@ def seeds(docker: Docker) -> list[int]:
 
 
 def chosen_seed(docker: Docker) -> int:
-    """That of the chosen candidate, which is the only one that is seen."""
+    """Check that only the chosen candidate is visible, and return its seed."""
     run = docker.controller.state.run
     assert run is not None
     for position, result in enumerate(run.results):

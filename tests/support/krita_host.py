@@ -1,7 +1,7 @@
-"""Start a real Krita, unattended, and let it run one scenario (tests/hosts/krita_scenarios).
+"""Start a real Krita unattended and run one scenario (tests/hosts/krita_scenarios) in it.
 
-Three of them: `native`, the machine's own (5.1.5 on Debian 12), and those in the chroots that
-scripts/host-chroot makes: 5.2 in `trixie`, 6 in `unstable`. All draw on an Xvfb of ours.
+There are three: the machine's own, `native` (5.1.5 on Debian 12), and those in the chroots of
+scripts/host-chroot, 5.2 in `trixie` and 6 in `unstable`. All use an Xvfb that we start.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PACKAGES = ("krita", "python3-pyqt5", "xvfb", "xauth")
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: the scenario's own value, and the folder with what it wrote."""
+    """A finished run: the scenario's result and its output folder."""
 
     value: Any
     out: Path
@@ -38,12 +38,12 @@ class Run:
     log: str
 
 
-RunKrita = Callable[..., Run]  # run_scenario with everything but the scenario settled
+RunKrita = Callable[..., Run]  # run_scenario with the other arguments bound
 
 
 @dataclass(frozen=True)
 class KritaHost:
-    """A Krita: `root` is where its file system starts, `version` as it says itself."""
+    """A Krita; `root` is the root of its file system."""
 
     name: str
     root: Path
@@ -51,11 +51,11 @@ class KritaHost:
 
     @property
     def scratch(self) -> Path:
-        """A folder that both this process and the host can see."""
+        """Return a folder that both this process and the host can access."""
         return CACHE / "inpaint-work" if self.name == "native" else self.root / "work"
 
     def inside(self, path: Path) -> str:
-        """The same path as the host sees it."""
+        """Return the path inside the host's file system."""
         return str(Path("/") / path.relative_to(self.root))
 
     def command(self, environment: Mapping[str, str], arguments: list[str]) -> list[str]:
@@ -65,7 +65,7 @@ class KritaHost:
 
 
 def find(name: str) -> KritaHost:
-    """The Krita called `native`, `trixie` or `unstable`; HostMissing says why there is none."""
+    """Return the Krita called `native`, `trixie` or `unstable`; raise HostMissing without it."""
     if shutil.which("Xvfb") is None:
         raise HostMissing("Xvfb is not installed (apt-get install xvfb)")
     if name == "native":
@@ -78,14 +78,14 @@ def find(name: str) -> KritaHost:
 
 
 def _package_version(root: Path) -> str:
-    """From dpkg's records: `krita --version` needs a display."""
+    """Read the version from dpkg's records, since `krita --version` needs a display."""
     status = (root / "var/lib/dpkg/status").read_text(encoding="utf-8")
     found = re.search(r"^Package: krita\n(?:.+\n)*?Version: (?:\d+:)?([\d.]+)", status, re.M)
     return found.group(1) if found else "unknown"
 
 
 def profile(host: KritaHost, display: str) -> Path:
-    """A home folder in which this Krita has run once: its first start takes ten seconds longer."""
+    """Return a home folder in which this Krita has run once, which saves ten seconds."""
     made = host.scratch / f"krita-{host.version}-profile"
     if not made.exists():
         run = run_scenario(host, display, "noop", home=None)
@@ -109,11 +109,13 @@ def run_scenario(
     settings: str = "",
     timeout: float = 120,
 ) -> Run:
-    """Run one scenario in a home of its own.
+    """Run one scenario in a separate home folder.
 
-    `home` is copied; `plugin` is a folder whose contents go to Krita's pykrita folder; `files` are
-    copied to the output folder under their keys; `executable` is set as the daemon's program.
-    AssertionError carries the log and Krita's words.
+    `home` is copied. `plugin` is a folder whose contents go to Krita's pykrita folder. `files` are
+    copied to the output folder under their keys. `executable` is set as the daemon's program.
+
+    Raises:
+        AssertionError: the scenario failed; with the log and Krita's output.
     """
     folder = host.scratch / f"krita-{scenario}-{uuid.uuid4().hex[:8]}"
     out, pykrita = folder / "out", folder / "home/.local/share/krita/pykrita"
@@ -126,7 +128,7 @@ def run_scenario(
     shutil.copytree(HOSTS / "krita_driver", pykrita, dirs_exist_ok=True)
     shutil.copytree(HOSTS / "krita_scenarios", folder / "scenarios")
     if plugin is not None:
-        ignore = shutil.ignore_patterns("*.action")  # where Krita's own importer puts it, too
+        ignore = shutil.ignore_patterns("*.action")  # goes to `actions`, as in Krita's importer
         shutil.copytree(plugin, pykrita, dirs_exist_ok=True, ignore=ignore)
         enabled.append("inpaint_krita")
         actions = folder / "home/.local/share/krita/actions"
@@ -161,7 +163,7 @@ def run_scenario(
         "INPAINT_TEST_SCENARIO": scenario,
         "INPAINT_TEST_ARGUMENTS": json.dumps(dict(arguments or {})),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONFAULTHANDLER": "1",  # where it was, if Krita crashes
+        "PYTHONFAULTHANDLER": "1",  # prints the traceback if Krita crashes
         **(environment or {}),
     }
     command = host.command(variables, ["krita", "--nosplash"])
@@ -171,13 +173,13 @@ def run_scenario(
         )
         code = _wait(process, timeout)
     run = _judge(folder, scenario, code)
-    if home is not None:  # 90 MB; after a failure they stay to be looked at
+    if home is not None:  # 90 MB; kept for inspection after a failure
         shutil.rmtree(folder / "home")
     return run
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float) -> int | None:
-    """The exit status, or None if it had to be killed."""
+    """Wait for the process; return its exit status, or None if it had to be killed."""
     end = time.monotonic() + timeout
     while process.poll() is None and time.monotonic() < end:
         time.sleep(0.05)

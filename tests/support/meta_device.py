@@ -1,7 +1,7 @@
-"""A device without numbers, on which mistakes show that only a GPU would make.
+"""A simulated GPU without values, which reveals mistakes that otherwise appear only on a GPU.
 
-On torch's meta device tensors have shapes but no values. Whoever reads one fails there, as he would
-make a GPU wait; and so does whoever mixes it with a tensor in the processor's memory, as on a GPU.
+On torch's meta device tensors have shapes but no values. Code that reads a value fails there, where
+it would make a GPU wait, and so does code that combines a GPU tensor with a CPU tensor.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ COPIES = ("aten::copy_", "aten::_to_copy")
 
 
 class MixedDevicesError(AssertionError):
-    """An operation got tensors of two devices."""
+    """An operation got tensors on two devices."""
 
 
 class OneDevice(TorchDispatchMode):
-    """Let no operation but copies have operands of two devices.
+    """Forbid operands on two devices, except in copies.
 
-    Not all meta kernels check that themselves: a matrix product does not, nor does indexing. A
-    tensor without dimensions may be anywhere, since it becomes an argument of the kernel.
+    Not all meta kernels check this: matrix products and indexing do not. Tensors without dimensions
+    may be on any device, since they become arguments of the kernel.
     """
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -44,7 +44,7 @@ class OneDevice(TorchDispatchMode):
 
 
 class Uploading(TorchDispatchMode):
-    """Let nothing come from the processor's memory, as while a CUDA graph is captured."""
+    """Forbid operands in CPU memory, as during the capture of a CUDA graph."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
@@ -52,12 +52,12 @@ class Uploading(TorchDispatchMode):
         here = [x for x in operands if x.device != META]
         there = any(x.device == META for x in (*operands, *tree_leaves(result)))
         if there and any(x.ndim or func.name().split(".")[0] in COPIES for x in here):
-            raise MixedDevicesError(f"{func.name()} of {list(here[0].shape)} from the processor")
+            raise MixedDevicesError(f"{func.name()} of {list(here[0].shape)} on the CPU")
         return result
 
 
 class MetaRecorder:
-    """Phases of a step as a CUDA graph's capture sees them: no upload, and no read either."""
+    """A recorder that forbids uploads and reads, like the capture of a CUDA graph."""
 
     device = META
 
@@ -77,7 +77,7 @@ class MetaRecorder:
 
 
 class Silent(DistributedContext):
-    """A process that writes no files, since there are no numbers to write."""
+    """A process that writes no files, since there are no values to write."""
 
     @property
     def is_main(self) -> bool:
@@ -85,7 +85,7 @@ class Silent(DistributedContext):
 
 
 class Reads:
-    """What `inpaint_model.data.transfer` returns here: zeros, and how often it was asked."""
+    """Replaces the reads of `inpaint_model.data.transfer`: returns zeros, and counts."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -96,14 +96,14 @@ class Reads:
 
 
 class ProcessorGenerator(torch.Generator):
-    """A generator in the processor's memory, whatever device is asked for."""
+    """A CPU generator, regardless of the requested device."""
 
     def __new__(cls, device: torch.device | str = "cpu") -> ProcessorGenerator:
         return super().__new__(cls)
 
 
 class NoAutocast:
-    """Where automatic mixed precision is off; torch has none for the meta device."""
+    """Autocast that must be disabled; torch has none for the meta device."""
 
     def __init__(self, device_type: str, dtype: torch.dtype, enabled: bool = True) -> None:
         assert not enabled, "the meta device has no automatic mixed precision: use float32"
@@ -114,9 +114,9 @@ class NoAutocast:
 
 @contextmanager
 def meta_device() -> Iterator[Reads]:
-    """Run what is done inside under `OneDevice`, with reads through `transfer` alone.
+    """Run the block under `OneDevice`, allowing reads only through `transfer`.
 
-    Random numbers are the processor's: torch has no generator for a device without numbers.
+    Random numbers come from the CPU, since torch has no generator for the meta device.
     """
     reads = Reads()
     with pytest.MonkeyPatch.context() as patched, OneDevice():  # type: ignore[no-untyped-call]

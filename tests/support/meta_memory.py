@@ -1,4 +1,4 @@
-"""The peak of memory on torch's meta device: what exists at once, without any of it."""
+"""Measure peak memory on torch's meta device, without allocating it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 
 class Living(TorchDispatchMode):
-    """Counts the bytes of all storages that operations make, until they are freed."""
+    """Counts the bytes of all storages that operations allocate and that are still alive."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -46,7 +46,7 @@ def is_there(x: object) -> bool:
 
 
 def peak_bytes(call: Callable[[], object]) -> int:
-    """The most that tensors which `call` makes take at once."""
+    """Return the peak size in bytes of the tensors that `call` allocates."""
     living = Living()
     with meta_device(), living:
         call()

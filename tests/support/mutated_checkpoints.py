@@ -2,8 +2,8 @@
 
     python mutated_checkpoints.py FIRST COUNT MEMORY_MIB
 
-It prints one JSON object: how many were imported and refused, the peak of memory, and each file on
-which a promise was broken, by its seed.
+It prints one JSON object: the numbers of imported and refused files, the peak memory, and each file
+that broke a guarantee, by its seed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ NUMBERS = [0, 1, -1, 2, 127, 255, 256, 2**16, 2**31 - 1, 2**31, 2**32, 2**40, 2*
 
 
 def value_of(rng: random.Random) -> dict[str, Any]:
-    """What a training might save, with something changed in it."""
+    """Return a checkpoint that a training might save, with a random change."""
     nvidia = rng.random() < 0.5
     G = nvidia_generator(TINY) if nvidia else rosinality_generator(TINY)
     D = nvidia_discriminator(TINY) if nvidia else rosinality_discriminator(TINY)
@@ -103,7 +103,7 @@ def _change(rng: random.Random, tensors: dict[str, Any]) -> None:
 
 @cache
 def samples() -> list[bytes]:
-    """Whole files of every kind."""
+    """Return intact files of every kind."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "x")
         ros = {
@@ -124,14 +124,14 @@ def samples() -> list[bytes]:
 
 
 def mutated(seed: int) -> bytes:
-    """A file of this seed: a whole one with something wrong, or one that holds something odd."""
+    """Return the file of a seed: a damaged one, or one with odd content."""
     rng = random.Random(seed)  # noqa: S311
     if rng.random() < 0.25:
         stream = io.BytesIO()
         torch.save(value_of(rng), stream, _use_new_zipfile_serialization=rng.random() < 0.7)
         return stream.getvalue()
     data = rng.choice(samples())
-    if data.startswith(b"PK") and rng.random() < 0.7:  # with sums that are right again
+    if data.startswith(b"PK") and rng.random() < 0.7:  # with corrected checksums
         return _with_other_description(data, lambda pickle: _damage(rng, pickle))
     if data[8:9] == b"{" and rng.random() < 0.7:
         return _with_other_header(data, rng)
@@ -187,7 +187,7 @@ def broken_promise(folder: Path, seed: int) -> tuple[str, str]:
     """Import the file of a seed.
 
     Returns:
-        What came of it, "imported" or "refused", and which promise was broken; "" if none was.
+        The outcome, "imported" or "refused", and the broken guarantee; "" if there is none.
     """
     path, out, errors = folder / "x.pkl", folder / "out", io.StringIO()
     path.write_bytes(mutated(seed))
@@ -216,20 +216,20 @@ def broken_promise(folder: Path, seed: int) -> tuple[str, str]:
 
 
 def limit_memory(mebibytes: int) -> None:
-    """Allow this process so much address space beyond what it has now."""
+    """Limit the address space that this process may allocate from now on."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + mebibytes * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def main(first: int, count: int, mebibytes: int) -> None:
-    """Import the files of `count` seeds, and print what came of them."""
+    """Import the files of `count` seeds and print the outcomes."""
     torch.set_num_threads(1)
     samples()
     results: Counter[str] = Counter()
     broken: dict[int, str] = {}
     with tempfile.TemporaryDirectory() as folder:
-        # Whatever libraries load on first use is no part of what files cost.
+        # Exclude memory that libraries allocate on first use.
         warm = Path(folder, "warm")
         warm.mkdir()
         for seed in range(first, first + 20):

@@ -1,7 +1,7 @@
-"""Reads and writes mutated images within a limit of memory; a process of its own.
+"""Read and write mutated images with limited memory, in a separate process.
 
-Arguments: a folder with good files, how many mutants, the seed, MiB. Prints what went wrong, one
-line each, and at last a summary.
+Arguments: a folder with valid files, the number of mutants, the seed, and the limit in MiB. Prints
+one line per failure, then a summary.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ TARGETS = (".png", ".jpg", ".tif", ".webp")
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:
-    """Return data with some bytes changed, and now and then cut, doubled or moved."""
+    """Return data with some bytes changed, and sometimes cut, duplicated or moved."""
     result = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 4, 16))):
-        # Most of what decides is in front.
+        # The headers matter most.
         end = len(result) if rng.random() < 0.4 else min(len(result), 300)
         at = rng.randrange(end)
         result[at] = rng.choice((rng.randrange(256), 0, 255, result[at] ^ 1 << rng.randrange(8)))
@@ -62,9 +62,9 @@ def main() -> None:
             outcomes["refused"] += 1
             if "\n" in str(error) or len(str(error)) > 600:
                 print("BAD: no single sentence:", repr(str(error))[:300])
-        except MemoryError:  # which the command tells in a sentence
+        except MemoryError:  # the command reports this in one sentence
             outcomes["too large"] += 1
-        except Exception:  # what a user would see as a traceback
+        except Exception:  # a user would see a traceback
             lines = traceback.format_exc().splitlines()
             print("BAD:", number, source.name, lines[-1], "|", " ".join(lines[-4:-1])[:300])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10

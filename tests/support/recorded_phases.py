@@ -1,9 +1,9 @@
-"""What a CUDA graph does, on the processor: note operations, and repeat them on the same memory.
+"""Simulate a CUDA graph on the CPU: record operations and repeat them on the same memory.
 
-Recording here lets the operations happen, since torch has to see results, and then puts back what
-they changed. A replay repeats the operations as they were noted: numbers of Python's are those of
-the recording for ever, as in a graph. What a graph cannot hold fails in the same place: a number
-that somebody reads, a random choice of the processor's, a result whose size depends on values.
+Recording runs the operations, since torch needs results, and then undoes their changes. A replay
+repeats the recorded operations; Python numbers keep the values of the recording, as in a graph.
+Operations that a graph cannot record fail in the same place: reading a value, random numbers of the
+CPU, results whose size depends on values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNRECORDABLE = ("_local_scalar_dense", "nonzero", "masked_select", "is_nonzero",
 
 
 class NotRecordableError(RuntimeError):
-    """Raised by what a graph cannot hold."""
+    """An operation cannot be recorded in a graph."""
 
 
 class Operation(NamedTuple):
@@ -40,7 +40,7 @@ class Operation(NamedTuple):
 
 
 class Noting(TorchDispatchMode):
-    """Note every operation, and what the memory that it changes held before."""
+    """Records every operation, and the previous contents of the memory that it changes."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -75,7 +75,7 @@ class Noting(TorchDispatchMode):
         return result
 
     def put_back(self) -> None:
-        """Let nothing have happened."""
+        """Undo all changes."""
         for storage, contents in self.before.values():
             storage.copy_(contents)
 
@@ -90,10 +90,10 @@ def _writes(argument: Any) -> bool:
 
 
 class ProcessorRecorder:
-    """The seam's other side: counts what is run, recorded and replayed."""
+    """A recorder that counts runs, recordings and replays."""
 
     def __init__(self, device: torch.device, break_at: int | None = None) -> None:
-        """break_at: raise in the middle of the recording of this number, counted from 0."""
+        """Make a recorder that fails in the middle of the recording with index `break_at`."""
         self.device = device
         self.runs = self.recordings = self.replays = 0
         self._break_at = break_at

@@ -1,4 +1,4 @@
-"""Hands connections on to whichever of several servers still accepts them."""
+"""Forward connections to the first of several servers that accepts them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import suppress
 
 
 class Relay:
-    """An address for several servers, the first that accepts; ended with the block."""
+    """One address for several servers, which exists during the block."""
 
     def __init__(self, targets: Sequence[str]) -> None:
         self._targets = [target.rpartition(":")[::2] for target in targets]

@@ -1,6 +1,6 @@
-"""A daemon in the test's own hands, in place of the Krita plug-in's `Link`.
+"""A replacement for the Krita plug-in's connection to the daemon, controlled by the test.
 
-What was asked waits in `jobs`; the test decides when which message of the answer arrives.
+Requests wait in `jobs`; the test decides when each message of the response arrives.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ MODEL = Model(
 
 
 class ScriptedJob:
-    """One request, and what the daemon has still to say to it."""
+    """One request and the remaining messages of its response."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class ScriptedJob:
         return not self._left
 
     def deliver(self) -> None:
-        """The next message arrives."""
+        """Deliver the next message."""
         if self._left:
             self._receive(self._left.popleft())
 
@@ -84,7 +84,7 @@ class ScriptedJob:
             self._receive(Failed(error))
 
     def cancel(self) -> None:
-        """As the client does: the last message is `Failed`, in a later turn of the event loop."""
+        """Make `Failed` the last message, delivered later by the event loop, as the client does."""
         if self._left:
             self._left = deque([Failed(RequestCancelledError("Cancelled."))])
 

@@ -1,4 +1,4 @@
-"""Files beside the repository that may not be copied into it: published networks, photographs."""
+"""Files outside the repository that must not be copied into it: networks and photographs."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 
 def missing(names: Iterable[str]) -> list[str]:
-    """Those of `names`, below ../shared, that are not there."""
+    """Return those of `names` that do not exist in ../shared."""
     return [name for name in names if not (SHARED / name).exists()]

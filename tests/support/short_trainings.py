@@ -1,4 +1,4 @@
-"""Trainings of a few steps on small random images, and what tests ask about their folders."""
+"""Helpers for trainings of a few steps on small random images."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ FILL = InpainterTraining(
 
 
 def rand(*shape: int, seed: int = 0) -> Tensor:
-    """Unit normal numbers, the same for the same seed."""
+    """Draw unit normal numbers from a seed."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def images(count: int = 24, R: int = 32) -> ImageSet:
-    """Random pixels."""
+    """Make images of random pixels."""
     rng = torch.Generator().manual_seed(1)
     pixels = torch.randint(0, 256, (count, 3, R, R), generator=rng, dtype=torch.uint8)
     return ImageSet(tuple(f"{i}.png" for i in range(count)), pixels)
 
 
 def same_tensors(a: Path, b: Path) -> bool:
-    """Whether two files hold the same tensors, bit for bit."""
+    """Return whether two files contain the same tensors, bit for bit."""
     first, second = load_file(a), load_file(b)
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
 
 
 def records_of(run: RunFolder) -> list[dict[str, float]]:
-    """The lines of progress."""
+    """Read the progress reports."""
     return [json.loads(line) for line in (run.path / "stats.jsonl").read_text().splitlines()]
 
 
 def reached_kimg(run: Path) -> float:
-    """Thousands of images that a run's state has seen."""
+    """Return how many thousand images a run's state has seen."""
     with safe_open(run / "state.safetensors", framework="pt") as file:
         return float(json.loads(file.metadata()["numbers"])["cur_nimg"]) / 1000
 

@@ -1,11 +1,11 @@
-"""The real daemon with a model that takes its time, so that tests can come in between.
+"""The real daemon with a slow model, so that tests can interfere during a request.
 
     python tests/support/slow_daemon.py SECONDS [arguments of inpaint-server]
 
-Every rendering takes SECONDS longer. Seeds name accidents, by their value modulo 1000:
-    666  an error that nobody expects        667  the device runs out of memory
+Every rendering takes SECONDS longer. Some seeds cause failures, by their value modulo 1000:
+    666  an unexpected error                 667  the device runs out of memory
     668  out of memory for more than one at a time        669  the device is lost
-    670  a GPU is made to fail in earnest
+    670  a real failure of the GPU
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Slow(BundleLoader):
     def load(self, source: str) -> Inpainter:
         inpainter = super().load(source)
         render, sample = inpainter.render, inpainter.sample
-        accidents: dict[bytes, int] = {}  # codes -> what shall happen
+        accidents: dict[bytes, int] = {}  # codes -> kind of failure
 
         def noting_sample(encoding: Any, seeds: Sequence[int], truncation_psi: float = 1.0) -> Any:
             codes = sample(encoding, seeds, truncation_psi)

@@ -1,6 +1,6 @@
-"""StyleGAN2 as two published layouts compute it: one sample at a time, in float64, from flat
-dictionaries of tensors under the names of the files. Slow and obvious, for parity tests.
+"""A slow and simple StyleGAN2 in two published layouts, for parity tests.
 
+It computes one sample at a time in float64, from flat dictionaries of tensors, named as in files.
 `nvidia_*` follow stylegan2-ada-pytorch: weights unscaled, the low-pass applied before a flipped
 convolution. `rosinality_*` follow stylegan2-pytorch: weights scaled by 1 / sqrt(fan in), transposed
 convolutions followed by the low-pass.
@@ -19,7 +19,7 @@ _FIR = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])).d
 
 
 def nvidia_map(t: Tensors, z: Tensor | None, c: Tensor | None, lr_multiplier: float) -> Tensor:
-    """z [z_dim] and label c [c_dim], either absent, -> w [w_dim]."""
+    """Map z [z_dim] and label c [c_dim], of which either may be None, to w [w_dim]."""
     parts = [] if z is None else [_unit(z.double())]
     if c is not None:
         parts.append(_unit(_dense(t, "mapping.embed", c.double())))
@@ -124,7 +124,7 @@ def rosinality_discriminate(t: Tensors, images: Tensor) -> Tensor:
     return torch.stack(logits)
 
 
-# --- what both share ---
+# --- shared by both layouts ---
 
 
 def _unit(x: Tensor) -> Tensor:
@@ -152,7 +152,7 @@ def _upfirdn(x: Tensor, up: int, down: int, pad: tuple[int, int], gain: float) -
 
 
 def _append_stddev(features: list[Tensor], group_size: int, channels: int) -> list[Tensor]:
-    """The minibatch standard deviation of each sample's group, as further channels."""
+    """Append the minibatch standard deviation of each sample's group as channels."""
     N = len(features)
     if channels == 0:
         return features

@@ -1,4 +1,4 @@
-"""Feature networks for projected discriminators: TorchScript files, small, with random weights."""
+"""Small feature networks with random weights, as TorchScript files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TinyNetwork(nn.Module):
 
 
 def save_script(network: nn.Module, path: Path) -> Path:
-    """Write a network as a TorchScript file, which torch calls deprecated."""
+    """Write a network as a TorchScript file, which torch has deprecated."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.jit.script(network.eval()).save(str(path))
@@ -43,7 +43,7 @@ def save_script(network: nn.Module, path: Path) -> Path:
 
 
 def tiny_feature_network(path: Path, channels: Sequence[int] = (4, 6, 8, 8), seed: int = 0) -> Path:
-    """Write a network with the same weights for the same seed; returns `path`."""
+    """Write a network with weights from a seed; return `path`."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return save_script(TinyNetwork(channels), path)
@@ -52,7 +52,7 @@ def tiny_feature_network(path: Path, channels: Sequence[int] = (4, 6, 8, 8), see
 def tiny_projected(
     path: Path, resolution: int = 32, seed: int = 0, dtype: torch.dtype = torch.float32
 ) -> ProjectedDiscriminator:
-    """Projected discriminators on the network of a file; seed: of their mixing and heads."""
+    """Return projected discriminators for a network file, with mixing and heads from a seed."""
     network = load_feature_network(path, dtype)
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -9,7 +9,7 @@ from inpaint_model.networks.presets import preset
 
 
 def tiny_networks(seed: int = 0) -> tuple[Generator, Discriminator]:
-    """The same weights for the same seed; the global random state stays as it is."""
+    """Return networks with weights from a seed, without changing the global random state."""
     sizes = preset("tiny")
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""An ONNX network, written byte by byte: making one otherwise takes a package of its own."""
+"""An ONNX network, written byte by byte to avoid a dependency on the onnx package."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SIDE, CELL, CHANNELS = 112, 14, 16
 
 
 def tiny_recognition(path: Path, seed: int = 0) -> Path:
-    """Write a network with the calls of face recognition; returns `path`.
+    """Write a network with the interface of face recognition; return `path`.
 
-    Images [1, 3, 112, 112] to [1, 1024]: 16 random patterns, compared with each of 8 x 8 cells.
-    The patterns sum to zero, so that the light of an image does not count.
+    Images [1, 3, 112, 112] -> [1, 1024]: 16 random patterns, compared with each of 8 x 8 cells. The
+    patterns sum to zero, so the brightness of an image does not matter.
     """
     weight = np.random.default_rng(seed).standard_normal((CHANNELS, 3, CELL, CELL))
     weight -= weight.mean(axis=(2, 3), keepdims=True)
@@ -32,7 +32,7 @@ def tiny_recognition(path: Path, seed: int = 0) -> Path:
         (11, _value("image", (1, 3, SIDE, SIDE))),
         (12, _value("embedding", (1, CHANNELS * cells**2))),
     )
-    operators = _message((2, 13))  # the version of their set
+    operators = _message((2, 13))  # version of the operator set
     path.write_bytes(_message((1, 7), (7, graph), (8, operators)))
     return path
 
@@ -61,7 +61,7 @@ def _value(name: str, shape: tuple[int, ...]) -> bytes:
 
 
 def _message(*fields: tuple[int, int | bytes]) -> bytes:
-    """Protocol buffers: numbers as varints, all else with its length before it."""
+    """Encode a protobuf message: numbers as varints, everything else length-prefixed."""
     parts = []
     for number, value in fields:
         if isinstance(value, int):

@@ -1,8 +1,9 @@
-"""A program under the filter of system calls that a systemd unit names.
+"""Run a program with the system call filter of a systemd unit.
 
     python tests/support/under_filter.py UNIT PROGRAM [ARGUMENT...]
 
-systemd itself is not needed: `systemd-analyze` knows the groups, libseccomp makes the filter.
+systemd does not have to be running: `systemd-analyze` lists the groups, and libseccomp applies the
+filter.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ ALLOW, REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
 
 
 def calls_of(group: str) -> set[str]:
-    """The system calls of a group such as @system-service, and of those in it."""
+    """Return the system calls of a group, e.g. @system-service, including nested groups."""
     listed = subprocess.run(
         ["systemd-analyze", "syscall-filter", group], capture_output=True, text=True, check=True
     )
@@ -34,7 +35,7 @@ def calls_of(group: str) -> set[str]:
 
 
 def allowed_by(unit: str) -> set[str]:
-    """What a unit's SystemCallFilter lines leave; @default always is, as in systemd."""
+    """Return the calls that a unit's SystemCallFilter allows, always including @default."""
     allowed = calls_of("@default")
     for line in re.findall(r"^SystemCallFilter=(.*)$", unit, re.MULTILINE):
         for group in line.removeprefix("~").split():
@@ -46,13 +47,13 @@ def allowed_by(unit: str) -> set[str]:
 
 
 def load(allowed: set[str]) -> None:
-    """Let this process, and what it starts, make these calls only."""
+    """Restrict this process and its children to these calls."""
     seccomp = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     seccomp.seccomp_init.restype = ctypes.c_void_p
     context = ctypes.c_void_p(seccomp.seccomp_init(ctypes.c_uint32(REFUSE)))
     for name in allowed:
         number = seccomp.seccomp_syscall_resolve_name(name.encode())
-        if number >= 0:  # it is one of this processor's
+        if number >= 0:  # it exists on this architecture
             seccomp.seccomp_rule_add_array(context, ctypes.c_uint32(ALLOW), number, 0, None)
     if seccomp.seccomp_load(context) != 0:
         raise OSError("the filter cannot be loaded")

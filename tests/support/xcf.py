@@ -1,7 +1,7 @@
-"""Read GIMP's own file format without GIMP: layers, their pixels and their parasites.
+"""Read GIMP's XCF files without GIMP: layers, their pixels and their parasites.
 
-Enough of XCF for tests (RGB and gray, all precisions, both compressions), after the description of
-the format that GIMP's developers publish.
+Supports what the tests need (RGB and gray, all precisions, both compressions), according to the
+format's specification by GIMP's developers.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Xcf:
     height: int
     base_type: int  # 0 RGB, 1 gray, 2 indexed
     precision: int  # GIMP's number
-    layers: list[Layer]  # from top to bottom, groups before what is in them
+    layers: list[Layer]  # from top to bottom, groups before their contents
 
     def layer(self, name: str) -> Layer:
         return next(layer for layer in self.layers if layer.name == name)

@@ -1,4 +1,4 @@
-"""A screen of our own for hosts with windows, and images of it."""
+"""A virtual screen for hosts with windows, and screenshots of it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from contextlib import contextmanager
 
 
 class HostMissing(Exception):  # noqa: N818 (says what happened)
-    """A host program cannot be run here; the message says what is missing."""
+    """A host program cannot be run here; the message names what is missing."""
 
 
 @contextmanager
 def display(size: str = "1366x768x24", first: int = 600) -> Iterator[str]:
-    """An Xvfb of our own; yields its DISPLAY."""
+    """Run an Xvfb during the block; yield its DISPLAY."""
     if shutil.which("Xvfb") is None or shutil.which("xdotool") is None:
         raise HostMissing("Xvfb or xdotool is missing (apt-get install xvfb xdotool)")
     first += os.getpid() % 300

@@ -1,1 +1,1 @@
-"""What networks are fed: images, holes, random draws, and the devices they are fed on."""
+"""Network inputs: images, masks, samplers, and the devices they are moved to."""

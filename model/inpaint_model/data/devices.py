@@ -1,6 +1,6 @@
-"""The device of a command: chosen, checked, and set to compute fast or exactly.
+"""Choose and check the device of a command, and configure it for speed or for exactness.
 
-torch is imported when a function needs it, so that `--help` and errors in arguments come at once.
+torch is imported inside functions, so that `--help` and argument errors appear immediately.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-ACCELERATORS = ("cuda", "xpu", "mps")  # in the order of `auto`
-HELP = "auto, cpu, cuda, cuda:N, xpu, xpu:N or mps; a ROCm build of torch answers to cuda"
+ACCELERATORS = ("cuda", "xpu", "mps")  # in the order in which `auto` tries them
+HELP = "auto, cpu, cuda, cuda:N, xpu, xpu:N or mps; use cuda for a ROCm build of torch"
 NAMES = {"cuda": "CUDA", "xpu": "XPU", "mps": "MPS"}
-# What lets processes exchange gradients that are on such a device, by torch's name for it.
+# torch.distributed backends that exchange gradients on each kind of device.
 BACKENDS = {"cuda": "nccl", "xpu": "xccl"}
 
 
 def choose_device(wanted: str | torch.device = "auto") -> torch.device:
-    """Return the device called auto, cpu, cuda, cuda:N, xpu, xpu:N or mps; a device is itself.
+    """Return the device with the given name; return a `torch.device` unchanged.
 
-    auto is the first accelerator there is, else the processor.
+    `auto` is the first available accelerator, otherwise the CPU.
 
     Raises:
-        ValueError: the name is another one, or the device is not here; with cause and remedy.
+        ValueError: the name is unknown or the device is not available.
     """
     import torch
 
@@ -37,21 +37,21 @@ def choose_device(wanted: str | torch.device = "auto") -> torch.device:
     if wanted == "cpu":
         return torch.device("cpu")
     if not known:
-        raise ValueError(f"there is no device called {wanted!r}; give {HELP}")
+        raise ValueError(f"unknown device {wanted!r}; give {HELP}")
     here = count(kind)
     if here == 0:
         cause, remedy = _why_none(kind)
         raise ValueError(
-            f"this torch sees no {NAMES[kind]} device: {cause}; use --device cpu, or {remedy}"
+            f"torch finds no {NAMES[kind]} device: {cause}; use --device cpu, or {remedy}"
         )
     if number and int(number) >= here:
         last = f"{kind}:{here - 1}"
-        raise ValueError(f"there is no {wanted}: the last {NAMES[kind]} device here is {last}")
+        raise ValueError(f"there is no device {wanted}; the last {NAMES[kind]} device is {last}")
     return torch.device(wanted)
 
 
 def count(kind: str) -> int:
-    """Return how many devices of a kind there are."""
+    """Return the number of available devices of a kind."""
     import torch
 
     if kind == "mps":
@@ -61,43 +61,43 @@ def count(kind: str) -> int:
 
 
 def _why_none(kind: str) -> tuple[str, str]:
-    """Return why there is no device of a kind, as far as torch knows, and what can be done."""
+    """Return cause and remedy."""
     import torch
 
     if kind == "cuda":
         if torch.version.cuda is None and torch.version.hip is None:
-            return "it is built without CUDA and ROCm", "install a build of torch for your GPU"
-        return "no driver that fits it answers", "install or update the GPU's driver"
+            return "it was built without CUDA and ROCm", "install a build of torch for your GPU"
+        return "no compatible driver responds", "install or update the GPU's driver"
     if kind == "xpu":
-        return "no Intel GPU answers", "install its driver and a build of torch for XPU"
+        return "no Intel GPU responds", "install its driver and a build of torch for XPU"
     if torch.backends.mps.is_built():
         return (
-            "there is no GPU that it can use",
+            "this Mac has no supported GPU",
             "use a Mac with an Apple GPU and macOS 14 or later",
         )
-    return "it is built without MPS", "install the build of torch for macOS"
+    return "it was built without MPS", "install the build of torch for macOS"
 
 
 def measuring_device(wanted: str | torch.device) -> torch.device:
-    """Choose a device as `choose_device` does, and set it up by `compute_exactly`."""
+    """Choose a device with `choose_device` and configure it with `compute_exactly`."""
     device = choose_device(wanted)
     compute_exactly(device)
     return device
 
 
 def compute_fast(device: torch.device) -> None:
-    """Set this process up for training on `device`; on others than CUDA devices nothing changes.
+    """Configure this process for training on `device`; does nothing unless it is a CUDA device.
 
-    What stays in float32 is multiplied as TF32 (10 bits of mantissa), and cuDNN tries which of its
-    algorithms is fastest for each shape.
+    float32 products use TF32 (10 bits of mantissa), and cuDNN benchmarks its algorithms for each
+    shape.
     """
     _set_cuda(device, True)
 
 
 def compute_exactly(device: torch.device) -> None:
-    """Set this process up for measuring on `device`: all of float32, no choice by timing.
+    """Configure this process for measuring on `device`: full float32, no algorithm benchmarks.
 
-    By itself torch lets cuDNN use TF32 for convolutions.
+    By default torch lets cuDNN use TF32 for convolutions.
     """
     _set_cuda(device, False)
 
@@ -112,7 +112,7 @@ def _set_cuda(device: torch.device, fast: bool) -> None:
 
 
 def free_memory(device: torch.device) -> float:
-    """Return the bytes that are free on a GPU; infinity elsewhere, where nobody has to ask."""
+    """Return a GPU's free memory in bytes; infinity for the CPU."""
     import torch
 
     if device.type == "cuda":

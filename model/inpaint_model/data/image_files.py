@@ -1,4 +1,4 @@
-"""Image files in folders and zips, several of which are read as one collection."""
+"""Image files in folders and zips, read as one collection."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ Source = str | Path  # a folder or zip, optionally with `:prefix` of a folder in
 
 
 class ImageFiles:
-    """The images of several sources, each under a name that no other one has."""
+    """The images of several sources, under unique names."""
 
     def __init__(self, found: dict[str, Archive], replaced: frozenset[str]) -> None:
         self._found = found
-        self.replaced = replaced  # names whose images come from the replacements
+        self.replaced = replaced  # names of images taken from the replacements
 
     def names(self) -> list[str]:
-        """Return paths inside the folders and zips, prefixes included, sorted over all of them."""
+        """Return the sorted paths inside the folders and zips, including prefixes."""
         return sorted(self._found)
 
     def read(self, name: str) -> bytes:
-        """Return the encoded image; may be called by several threads at once."""
+        """Return the encoded image. Thread-safe."""
         return self._found[name].read(name)
 
     def fingerprint(self, names: Sequence[str]) -> str:
-        """Return a text that changes when the files of `names` do, or where they come from."""
+        """Return a string that changes when the files of `names` or their locations change."""
         taken: dict[Archive, list[str]] = {}
         for name in names:
             taken.setdefault(self._found[name], []).append(name)
@@ -41,11 +41,13 @@ class ImageFiles:
 def open_images(
     sources: Source | Sequence[Source], replacements: Source | None = None
 ) -> Iterator[ImageFiles]:
-    """Open one source or several; the order in which they are named does not matter.
+    """Open one source or several, in any order.
 
-    Images of `replacements` take the place of those with the same names; its other images are
-    not used. ValueError for a source that does not exist or holds no images, for a name that
-    two sources hold, and for replacements none of which has the name of an image.
+    Images of `replacements` replace those of the same name; its other images are ignored.
+
+    Raises:
+        ValueError: a source does not exist or contains no images, two sources contain the same
+            name, or no replacement matches an image.
     """
     if isinstance(sources, str | Path):
         sources = [sources]
@@ -57,36 +59,40 @@ def open_images(
             if twice := [name for name in names if name in found]:
                 more = f" and {len(twice) - 1} more such names" if len(twice) > 1 else ""
                 raise ValueError(
-                    f"{found[twice[0]].source} and {source} both hold {twice[0]}{more}; rename the "
-                    "images of one of them, or put both into folders inside one and name that"
+                    f"{found[twice[0]].source} and {source} both contain {twice[0]}{more}; rename "
+                    "the images of one of them, or move both into one folder and give that"
                 )
             found |= dict.fromkeys(names, archive)
         if not found:
-            raise ValueError("no images are named; give a folder or a zip of images")
+            raise ValueError("no image source is given; give a folder or a zip of images")
         replaced: frozenset[str] = frozenset()
         if replacements is not None:
             archive = stack.enter_context(Archive(replacements))
             replaced = frozenset(found).intersection(archive.names())
             if not replaced:
                 raise ValueError(
-                    f"no image in {replacements} has the name of one that it could replace, such "
-                    f"as {min(found)}; give replacements the same paths"
+                    f"no image in {replacements} matches an image to replace, for example "
+                    f"{min(found)}; give the replacements the same paths"
                 )
             found |= dict.fromkeys(replaced, archive)
         yield ImageFiles(found, replaced)
 
 
 class Archive:
-    """A folder or zip of files; thread-safe reading."""
+    """A folder or zip of files. Reading is thread-safe."""
 
     def __init__(self, source: Source) -> None:
-        """ValueError if `source` does not exist or is neither a folder nor a zip."""
+        """Open a source.
+
+        Raises:
+            ValueError: it does not exist or is neither a folder nor a zip.
+        """
         path, prefix = Path(source), ""
         if not path.exists() and ":" in str(source):
             before, _, prefix = str(source).rpartition(":")
             path, prefix = Path(before), prefix.strip("/") + "/" if prefix.strip("/") else ""
         if not path.exists():
-            raise ValueError(f"{path} does not exist; name a folder or a zip of images")
+            raise ValueError(f"{path} does not exist; give a folder or a zip of images")
         try:
             self._zip = None if path.is_dir() else zipfile.ZipFile(path)
         except zipfile.BadZipFile as error:
@@ -107,7 +113,7 @@ class Archive:
             self._zip.close()
 
     def names(self) -> list[str]:
-        """Return the images' names below the prefix.
+        """Return the names of the images below the prefix.
 
         Raises:
             ValueError: there are none.
@@ -131,21 +137,23 @@ class Archive:
         ]
         if not names:
             raise ValueError(
-                f"no images in {self.source}; name a folder or zip with PNG, JPEG, WebP"
+                f"no images in {self.source}; give a folder or zip with PNG, JPEG or WebP images"
             )
         return names
 
     def read(self, name: str) -> bytes:
-        """Return the bytes of one file."""
+        """Return the content of one file."""
         if self._zip is not None:
             return self._zip.read(name)
         return (self._path / name).read_bytes()
 
     def beside_images(self, name: str, limit: int) -> tuple[str, bytes] | None:
-        """Return a file that is no image, and its folder as a prefix of names; None without one.
+        """Return folder (a prefix of names) and content of a file stored with the images, or None.
 
-        It lies in the folder that the prefix names, or else at the root. ValueError if it has more
-        than `limit` bytes.
+        The folder of the prefix is searched first, then the root.
+
+        Raises:
+            ValueError: it has more than `limit` bytes.
         """
         for folder in dict.fromkeys((self._prefix, "")):
             if self._zip is not None:
@@ -161,7 +169,7 @@ class Archive:
         return None
 
     def fingerprint(self, names: Sequence[str]) -> str:
-        """Return a text that changes when the files of `names` do."""
+        """Return a string that changes when the files of `names` do."""
         files = [self._path] if self._zip is not None else [self._path / name for name in names]
         stats = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
         return json.dumps([str(self._path.resolve()), list(names), stats])

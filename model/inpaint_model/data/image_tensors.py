@@ -1,4 +1,4 @@
-"""Images as uint8 arrays and as float tensors of -1..1."""
+"""Convert images between uint8 arrays and float tensors in -1..1."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from inpaint_model.document.arrays import ImageU8
 
 
 def to_uint8(images: Tensor) -> ImageU8:
-    """Turn [N, 3, H, W] in -1..1 into uint8 [N, H, W, 3]; rounds half to even, clips."""
+    """Convert [N, 3, H, W] in -1..1 to uint8 [N, H, W, 3]; rounds half to even and clips."""
     scaled = ((images.detach().float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
 def from_uint8(images: ImageU8 | Tensor) -> Tensor:
-    """Turn uint8 [N, H, W, 3] into float32 [N, 3, H, W] in -1..1."""
+    """Convert uint8 [N, H, W, 3] to float32 [N, 3, H, W] in -1..1."""
     return torch.as_tensor(images).permute(0, 3, 1, 2).float() / 127.5 - 1

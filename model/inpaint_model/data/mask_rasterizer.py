@@ -1,8 +1,8 @@
-"""Convex shapes to binary masks, many images at once, on any device.
+"""Rasterize convex shapes to binary masks, many images at once, on any device.
 
-A convex shape covers one run of pixels in each row. So a shape is drawn by writing +1 where its run
-begins and -1 behind its end, and a running sum along the rows then counts the shapes over each
-pixel. The cost is that of the shapes' outlines, not of their areas.
+A convex shape covers one run of pixels in each row. Each run is written as +1 at its first pixel
+and -1 after its last; a cumulative sum along the rows then counts the shapes over each pixel. The
+cost grows with the length of the outlines, not with the areas.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 class Shapes(NamedTuple):
     """Convex quadrilaterals and discs in the unit square (x right, y down), for a batch of masks.
 
-    A triangle is a quadrilateral with a corner given twice. The corners go around the shape.
+    Corners are in order around the shape. A triangle repeats one corner.
     """
 
     quads: Tensor  # float32 [Q, 4, 2], corners (x, y)
@@ -27,20 +27,20 @@ class Shapes(NamedTuple):
 
 
 def quads_only(quads: Tensor, owner: Tensor) -> Shapes:
-    """Return `quads` [Q, 4, 2] that belong to the masks `owner` [Q], and no discs."""
+    """Make shapes of `quads` [Q, 4, 2] for the masks `owner` [Q], without discs."""
     return Shapes(quads, owner, quads.new_zeros(0, 3), owner.new_zeros(0))
 
 
 def boxes(left: Tensor, top: Tensor, right: Tensor, bottom: Tensor, owner: Tensor) -> Shapes:
-    """Return upright rectangles of four tensors [Q] of their sides."""
+    """Make axis-aligned rectangles from the positions of their sides [Q]."""
     corners = [left, top, right, top, right, bottom, left, bottom]
     return quads_only(torch.stack(corners, dim=1).reshape(-1, 4, 2), owner)
 
 
 def strokes(points: Tensor, segments: Tensor, radius: Tensor, owner: Tensor) -> Shapes:
-    """Return brush strokes: `points` [S, V + 1, 2], the first `segments` [S] + 1 of them used.
+    """Make brush strokes: a disc at every vertex and a rectangle for every segment.
 
-    `radius` and `owner` are [S]. Every vertex gets a disc, every segment a rectangle.
+    Of `points` [S, V + 1, 2], strokes use the first `segments` [S] + 1. radius and owner are [S].
     """
     index = torch.arange(points.shape[1], device=points.device)
     vertex = (index <= segments[:, None]).flatten().nonzero()[:, 0]
@@ -59,7 +59,7 @@ def strokes(points: Tensor, segments: Tensor, radius: Tensor, owner: Tensor) -> 
 
 
 def join(parts: Sequence[tuple[Shapes, Tensor]]) -> Shapes:
-    """Make one batch of several; each comes with the new numbers [n] of its masks."""
+    """Join several batches into one; each comes with the new indices [n] of its masks."""
     return Shapes(
         torch.cat([shapes.quads for shapes, _ in parts]),
         torch.cat([numbers[shapes.quad_owner] for shapes, numbers in parts]),
@@ -69,7 +69,7 @@ def join(parts: Sequence[tuple[Shapes, Tensor]]) -> Shapes:
 
 
 def mirror(shapes: Shapes, flip_x: Tensor, flip_y: Tensor) -> Shapes:
-    """Mirror the masks for which the booleans `flip_x`, `flip_y` [N] say so."""
+    """Mirror masks where the booleans `flip_x` and `flip_y` [N] are true."""
     flips = torch.stack([flip_x, flip_y], dim=1)  # [N, 2]
     quads = torch.where(flips[shapes.quad_owner][:, None], 1 - shapes.quads, shapes.quads)
     center = shapes.discs[:, :2]
@@ -79,7 +79,7 @@ def mirror(shapes: Shapes, flip_x: Tensor, flip_y: Tensor) -> Shapes:
 
 
 def rasterize(shapes: Shapes, count: int, resolution: int) -> Tensor:
-    """Draw float32 [count, 1, R, R]: 1 where a pixel's center lies in one of a mask's shapes."""
+    """Return float32 [count, 1, R, R]: 1 where a pixel's center is inside a shape of the mask."""
     canvas = torch.zeros(count * resolution, resolution + 1, device=shapes.quads.device)
     _add_quads(canvas, resolution, shapes.quads * resolution, shapes.quad_owner)
     _add_discs(canvas, resolution, shapes.discs * resolution, shapes.disc_owner)
@@ -92,11 +92,11 @@ def _add_quads(canvas: Tensor, resolution: int, quads: Tensor, owner: Tensor) ->
     x, y = quads.transpose(0, 1).unbind(dim=2)  # [4, Q]: corner by corner
     shape, row = _rows_between(y.amin(dim=0), y.amax(dim=0), resolution)
     next_x, next_y = x.roll(-1, dims=0), y.roll(-1, dims=0)
-    area = (x * next_y - next_x * y).sum(dim=0)  # its sign tells clockwise from anticlockwise
+    area = (x * next_y - next_x * y).sum(dim=0)  # the sign is the direction of the corners
     rise = (next_y - y) * torch.where(area < 0, -1.0, 1.0)
     slope = (next_x - x) / (next_y - y)
     offset = x - slope * y
-    # Each edge's line bounds the shape on one side; level edges (and the other side's) do not.
+    # An edge bounds the shape on the left or on the right; horizontal edges bound neither.
     left, right = (
         _bound(offset, slope, (rise < 0), -torch.inf, shape, row).amax(dim=0),
         _bound(offset, slope, (rise > 0), torch.inf, shape, row).amin(dim=0),
@@ -107,7 +107,7 @@ def _add_quads(canvas: Tensor, resolution: int, quads: Tensor, owner: Tensor) ->
 def _bound(
     offset: Tensor, slope: Tensor, applies: Tensor, otherwise: float, shape: Tensor, row: Tensor
 ) -> Tensor:
-    """Where the lines x = offset + slope * y of four edges [4, Q] cross the rows [K]: [4, K]."""
+    """Return where the edges x = offset + slope * y [4, Q] cross the rows [K]: [4, K]."""
     offset = torch.where(applies, offset, otherwise).index_select(1, shape)
     slope = torch.where(applies, slope, 0.0).index_select(1, shape)
     return torch.addcmul(offset, slope, row)
@@ -124,9 +124,10 @@ def _add_discs(canvas: Tensor, resolution: int, discs: Tensor, owner: Tensor) ->
 
 
 def _rows_between(top: Tensor, bottom: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
-    """Return the rows whose center lies in [top, bottom), of all shapes [S] in one flat list.
+    """List the rows whose center is in [top, bottom), for all shapes [S].
 
-    Returns the shape (int64 [K]) and the row's center (float32 [K]).
+    Returns:
+        The shape's index (int64 [K]) and the row's center (float32 [K]).
     """
     first = (top - 0.5).ceil().clamp(0, resolution)
     rows = ((bottom - 0.5).ceil().clamp(0, resolution) - first).clamp(min=0).long()
@@ -145,7 +146,7 @@ def _add_runs(
     left: Tensor,
     right: Tensor,
 ) -> None:
-    """Mark on `canvas` [N * R, R + 1] where the runs of centers in [left, right) begin and end."""
+    """Mark the first pixels and ends of runs with centers in [left, right) on [N * R, R + 1]."""
     begin = (left - 0.5).ceil().clamp(0, resolution).long()
     end = (right - 0.5).ceil().clamp(0, resolution).long().maximum(begin)
     line = (owner.index_select(0, shape) * resolution + row.long()) * (resolution + 1)

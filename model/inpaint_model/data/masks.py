@@ -1,13 +1,11 @@
-"""Hole masks for training and evaluation.
+"""Random masks for training and evaluation.
 
-The convention of the whole project: **1 is hole, 0 is known**. Masks are float32 [N, 1, R, R].
-Everything random comes from the `torch.Generator` that is passed in, and all of it happens on the
-processor: the same generator gives the same masks everywhere.
+Throughout the project **1 is hole and 0 is known**. Masks are float32 [N, 1, R, R]. All randomness
+comes from a CPU `torch.Generator`, which gives the same masks on every machine.
 
-All sizes are relative to the image. A stroke that is 30 px wide at 256 px is 15 px wide at 128 px
-and 60 px at 512 px, so the share of the image in the hole does not depend on the resolution.
-(CoModGAN keeps its widths in pixels, which makes holes at 512 px smaller; `frame_px=512` repeats
-that.)
+Sizes are relative to the image: a stroke of 30 px at 256 px is 15 px wide at 128 px and 60 px at
+512 px, so the hole ratio does not depend on the resolution. (CoModGAN keeps widths in pixels, which
+makes holes at 512 px smaller; `frame_px=512` reproduces that.)
 """
 
 from __future__ import annotations
@@ -29,21 +27,21 @@ from inpaint_model.data.mask_rasterizer import (
     strokes,
 )
 
-Recipe = Callable[[int, Generator], Shapes]  # how many masks, randomness -> what to draw
+Recipe = Callable[[int, Generator], Shapes]  # (number of masks, randomness) -> shapes
 
 
 @dataclass(frozen=True)
 class FreeForm:
     """The free-form masks of CoModGAN and MAT: rectangles and zig-zag brush strokes."""
 
-    small_boxes: int  # up to this many (exclusive) rectangles with sides under half the frame
-    large_boxes: int  # ... with sides under the whole frame
-    brush_strokes: int  # ... of 4 to 17 segments
-    frame_px: int = 256  # the frame that the stroke widths of 12 to 48 px refer to
+    small_boxes: int  # exclusive maximum number of rectangles with sides under half the image's
+    large_boxes: int  # the same for rectangles with sides under the image's
+    brush_strokes: int  # the same for strokes, which have 4 to 17 segments
+    frame_px: int = 256  # image size to which the stroke widths of 12 to 48 px refer
     effort: float = 1.0  # scales the three counts; CoModGAN: min(low + high, 1) of the hole range
 
     def __call__(self, count: int, generator: Generator) -> Shapes:
-        """Draw nothing yet: the shapes of `count` masks."""
+        """Return random shapes for `count` masks."""
         everything = torch.arange(count)
         parts = [
             self._boxes(count, self.small_boxes, self.frame_px // 2, generator),
@@ -54,7 +52,7 @@ class FreeForm:
         return mirror(join([(part, everything) for part in parts]), flip_x, flip_y)
 
     def _owners(self, count: int, limit: int, generator: Generator) -> Tensor:
-        """0 .. limit * effort - 1 shapes for each mask: the mask's number once for each, [S]."""
+        """Draw 0 .. limit * effort - 1 shapes per mask; return the mask's index of each, [S]."""
         amount = torch.randint(max(int(limit * self.effort), 1), (count,), generator=generator)
         return torch.repeat_interleave(amount)
 
@@ -62,7 +60,7 @@ class FreeForm:
         owner = self._owners(count, limit, generator)
         size = torch.randint(side_px, (len(owner), 2), generator=generator)
         half = size // 2
-        low, high = -((size + 1) // 2), self.frame_px - size + half  # may overhang by half
+        low, high = -((size + 1) // 2), self.frame_px - size + half  # up to half is outside
         corner = low + (_uniform((len(owner), 2), generator) * (high - low)).long()
         near, far = corner / self.frame_px, (corner + size) / self.frame_px
         return boxes(near[:, 0], near[:, 1], far[:, 0], far[:, 1], owner)
@@ -90,7 +88,7 @@ MAT_512 = FreeForm(5, 3, 9, frame_px=512)
 
 
 def lasso(count: int, generator: Generator) -> Shapes:
-    """Draw one blob as with a lasso: a wobbly outline with a radius of 5 to 40 % of the side."""
+    """Draw a lasso selection: a wobbly outline with a radius of 5 to 40 % of the side."""
     corners = 32
     angle = torch.arange(corners + 1) * (2 * math.pi / corners)
     wave = torch.arange(1, 6)[:, None] * angle  # [5, C + 1]
@@ -123,7 +121,7 @@ def brush(count: int, generator: Generator) -> Shapes:
 
 
 def box(count: int, generator: Generator) -> Shapes:
-    """Draw one rectangle that lies inside, with sides of 10 to 80 % of the image's."""
+    """Draw one rectangle inside the image, with sides of 10 to 80 % of the image's."""
     size = 0.1 + 0.7 * _uniform((2, count), generator)
     corner = _uniform((2, count), generator) * (1 - size)
     far = corner + size
@@ -131,7 +129,7 @@ def box(count: int, generator: Generator) -> Shapes:
 
 
 def border(count: int, generator: Generator) -> Shapes:
-    """Draw an outpainting: bands of up to 40 % on one to four sides, at least one."""
+    """Draw an outpainting mask: bands of 5 to 40 % on one to four sides."""
     left, top, right, bottom = 0.05 + 0.35 * _uniform((4, count), generator)
     wanted = _uniform((4, count), generator) < 0.5
     wanted[torch.randint(4, (count,), generator=generator), torch.arange(count)] = True
@@ -147,7 +145,7 @@ def border(count: int, generator: Generator) -> Shapes:
 
 
 def half(count: int, generator: Generator) -> Shapes:
-    """Draw one side of the image: left, right, upper or lower half."""
+    """Draw the left, right, upper or lower half of the image."""
     side = torch.randint(4, (count,), generator=generator)
     left, top = 0.5 * (side == 1), 0.5 * (side == 3)
     right, bottom = 1 - 0.5 * (side == 0), 1 - 0.5 * (side == 2)
@@ -155,13 +153,13 @@ def half(count: int, generator: Generator) -> Shapes:
 
 
 def whole(count: int, generator: Generator) -> Shapes:
-    """Make everything hole: the model then paints a new image. Uses no randomness."""
+    """Make the entire image hole; the model then generates a new image. Uses no randomness."""
     zero, one = torch.zeros(count), torch.ones(count)
     return boxes(zero, zero, one, one, torch.arange(count))
 
 
 def empty(count: int, generator: Generator) -> Shapes:
-    """Make nothing hole. Uses no randomness."""
+    """Make an empty mask. Uses no randomness."""
     return quads_only(torch.zeros(0, 4, 2), torch.zeros(0, dtype=torch.int64))
 
 
@@ -178,7 +176,7 @@ RECIPES: Mapping[str, Recipe] = {
     "empty": empty,
 }
 
-# What training sees: the two published recipes, and a tenth of what people draw in an editor.
+# Shares in training: 90 % the two published recipes, 10 % selections typical of an editor.
 TRAINING_SHARES: Mapping[str, float] = {
     "comodgan": 0.50,
     "mat-256": 0.40,
@@ -201,11 +199,11 @@ def draw_holes(
 ) -> Tensor:
     """Draw masks of one recipe, float32 [count, 1, R, R], 1 in the hole.
 
-    With a `hole_range` masks are drawn until the hole ratio lies strictly inside it; a `FreeForm`
+    With a `hole_range`, masks are redrawn until the hole ratio is strictly inside it; a `FreeForm`
     recipe then draws fewer shapes when low + high < 1, as CoModGAN does.
 
     Raises:
-        ValueError: the recipe hardly ever reaches the range.
+        ValueError: the recipe almost never reaches the range.
     """
     if hole_range is None:
         return rasterize(recipe(count, generator), count, resolution)
@@ -220,7 +218,7 @@ def draw_holes(
     while missing:
         if tries > 200 + 200 * count:
             raise ValueError(
-                f"this mask recipe hardly ever makes holes between {low:g} and {high:g} of the "
+                f"this mask recipe almost never makes holes between {low:g} and {high:g} of the "
                 "image; choose a wider range or another recipe"
             )
         amount = max(missing, 16)
@@ -239,11 +237,11 @@ def training_holes(
     generator: Generator,
     shares: Mapping[str, float] = TRAINING_SHARES,
 ) -> Tensor:
-    """Draw a mixed batch for training, float32 [batch, 1, R, R]: `shares` of the named `RECIPES`.
+    """Draw a training batch of masks, float32 [batch, 1, R, R], from `RECIPES` by their `shares`.
 
-    All masks are drawn together, so that a batch costs a few milliseconds on one CPU core. A
-    free-form mask that came out without a hole, or without a known pixel, is drawn again; to see
-    that, masks must be read, so they are drawn by the processor and not by a GPU that would wait.
+    Drawing all masks together takes a few milliseconds on one CPU core. Free-form masks without a
+    hole or without a known pixel are redrawn. That requires reading masks, for which a GPU would
+    have to synchronize; hence the CPU.
     """
     names = list(shares)
     weights = torch.tensor([shares[name] for name in names])
@@ -264,12 +262,12 @@ def training_holes(
 
 
 def hole_ratio(holes: Tensor) -> Tensor:
-    """Return the share of each image that is hole, float32 [N], of masks [N, 1, R, R]."""
+    """Return the share of hole in each of the masks [N, 1, R, R], float32 [N]."""
     return holes.mean(dim=(1, 2, 3))
 
 
 def walk(start: Tensor, step: Tensor) -> Tensor:
-    """Return the path from `start` [2, S] by `step` [2, S, V], inside the frame: [S, V + 1, 2]."""
+    """Return the paths [S, V + 1, 2] from `start` [2, S] by `step` [2, S, V], clamped to 0..1."""
     points = [start]
     for delta in step.unbind(dim=2):
         points.append((points[-1] + delta).clamp(0, 1))

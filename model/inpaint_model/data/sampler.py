@@ -1,7 +1,7 @@
-"""Which images a training step sees: a function of the seed and of the images seen so far.
+"""Choose the images of a training step as a function of the seed and the images seen so far.
 
-Nothing is remembered between steps, so a resumed run, and any number of processes that share a
-batch, see exactly the images that one uninterrupted process would.
+There is no state between steps: resumed runs, and any number of processes that share a batch, see
+exactly the images of one uninterrupted process.
 """
 
 from __future__ import annotations
@@ -19,30 +19,36 @@ from torch import Tensor
 
 
 class Sampler:
-    """An endless, weighted, shuffled walk through `count` images.
+    """An endless, weighted, shuffled sequence of `count` images.
 
-    The walk consists of epochs of `count` draws. In each of them image i occurs
+    The sequence consists of epochs of `count` draws, each shuffled anew. In an epoch image i occurs
     `count * weight[i] / sum(weight)` times, rounded up or down at random; with equal weights,
-    exactly once. Epochs are shuffled anew.
+    exactly once.
     """
 
     def __init__(self, count: int, seed: int, weights: Tensor | None = None) -> None:
-        """`weights` [count] must not be negative; ValueError otherwise, or if all are 0."""
+        """Make a sampler with equal or given weights [count].
+
+        Raises:
+            ValueError: a weight is negative, all are 0, or their number is wrong.
+        """
         weights = torch.ones(count) if weights is None else weights
         if weights.shape != (count,):
             raise ValueError(f"{tuple(weights.shape)} weights for {count} images")
         if count == 0 or weights.min() < 0 or weights.sum() == 0:
-            raise ValueError("no image is left to train on; lower the demands on the images")
+            raise ValueError(
+                "no image has a positive weight; lower the minimum or raise some weights"
+            )
         self._weights = weights.double() / weights.sum()
         self._count = count
         self._seed = seed
         self._drawn: dict[int, tuple[Tensor, Tensor]] = {}  # the latest epochs
 
     def draw(self, cur_nimg: int, batch: int) -> tuple[Tensor, Tensor]:
-        """Draw the images numbered `cur_nimg` to `cur_nimg + batch` of the walk.
+        """Return the images at positions `cur_nimg` to `cur_nimg + batch` of the sequence.
 
         Returns:
-            Their indices, int64 [batch], and whether they are to be mirrored, bool [batch].
+            Their indices, int64 [batch], and whether to mirror them, bool [batch].
         """
         position = torch.arange(cur_nimg, cur_nimg + batch)
         epochs = torch.div(position, self._count, rounding_mode="floor")
@@ -55,11 +61,11 @@ class Sampler:
         return torch.cat(indices), torch.cat(mirrored)
 
     def independent(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return the indices (int64 [count]) of images drawn one by one, as the weights say."""
+        """Draw `count` independent images by weight; return their indices, int64 [count]."""
         return torch.multinomial(self._weights, count, replacement=True, generator=generator)
 
     def _epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
-        drawn = self._drawn  # which another thread may replace meanwhile
+        drawn = self._drawn  # another thread may replace it meanwhile
         if epoch not in drawn:
             drawn = {k: v for k, v in drawn.items() if k == epoch - 1}
             drawn[epoch] = self._draw_epoch(epoch)
@@ -68,9 +74,9 @@ class Sampler:
 
     def _draw_epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(derived_seed(self._seed, epoch))
-        # Systematic sampling: equally spaced points on the cumulative weights, a random offset.
+        # Systematic sampling: evenly spaced points on the cumulative weights, a random offset.
         edges = (self._weights.cumsum(0) * self._count + torch.rand(1, generator=generator)).floor()
-        edges[-1] = self._count  # free of rounding
+        edges[-1] = self._count  # not affected by rounding
         times = torch.diff(edges, prepend=edges.new_zeros(1)).long()
         order = torch.repeat_interleave(times)
         order = order[torch.randperm(self._count, generator=generator)]
@@ -78,7 +84,7 @@ class Sampler:
 
 
 def derived_seed(*numbers: int) -> int:
-    """Return one well-mixed 64-bit seed of several small numbers, such as (seed, epoch)."""
+    """Hash small numbers, for example (seed, epoch), to one 64-bit seed."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
@@ -89,20 +95,18 @@ def weights_from_csv(
     minimum: float | None = None,
     below: float = 0.0,
 ) -> Tensor:
-    """Read sampling weights for images from tables with a `file` column, float32 [N].
-
-    Of several tables a later one overrides what earlier ones say of the same file.
+    """Read the sampling weights of images from CSV tables, float32 [N].
 
     Args:
-        paths: the tables.
-        names: of the N images.
-        column: holds the weight itself, or what `minimum` is compared with. A lower bound, written
-            as `>=128`, counts as that number.
-        minimum: images that reach it weigh 1, the others `below`.
-        below: the weight of images that do not reach it.
+        paths: tables with a `file` column; later ones override earlier ones.
+        names: the names of the N images.
+        column: the weight itself, or the value to compare with `minimum`. A lower bound such as
+            `>=128` counts as its number.
+        minimum: images that reach it have weight 1, the others `below`.
+        below: the weight of images under the minimum.
 
     Raises:
-        ValueError: a column or an image is missing, or a cell is no number.
+        ValueError: a column or an image is missing, or a cell is not a number.
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
     cells = {row["file"]: (path, row[column]) for path in paths for row in _rows(path, column)}
@@ -122,42 +126,43 @@ def weights_from_csv(
 
 
 def weights_from_patterns(path: str | Path, names: Sequence[str]) -> Tensor:
-    """Read sampling weights for images from a table of patterns, float32 [N].
+    """Read the sampling weights of images from a table of patterns, float32 [N].
 
-    The table has the columns `file`, an image's name or a shell pattern (`train/fk_*`; `*` matches
-    slashes too), and `weight`. The last row that matches an image decides; where none does, the
-    weight is 1.
+    The columns are `file`, an image's name or a shell pattern (`train/fk_*`; `*` also matches
+    slashes), and `weight`. The last matching row counts; without one the weight is 1.
 
     Raises:
-        ValueError: a column is missing, a row matches no image (a typing error must not pass for
-            a weight), or a weight is not a number of 0 or more.
+        ValueError: a column is missing, a row matches no image (most likely a typo), or a weight
+            is not a number of at least 0.
     """
     index = {name: i for i, name in enumerate(names)}
     weights = torch.ones(len(names))
     for row in _rows(path, "weight"):
         pattern, cell = row["file"], row["weight"]
-        if pattern in index:  # a name may hold what means something in a pattern: "a[1].png"
+        if pattern in index:  # a name may contain characters of patterns: "a[1].png"
             matching = [index[pattern]]
         else:
             matches = re.compile(fnmatch.translate(pattern)).match
             matching = [i for name, i in index.items() if matches(name)]
         if not matching:
             raise ValueError(
-                f"{path}: '{pattern}' matches no image, while {names[0]} is one; correct the row "
-                "or leave it out"
+                f"{path}: '{pattern}' matches no image (the first image is {names[0]}); correct or "
+                "remove the row"
             )
         try:
             weight = float(cell)
         except ValueError:
             weight = math.nan
         if not 0 <= weight < math.inf:
-            raise ValueError(f"{path}: '{pattern}' has the weight '{cell}'; give a number from 0")
+            raise ValueError(
+                f"{path}: '{pattern}' has the weight '{cell}'; give a number of at least 0"
+            )
         weights[matching] = weight
     return weights
 
 
 def _rows(path: str | Path, column: str) -> list[dict[str, str]]:
-    """The rows of a table, which must have the columns `file` and `column`; no cell is None."""
+    """Read a table that must have the columns `file` and `column`; missing cells are empty."""
     with Path(path).open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file, restval=""))
     if not rows or not {"file", column} <= set(rows[0]):

@@ -1,8 +1,8 @@
-"""Copies between the processor's memory and a device's, without waiting where that is possible.
+"""Copy tensors between CPU and device memory, asynchronously where possible.
 
-A GPU copies by itself only from and to memory that the system cannot move ("pinned"). torch keeps
-such memory and hands it out again once the copies that use it are done, so buffers of our own would
-only do the same a second time. Results leave it at once: sessions would otherwise keep it for long.
+A GPU copies asynchronously only from and to page-locked ("pinned") memory. torch caches pinned
+memory and reuses it once its copies are done, so we need no buffers. Results are copied out of it
+immediately; otherwise sessions would hold it for long.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from torch import Tensor
 
 
 def upload(array: npt.NDArray[Any] | Tensor, device: torch.device | str) -> Tensor:
-    """Return an array on the device, of the same shape and type, without waiting for the copy.
+    """Copy an array to the device, keeping shape and type, without waiting.
 
-    On the processor it is the array's own memory.
+    On the CPU the result shares the array's memory.
     """
     here, device = torch.as_tensor(array), torch.device(device)
     if device.type == "cuda" and here.device.type == "cpu" and not here.is_pinned():
@@ -28,14 +28,14 @@ def upload(array: npt.NDArray[Any] | Tensor, device: torch.device | str) -> Tens
 
 
 def uploaded(tensors: Iterable[Tensor], device: torch.device | str) -> tuple[Tensor, ...]:
-    """Return each on the device, as `upload` does."""
+    """Copy each tensor to the device with `upload`."""
     return tuple(upload(x, device) for x in tensors)
 
 
 def download(x: Tensor) -> Tensor:
-    """Return a tensor in the processor's memory, once everything queued before it is done.
+    """Copy a tensor to CPU memory, waiting for all previously queued work.
 
-    Of the processor's own tensors it is the tensor itself.
+    A CPU tensor is returned unchanged.
     """
     if x.device.type != "cuda":
         return x.cpu()
@@ -46,10 +46,7 @@ def download(x: Tensor) -> Tensor:
 
 
 def read_scalars(*values: Tensor | float) -> list[float]:
-    """Return scalars of one device as numbers, in one transfer however many they are.
-
-    Those that are numbers already need none.
-    """
+    """Return scalars of one device as numbers, in a single transfer; numbers need none."""
     there = [x.detach().float() for x in values if isinstance(x, Tensor)]
     read = iter(_fetched(torch.stack(there)).tolist() if there else [])
     return [next(read) if isinstance(x, Tensor) else float(x) for x in values]
@@ -62,5 +59,5 @@ def read_array(x: Tensor) -> npt.NDArray[np.float32]:
 
 
 def _fetched(x: Tensor) -> Tensor:
-    """Return the tensor in the processor's memory: where everybody waits."""
+    """Call `download`; every blocking read goes through here."""
     return download(x)

@@ -7,31 +7,39 @@ from dataclasses import dataclass, field
 
 PATTERNS: dict[str, str] = {
     "UNKNOWN_CONTENT": (
-        "This does not look like what the model knows; the square around the selection is used."
+        "No face was found near the selection, so the square around the selection is used."
     ),
     "BESIDE_THE_KNOWN": (
-        "The selection lies mostly beside what the model knows; the square around it is used."
+        "Most of the selection lies outside the face that was found, so the square "
+        "around the selection is used."
     ),
-    "NO_FRAMER": "This model cannot find frames; the square around the selection is used.",
+    "NO_FRAMER": "This model cannot find faces, so the square around the selection is used.",
     "SMOOTH_BEYOND": (
-        "The selection reaches beyond what the model knows; the rest is filled smoothly, "
-        "without it."
+        "The selection extends beyond the area that the model can fill. The rest is "
+        "filled smoothly, without the model."
     ),
-    "ONLY_INSIDE": "The selection is larger than the frame; only the part inside is filled.",
-    "ENLARGED": "Filled at {resolution} px, enlarged {times} times.",
+    "ONLY_INSIDE": (
+        "The selection extends beyond the frame. Only the part inside the frame is filled."
+    ),
+    "ENLARGED": "Filled at {resolution} px and enlarged {times} times.",
     "NOTHING_SELECTED": "The selection is empty. Select the region to fill.",
     "TOO_MANY_REGIONS": (
-        "The selection falls into more than {limit} regions far apart. Fill them in several steps."
+        "The selection consists of more than {limit} regions that are far apart. Fill "
+        "them in several steps."
     ),
-    "FRAME_BESIDE_SELECTION": "The frame does not meet the selection. Move the frame over it.",
+    "FRAME_BESIDE_SELECTION": (
+        "The frame does not overlap the selection. Move the frame over the selection."
+    ),
     "FRAME_SIZE": (
-        "A frame with a side of {side} px cannot be used; choose {smallest} to {largest} px."
+        "A frame with a side of {side} px cannot be used. Choose a side from {smallest} "
+        "to {largest} px."
     ),
     "NOTHING_AROUND": (
-        "Nothing is left around the selection for a smooth fill to continue; select less."
+        "A smooth fill needs some image around the selection, but the selection leaves "
+        "none. Select a smaller region."
     ),
     "OTHER_SELECTION": (
-        "The selection does not fall into the {count} regions of the earlier fill. Fill again."
+        "The selection does not match the {count} regions of the earlier fill. Fill again."
     ),
 }
 """English text by code. Codes keep their meaning and the names of their placeholders."""

@@ -1,1 +1,1 @@
-"""Training: one readable loop each for the generator and the inpainting model."""
+"""Training loops of the generator, the inpainting model and the framer."""

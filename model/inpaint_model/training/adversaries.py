@@ -1,7 +1,7 @@
-"""What judges a generator's images while it learns to make them.
+"""A common interface for the discriminators of a training.
 
-The StyleGAN2 discriminator and projected discriminators learn at different moments of a step and
-from different losses; here they have one form, so that a training can have either, or both.
+The StyleGAN2 discriminator and projected discriminators learn at different points of a step and
+from different losses. With one interface, a training can use either or both.
 """
 
 from __future__ import annotations
@@ -31,78 +31,76 @@ from inpaint_model.training.projected.discriminator import ProjectedDiscriminato
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.settings import GeneratorTraining
 
-BLUR = 2.0  # px, of what projected discriminators see at first
-_REACH = round(3 * BLUR)  # px, of its taps at every time
+BLUR = 2.0  # px, initial blur of the images that projected discriminators see
+_REACH = round(3 * BLUR)  # px, reach of its taps throughout
 
 
 class Moment(NamedTuple):
-    """Where a training is: images and steps so far. Random numbers depend on the first."""
+    """Images and steps of a training so far. Random numbers depend on the images."""
 
     nimg: int
     step: int
 
 
 class Verdict(NamedTuple):
-    """What an adversary says of a generator's images."""
+    """An adversary's result for the generator's images."""
 
-    loss: Tensor  # a scalar that the generator minimizes
-    numbers: dict[str, Tensor]  # scalars by name, without gradient
+    loss: Tensor  # the generator's loss, a scalar
+    numbers: dict[str, Tensor]  # scalar metrics by name, without gradient
 
 
 class Adversary(Protocol):
-    """One judge of images, its optimizer, and how the two learn."""
+    """A discriminator with its optimizer and its way of learning."""
 
-    name: str  # in the run's state
-    recordable: bool  # whether a CUDA graph can hold `loss`
+    name: str  # in the state file
+    recordable: bool  # whether a CUDA graph can record `loss`
 
     @property
     def network(self) -> nn.Module:
-        """Return the judge itself."""
+        """Return the discriminator."""
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:
-        """Return what steps its trained parameters."""
+        """Return the optimizer of its trained parameters."""
 
     @property
     def trained_in_loss(self) -> list[nn.Parameter]:
-        """Return the parameters whose gradient `loss` leaves."""
+        """Return the parameters for which `loss` leaves a gradient."""
 
     def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
-        """Learn from real images [N, 3, R, R] before the generator's step, if this kind does.
+        """Learn before the generator's step, or do nothing.
 
-        labels: theirs, [N, c_dim]; None = they have none.
+        `real` is [N, 3, R, R], `labels` [N, c_dim].
         """
 
     def random_inputs(self, now: Moment, count: int) -> dict[str, Tensor]:
-        """Return the random choices of `loss` for so many images."""
+        """Return the random inputs of `loss` for `count` images."""
 
     def loss(self, fake: Tensor, random_inputs: Tensors) -> Verdict:
-        """Return what the generator minimizes for its images [N, 3, R, R].
+        """Return the generator's loss for its images [N, 3, R, R].
 
-        random_inputs: what `random_inputs` returned, and the images' `labels` [N, c_dim] if
-        they have any.
-        Its gradient belongs to the images: call `backward` with the generator's parameters as
-        `inputs`, so that none of it reaches the adversary's.
+        `random_inputs` also has the images' `labels` [N, c_dim], if any. Call `backward` with the
+        generator's parameters as `inputs`, so that the adversary's get no gradient from it.
         """
 
     def learn(self, now: Moment, real: Tensor, numbers: Tensors) -> None:
-        """Learn after the generator's step from what `loss` saw last, if this kind does.
+        """Learn after the generator's step, or do nothing.
 
-        numbers: what `loss` said then.
+        `real` is [N, 3, R, R], `numbers` has the metrics of the last `loss`.
         """
 
     def numbers(self) -> dict[str, Any]:
-        """Return what the run's state holds besides tensors."""
+        """Return the state other than tensors."""
 
     def restore(self, numbers: dict[str, Any]) -> None:
-        """Take over what `numbers` returned."""
+        """Restore the result of `numbers`."""
 
 
 class StyleGAN2Adversary:
     """The StyleGAN2 discriminator: logistic loss, lazy R1, adaptive augmentation.
 
-    It learns before the generator does, from images that the generator draws for it. No CUDA
-    graph can hold it: how many images a change of the augmentation applies to is random.
+    It learns before the generator, from images generated for it. CUDA graphs cannot record it: the
+    number of images that an augmentation applies to is random.
     """
 
     name, recordable = "D", False
@@ -116,16 +114,7 @@ class StyleGAN2Adversary:
         stats: Stats,
         world: DistributedContext,
     ) -> None:
-        """Take the discriminator and what it plays with.
-
-        Args:
-            D: the discriminator, where it will be trained.
-            options: of the training.
-            draw: new images of the generator [N, 3, R, R], and the labels of these.
-            dtype: of the convolutions.
-            stats: take the figures of each step.
-            world: the processes of the training.
-        """
+        """Wrap D, already on its device; `draw` generates images [N, 3, R, R] and labels."""
         self.network, self.options = D, options
         self.optimizer = lazy_adam(
             D.parameters(), options.lr_discriminator or options.lr, options.r1_interval
@@ -139,11 +128,11 @@ class StyleGAN2Adversary:
 
     @property
     def trained_in_loss(self) -> list[nn.Parameter]:
-        """None: it learns in `prepare`."""
+        """Return none: it learns in `prepare`."""
         return []
 
     def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
-        """Learn from real images [N, 3, R, R] and as many of the generator's."""
+        """Learn from real images [N, 3, R, R] and the same number of generated ones."""
         D, stats = self.network, self._stats
         D.requires_grad_(True)
         self.optimizer.zero_grad(set_to_none=True)
@@ -184,10 +173,10 @@ class StyleGAN2Adversary:
         return Verdict(losses.g_nonsaturating(logits), {})
 
     def learn(self, now: Moment, real: Tensor, numbers: Tensors) -> None:
-        """Do nothing: it has learned in `prepare`."""
+        """Do nothing: it learns in `prepare`."""
 
     def numbers(self) -> dict[str, Any]:
-        """Return where the adaptive augmentation stands."""
+        """Return the state of the adaptive augmentation."""
         (sign_sum,) = read_scalars(self.ada.sign_sum)
         return {
             "p": self.ada.p,
@@ -196,7 +185,7 @@ class StyleGAN2Adversary:
         }
 
     def restore(self, numbers: dict[str, Any]) -> None:
-        """Go on with the adaptive augmentation from what `numbers` returned."""
+        """Restore the state of the adaptive augmentation."""
         if self.options.ada_target:
             self.ada = AdaController(self.options.ada_target, self.options.ada_kimg, **numbers)
             self.augment.p = self.ada.p
@@ -212,10 +201,9 @@ class StyleGAN2Adversary:
 class ProjectedAdversary:
     """Projected discriminators: hinge loss, differentiable augmentation, no regularization.
 
-    They learn from the very images and logits that the generator learns from: neither the
-    images nor their features are computed twice. The gradient for generated images is taken in
-    `loss`, before the generator's own frees the graph; `learn` adds the one for real images. Each
-    process normalizes by the statistics of its own share of the batch.
+    They share images and logits with the generator's loss, so these are computed only once. `loss`
+    computes the gradient for generated images, before the generator's backward pass frees the
+    graph; `learn` adds the gradient for real images. Each process has its own batch statistics.
     """
 
     name, recordable = "P", True
@@ -231,17 +219,9 @@ class ProjectedAdversary:
         world: DistributedContext,
         graphs: Graphs | None = None,
     ) -> None:
-        """Take the discriminators and what they play with.
+        """Wrap P, already on its device.
 
-        Args:
-            P: the discriminators, where they will be trained.
-            lr: Adam's learning rate of the heads.
-            augment_p: chance of each augmentation, 0..1.
-            blur_kimg: thousands of images over which the blur of what they see fades; 0 = none.
-            seed: of the augmentation.
-            stats: take the figures of each step.
-            world: the processes of the training.
-            graphs: record `learn` as one.
+        The initial blur fades over `blur_kimg` thousand images. `graphs` records `learn`.
         """
         self.network = P
         self._parameters = P.trained_parameters()
@@ -253,21 +233,18 @@ class ProjectedAdversary:
 
     @property
     def trained_in_loss(self) -> list[nn.Parameter]:
-        """The parameters of the heads."""
+        """Return the parameters of the heads."""
         return self._parameters
 
     def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
         """Do nothing: they learn in `learn`."""
 
     def random_inputs(self, now: Moment, count: int) -> dict[str, Tensor]:
-        """Return the choices of the augmentation, and the taps of the blur while there is one."""
+        """Return the choices of the augmentation, and the blur's taps, if any."""
         return self._random_inputs(now, count, "fake")
 
     def loss(self, fake: Tensor, random_inputs: Tensors) -> Verdict:
-        """Return the hinge loss of the generator for its images [N, 3, R, R].
-
-        The heads' gradient for these images is taken at the same time.
-        """
+        """Return the generator's hinge loss for [N, 3, R, R], and leave the heads' gradient."""
         for parameter in self._parameters:
             parameter.grad = None
         logits = self.network(self._seen(fake, random_inputs))
@@ -280,11 +257,11 @@ class ProjectedAdversary:
         """Add the gradient for real images [N, 3, R, R] to that of `loss`, and step.
 
         Raises:
-            RuntimeError: `loss` was not called before.
+            RuntimeError: `loss` was not called first.
         """
         on_fakes = [p.grad for p in self._parameters if p.grad is not None]
         if len(on_fakes) < len(self._parameters):
-            raise RuntimeError("projected discriminators learn from what `loss` saw: call it first")
+            raise RuntimeError("projected discriminators learn from `loss`: call it first")
         metrics = self._on_real({"real": real, **self._random_inputs(now, len(real), "real")})
         on_reals = [p.grad for p in self._parameters if p.grad is not None]
         torch._foreach_add_(on_reals, on_fakes)
@@ -294,11 +271,11 @@ class ProjectedAdversary:
         self._stats.add("logits_real", metrics["logits"])
 
     def numbers(self) -> dict[str, Any]:
-        """Return nothing: all there is are tensors."""
+        """Return nothing: the state consists of tensors."""
         return {}
 
     def restore(self, numbers: dict[str, Any]) -> None:
-        """Do nothing: all there is are tensors."""
+        """Do nothing: the state consists of tensors."""
 
     def _learn_real(self, inputs: Tensors) -> dict[str, Tensor]:
         with torch.no_grad():
@@ -309,7 +286,6 @@ class ProjectedAdversary:
         return {"loss": loss.detach(), "logits": logits.detach().mean()}
 
     def _random_inputs(self, now: Moment, count: int, purpose: str) -> dict[str, Tensor]:
-        """Return the choices of the augmentation, and the taps of the blur while there is one."""
         name = f"projected {purpose} {self._world.rank}"
         drawn = random_changes(count, generator_for(self._seed, now.nimg, name))
         taps = gaussian_taps(fading_sigma(BLUR, now.nimg, self._blur_kimg), _REACH)
@@ -321,6 +297,5 @@ class ProjectedAdversary:
         )
 
     def _seen(self, images: Tensor, random_inputs: Tensors) -> Tensor:
-        """Images as the networks see them."""
         images = blurred(images, random_inputs.get("P taps"))
         return changed(images, random_inputs["P changes"], self._augment_p)

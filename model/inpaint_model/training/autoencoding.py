@@ -1,12 +1,11 @@
-"""Teach a generator by reconstruction as well as by the adversarial game (Larsen et al. 2016).
+"""Train a generator by reconstruction in addition to adversarial training (Larsen et al. 2016).
 
-From few images the adversarial game alone is slow: the discriminator's verdict is one number a
-image, while a reconstruction says at every pixel what was wrong. A variational encoder maps a
-image to a distribution of z; the generator must give the image back from a sample of it. What
-z may hold of an image has a price in nats (Higgins et al. 2017), so that images from the prior,
-which is what the generator is for, resemble the reconstructions.
+With few images adversarial training alone is slow: a discriminator returns one number per image,
+but a reconstruction has an error at every pixel. A variational encoder maps an image to a
+distribution of z, and the generator reconstructs it from a sample. A KL term limits the information
+in z (Higgins et al. 2017), so that samples from the prior resemble reconstructions.
 
-The encoder serves this purpose only. It is no part of a bundle.
+The encoder is not part of the bundle.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _FILE = "autoencoder.safetensors"
 class VariationalEncoder(nn.Module):
     """Images [N, 3, R, R] in -1..1 -> mean and log variance of z, [N, z_dim] each.
 
-    The trunk of a discriminator. It sees every image at 64 px, so that it stays useful when its
+    The network is a discriminator's. It sees all images at 64 px, so it remains usable when the
     generator grows.
     """
 
@@ -44,22 +43,22 @@ class VariationalEncoder(nn.Module):
         self.trunk.b4.out = FullyConnectedLayer(_CHANNELS[0], 2 * z_dim)
 
     def forward(self, images: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
-        """Return mean and log variance of z, [N, z_dim] each, of images [N, 3, R, R]."""
+        """Encode images [N, 3, R, R]; return mean and log variance of z, [N, z_dim] each."""
         small = F.interpolate(images, (_SIDE, _SIDE), mode="area")
         mean, log_variance = self.trunk(small.to(dtype)).chunk(2, dim=1)
         return mean, log_variance.clamp(-8, 4)
 
 
 class Reconstruction(NamedTuple):
-    """What one pass through the autoencoder gives."""
+    """The result of one pass through the autoencoder."""
 
     images: Tensor  # [N, 3, R, R]
     distance: Tensor  # mean squared error, plus the perceptual distance if there is one
-    rate: Tensor  # nats of information about an image in its code, mean over the batch
+    rate: Tensor  # KL divergence in nats, mean over the batch
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL divergence of N(mean, variance) from N(0, 1) in nats: [N, z_dim] twice -> [N]."""
+    """Return the KL divergence of N(mean, variance) from N(0, 1), [N] in nats, of [N, z_dim]."""
     return (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1) / 2
 
 
@@ -73,11 +72,10 @@ def reconstruct(
     dtype: torch.dtype = torch.float32,
     c: Tensor | None = None,
 ) -> Reconstruction:
-    """Encode images [N, 3, R, R], sample a z for each, generate, compare.
+    """Encode images [N, 3, R, R] with labels c [N, c_dim], sample z, generate, and compare.
 
-    draw: unit normal [N, z_dim], which picks the samples. window: that of `perceptual`.
-    c: the images' labels [N, c_dim], for a conditional generator.
-    A generator that trains counts the codes into its average.
+    `draw`, unit normal [N, z_dim], samples z. `window` is that of the perceptual loss. A generator
+    in training mode includes the codes in its average w.
     """
     mean, log_variance = E(images, dtype)
     w = G.mapping.map(mean + draw * (log_variance / 2).exp(), c)
@@ -91,18 +89,18 @@ def reconstruct(
 
 
 def autoencoding_loss(result: Reconstruction, kl_weight: float) -> Tensor:
-    """Return the distance, and `price` for every nat that the codes hold (a beta-VAE's loss)."""
+    """Return the loss of a beta-VAE: distance plus weighted KL divergence."""
     return result.distance + kl_weight * result.rate
 
 
 def save_encoder(E: VariationalEncoder, folder: Path) -> None:
-    """Keep the encoder beside a run's bundle, so that training can go on from the two."""
+    """Save the encoder next to a run's bundle, so that training can continue from both."""
     state = {name: value.contiguous() for name, value in E.state_dict().items()}
     write_tensors(state, folder / _FILE)
 
 
 def find_encoder(E: VariationalEncoder, bundle: Path) -> bool:
-    """Restore in place what `save_encoder` kept beside `bundle`; False if there is nothing."""
+    """Load the encoder saved next to `bundle`, in place; return False if there is none."""
     path = bundle.parent / _FILE
     if path.exists():
         E.load_state_dict(load_file(path))

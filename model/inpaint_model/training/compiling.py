@@ -1,4 +1,4 @@
-"""`torch.compile` where it is worth its minute, and without it where it fails."""
+"""`torch.compile` with a fallback to uncompiled code."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Function = TypeVar("Function", bound=Callable[..., Tensor])
 def compiled(function: Function, *example: object) -> Function:
     """Compile `function` and its gradient for arguments like `example`; on failure return it as is.
 
-    Compiling takes a minute or two on a processor, and a C++ compiler. It is tried at once, so that
-    an error shows here and not in the middle of a training.
+    Compiling takes a minute or two on a CPU and needs a C++ compiler. It is done immediately, so
+    that an error appears here and not in the middle of a training.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own, and advice on how to write functions
             fast = torch.compile(function, dynamic=False)
             fast(*example).sum().backward()
-    except Exception as error:  # whatever a compiler may raise: the training needs none
+    except Exception as error:  # compilers raise anything, and training works without
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        print(f"not compiled ({reason}): going on without", flush=True)
+        print(f"torch.compile failed ({reason}); continuing without it", flush=True)
         return function
     return fast  # type: ignore[return-value]

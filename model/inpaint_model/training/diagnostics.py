@@ -1,7 +1,7 @@
-"""What the fill depends on: the encoder, the sampled code, the second half of the tokens.
+"""Measure how much a fill depends on the encoder, the sampled code and half of the tokens.
 
-A model can collapse two ways without its losses saying so: it ignores the image (copies the
-sampled code), or it ignores the sampled code (all candidates are alike).
+A model can collapse in two ways that its losses do not show: it ignores the image (and copies the
+sampled code), or it ignores the sampled code (and all candidates are alike).
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from inpaint_model.data.transfer import read_scalars
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.training.inpainter_step import Batch
 
-MIN_DIVERSITY = 0.05  # below this share of two random images' distance, candidates are alike
-MIN_DEPENDENCE = 0.02  # of W_out, in units of w's spread
+MIN_DIVERSITY = 0.05  # share of two random images' distance; below it, candidates are alike
+MIN_DEPENDENCE = 0.02  # of W_out, in standard deviations of w
 
 
 @torch.no_grad()
 def measure_dependence(model: InpaintingModel, batch: Batch) -> dict[str, float]:
-    """Four figures, from one batch of at least two images.
+    """Measure up to four figures on one batch of at least two images.
 
-    diversity: distance of two candidates inside the hole / distance of two random images there.
-    sensitivity_encoder, sensitivity_z: how far W_out moves, in standard deviations of w, when the
-    image or the sampled code is exchanged. sensitivity_confidence: the same when only every
-    second encoder token is exchanged.
+    Returns:
+        diversity: distance of two candidates / distance of two random images, inside the hole.
+        sensitivity_encoder, sensitivity_z: how far W_out moves, in standard deviations of w, when
+        the image or the sampled code is exchanged.
+        sensitivity_confidence: the same when only every second encoder token is exchanged.
     """
     encoding = model.encode(batch.same, batch.hole)
     spread = model.mixer.w_std
@@ -57,7 +58,7 @@ def measure_dependence(model: InpaintingModel, batch: Batch) -> dict[str, float]
 
 
 def warnings_of(dependence: Mapping[str, float]) -> list[str]:
-    """One sentence for each collapse, with the remedy."""
+    """Return one sentence with a remedy for each collapse."""
     found = []
     if dependence["sensitivity_encoder"] < MIN_DEPENDENCE:
         found.append("the fill ignores the image; raise --lambda-rr or train longer")

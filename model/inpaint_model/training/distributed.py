@@ -1,6 +1,6 @@
-"""Several processes, one a GPU, started by torchrun. Without torchrun: a world of one.
+"""Training in several processes, one per GPU, started by torchrun; without it, in one.
 
-Parameters, gradients and what is averaged lie on the device that `start` was told.
+Parameters, gradients and averaged tensors must be on the type of device given to `start`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from inpaint_model.data.devices import BACKENDS
 
 @dataclass(frozen=True)
 class DistributedContext:
-    """This process among all of them."""
+    """The rank of this process and the number of processes."""
 
     rank: int = 0
     size: int = 1
@@ -26,25 +26,31 @@ class DistributedContext:
 
     @property
     def is_main(self) -> bool:
-        """True in the process that writes files and prints."""
+        """Return whether this process writes files and prints."""
         return self.rank == 0
 
     def share_of(self, batch_size: int) -> int:
-        """Return how many samples of a global batch are this process's; ValueError if uneven."""
+        """Return the number of samples per process of a global batch.
+
+        Raises:
+            ValueError: the batch size is not a multiple of the number of processes.
+        """
         if batch_size % self.size:
-            raise ValueError(f"batch {batch_size} does not divide among {self.size} processes")
+            raise ValueError(
+                f"the batch size {batch_size} is not a multiple of the {self.size} processes"
+            )
         return batch_size // self.size
 
     def shard(self, batch: Tensor) -> Tensor:
         """Return this process's samples of a global batch [N, ...]: rank, rank + size, ...
 
-        Strided, so that the groups of the discriminator's minibatch standard deviation are the
-        same whatever the number of processes.
+        The stride keeps the groups of the discriminator's minibatch standard deviation the same
+        for any number of processes.
         """
         return batch[self.rank :: self.size]
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Average gradients over the processes, in one message."""
+        """Average gradients over the processes, in one all-reduce."""
         if self.size == 1:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
@@ -56,12 +62,12 @@ class DistributedContext:
             gradient.copy_(part.view_as(gradient))
 
     def step(self, optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter]) -> None:
-        """Let an optimizer take a step by the mean of the processes' gradients."""
+        """Step an optimizer with the mean of the processes' gradients."""
         self.average_gradients(parameters)
         optimizer.step()
 
     def agree(self, answer: bool) -> bool:
-        """Return the main process's answer to a question that clocks answer differently."""
+        """Return the main process's answer, for decisions that depend on the clock."""
         if self.size == 1:
             return answer
         shared = torch.tensor([answer])
@@ -69,7 +75,7 @@ class DistributedContext:
         return bool(shared)
 
     def mean(self, value: Tensor) -> Tensor:
-        """Return the mean of a tensor over the processes."""
+        """Average a tensor over the processes."""
         if self.size == 1:
             return value
         value = value.clone()
@@ -78,15 +84,18 @@ class DistributedContext:
 
 
 def start(device_type: str) -> DistributedContext:
-    """Join the group that torchrun describes in the environment.
+    """Join the process group that torchrun describes in the environment.
 
-    Tensors on GPUs go through nccl or xccl; those of the processor, such as the answers of
-    `agree`, through gloo, so that no GPU is waited for. ValueError for MPS, which has neither.
+    GPU tensors use nccl or xccl. CPU tensors, for example in `agree`, use gloo, which does not wait
+    for the GPU.
+
+    Raises:
+        ValueError: MPS, which has no backend.
     """
     if "RANK" not in os.environ:
         return DistributedContext()
     if device_type == "mps":
-        raise ValueError("several processes cannot train on MPS together: start one, or use CPUs")
+        raise ValueError("MPS does not support several processes: start one, or use --device cpu")
     group = "cpu:gloo"
     if device_type in BACKENDS:
         group += f",{device_type}:{BACKENDS[device_type]}"
@@ -97,11 +106,11 @@ def start(device_type: str) -> DistributedContext:
 
 
 def stop(world: DistributedContext) -> None:
-    """Leave the group, once every process has come here.
+    """Leave the group once all processes have called this.
 
-    The barrier is the group's last work because it holds no tensor. gloo's threads let go of a
-    work's tensors a little after the work is done; when the interpreter has begun to shut down by
-    then, the process aborts ("terminate called without an active exception").
+    The final barrier is necessary because it has no tensors. gloo's threads release the tensors of
+    an operation shortly after it is done; if the interpreter is already shutting down then, the
+    process aborts ("terminate called without an active exception").
     """
     if world.size > 1:
         dist.barrier()

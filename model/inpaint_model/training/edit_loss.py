@@ -1,8 +1,7 @@
-"""A loss that keeps edits: what they change in the hole shall survive the skip encoder.
+"""A loss that preserves edits: their changes in the hole must survive the skip encoder.
 
-Not the paper's. Its losses reward a skip encoder that continues what the surroundings show, such as
-the outline of hair, against what the codes say; an edit of shapes then moves the codes and not the
-image.
+Not in the paper. Its losses reward a skip encoder that continues the surroundings, for example the
+outline of hair, even against the codes; an edit of shapes then changes the codes but not the image.
 """
 
 from __future__ import annotations
@@ -13,24 +12,17 @@ from torch import Tensor
 
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 
-SHARE = 4  # of a step's images, every fourth is enough
-_LAST = 4  # px, the side of the last octave
-_FLOOR = 1e-5  # of a change's mean square: about half a step of 8 bits; less counts for nothing
+SHARE = 4  # the loss uses 1 / SHARE of a step's images
+_LAST = 4  # px, side of the last octave
+_FLOOR = 1e-5  # mean square of a negligible change, about half a step of 8 bits
 
 
 def moves(w: Tensor, other: Tensor, draws: Tensor) -> Tensor:
-    """Return edits to learn from: part of the way from one code to another, in a range of styles.
+    """Return edits [B, num_ws, w_dim] part of the way from w to other codes, in a range of styles.
 
-    Differences of sampled codes change what images of the generator differ in, shapes too; a
-    random vector hardly does.
-
-    Args:
-        w: codes [B, num_ws, w_dim] to start from.
-        other: codes [B, num_ws, w_dim] to go toward.
-        draws: uniform numbers [B, 3]: where the range begins and ends, and how far to go.
-
-    Returns:
-        [B, num_ws, w_dim], zero outside of each one's range of styles.
+    Differences of sampled codes change everything in which generated images differ, including
+    shapes; random vectors hardly do. `draws`, uniform [B, 3], determine the ends of the range and
+    the distance.
     """
     num_ws = w.shape[1]
     ends = draws[:, :2].sort(dim=1).values * num_ws
@@ -43,21 +35,20 @@ def moves(w: Tensor, other: Tensor, draws: Tensor) -> Tensor:
 def edit_loss(
     model: InpaintingModel, encoding: Encoding, ws: Tensor, move: Tensor, hole: Tensor
 ) -> Tensor:
-    """Return the error of an edit's change in the hole, compared with no skip encoder.
+    """Return how much the skip encoder alters the change that an edit makes in the hole.
 
-    Squared, octave by octave, down from the resolution at which the skip encoder works: shapes
-    change an image by much less than colors do, and would not count in one sum.
+    The squared error is computed per octave, from the skip encoder's resolution down: shapes change
+    an image much less than colors do, so a single sum would ignore them.
 
     Args:
         model: the model in training.
-        encoding: of N erased images.
+        encoding: the encoding of N masked images.
         ws: W_out, [N, num_ws, w_dim].
-        move: what is added to it, [N, num_ws, w_dim].
+        move: the edit, [N, num_ws, w_dim].
         hole: [N, 1, R, R].
 
     Returns:
-        The error relative to the change itself, the mean of octaves and images: 0 where the edit
-        survives as it is, 1 where it is cancelled.
+        The relative error: 0 if the edit survives unchanged, 1 if it is cancelled.
     """
     both = torch.cat([ws, ws + move])
     with torch.no_grad():
@@ -68,7 +59,7 @@ def edit_loss(
 
 
 def relative_error(found: Tensor, wanted: Tensor, side: int) -> Tensor:
-    """Return squared errors / what is wanted, mean over octaves and images [N, C, R, R]."""
+    """Return squared error / mean square of `wanted`, averaged over octaves and [N, C, R, R]."""
     errors = [
         (have - want).square().mean(dim=(1, 2, 3)) / (want.square().mean(dim=(1, 2, 3)) + _FLOOR)
         for have, want in zip(octaves(found, side), octaves(wanted, side), strict=True)
@@ -77,7 +68,7 @@ def relative_error(found: Tensor, wanted: Tensor, side: int) -> Tensor:
 
 
 def octaves(images: Tensor, side: int) -> list[Tensor]:
-    """Divide images [N, C, R, R] from `side` px down: what each octave adds, and what is left."""
+    """Split images [N, C, R, R] into octaves from `side` px down, and the low-pass residual."""
     x = F.adaptive_avg_pool2d(images, side)
     bands = []
     while x.shape[-1] > _LAST:

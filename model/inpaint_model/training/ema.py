@@ -1,4 +1,4 @@
-"""Exponential moving average of weights, its half-life counted in images."""
+"""Exponential moving average of weights, with a half-life in images."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-EMA_RAMPUP = 0.05  # from random weights: the half-life is at most this share of the images seen
+EMA_RAMPUP = 0.05  # for random initial weights: limits the half-life to this share of images seen
 
 Module = TypeVar("Module", bound=nn.Module)
 
 
 def frozen_copy(module: Module) -> Module:
-    """Return a copy in evaluation mode that takes no gradients."""
+    """Return a copy in evaluation mode, without gradients."""
     return copy.deepcopy(module).eval().requires_grad_(False)
 
 
@@ -27,12 +27,11 @@ def update_ema(
     ema_kimg: float,
     rampup: float | None = EMA_RAMPUP,
 ) -> None:
-    """Move `ema` toward `module` after a step of `batch_size` images; buffers are copied.
+    """Move `ema` toward `module` after a step of `batch_size` images; copy buffers.
 
-    By the functions that torch's own averages use (`torch.optim.swa_utils`), whose decay, unlike
-    that of its `AveragedModel`, may be another at every step: one launch for all weights.
-    ema_kimg: half-life in thousands of images; early on at most `rampup` times the images seen.
-    rampup: None for weights that were good from the start.
+    Uses the same functions as `torch.optim.swa_utils`, one launch for all weights, but allows a
+    different decay at every step. The half-life is `ema_kimg` thousand images, limited to `rampup`
+    times `cur_nimg`, the images seen (None = no limit, for pretrained weights).
     """
     half_life = ema_kimg * 1000
     if rampup is not None:
@@ -42,6 +41,6 @@ def update_ema(
     values: list[torch.Tensor] = list(module.parameters())
     torch._foreach_lerp_(averages, values, 1 - beta)
     copies, originals = list(ema.buffers()), list(module.buffers())
-    for dtype in {x.dtype for x in originals}:  # one launch takes tensors of one type
+    for dtype in {x.dtype for x in originals}:  # one launch per dtype
         there = [i for i, x in enumerate(originals) if x.dtype == dtype]
         torch._foreach_copy_([copies[i] for i in there], [originals[i] for i in there])

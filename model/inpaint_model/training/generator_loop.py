@@ -1,7 +1,7 @@
-"""Train a StyleGAN2 generator: from scratch, or on from any checkpoint.
+"""Train a StyleGAN2 generator from scratch or from any checkpoint.
 
-Recipes: Karras et al. 2020 (StyleGAN2) and 2020 (adaptive discriminator augmentation), and Sauer et
-al. 2021 (projected discriminators, `adversaries.py`).
+Recipes: Karras et al. 2020 (StyleGAN2), Karras et al. 2020 (adaptive discriminator augmentation),
+and Sauer et al. 2021 (projected discriminators, `adversaries.py`).
 """
 
 from __future__ import annotations
@@ -53,38 +53,38 @@ from inpaint_model.training.projected.files import save_projected
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining
 
-CALIBRATION = 64  # images by which ranges of feature maps are measured
+CALIBRATION = 64  # number of images for measuring the ranges of feature maps
 
 
 @dataclass
 class GeneratorState:
-    """All that a training saves, and all that it goes on from."""
+    """The complete state of a training, for saving and resuming."""
 
     G: Generator
-    G_ema: Generator  # its average, which is the result
+    G_ema: Generator  # the averaged generator, which is the result
     optimizer: torch.optim.Optimizer  # the generator's
-    E: VariationalEncoder | None  # gives real images back, with the generator
+    E: VariationalEncoder | None
     encoder_optimizer: torch.optim.Optimizer | None
     pl_mean: Tensor  # running mean of path lengths, a scalar
-    start_nimg: int  # images that the networks had seen before this training
+    start_nimg: int  # images seen before this training
     cur_nimg: int  # images seen so far
     step: int = 0
     adversaries: list[Adversary] = field(default_factory=list)
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return the networks by their names in a run's state."""
+        """Return the networks by name in the state file."""
         networks = {adversary.name: adversary.network for adversary in self.adversaries}
         encoder = {} if self.E is None else {"E": self.E}
         return {"G": self.G, "G_ema": self.G_ema, **encoder, **networks}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Return the optimizers by their names in a run's state."""
+        """Return the optimizers by name in the state file."""
         others = {f"opt_{adversary.name}": adversary.optimizer for adversary in self.adversaries}
         encoder = {} if self.encoder_optimizer is None else {"opt_E": self.encoder_optimizer}
         return {"opt_G": self.optimizer, **encoder, **others}
 
     def numbers(self) -> dict[str, Any]:
-        """Return what a run's state holds besides tensors."""
+        """Return the state other than tensors."""
         return {
             "start_nimg": self.start_nimg,
             "cur_nimg": self.cur_nimg,
@@ -94,7 +94,7 @@ class GeneratorState:
         }
 
     def resume(self, run: RunFolder) -> bool:
-        """Go on from what the run's folder holds; False if there is nothing."""
+        """Load the state from the run's folder; return False if there is none."""
         numbers = run.load_state(self.modules(), self.optimizers())
         if numbers is None:
             return False
@@ -126,27 +126,31 @@ def train_generator(
 ) -> Generator:
     """Train in place until `options.total_kimg`; return the averaged generator.
 
-    Continues from `run` when it holds a state. TrainingDivergedError on NaN.
+    Resumes from the state in `run`, if there is one.
 
     Args:
-        options: how.
-        G: what to train.
-        D: an adversary; None leaves it out, if there is P.
-        images: what to learn from.
-        run: where everything is saved.
-        P: another adversary. Its heads are calibrated if they have not been.
+        options: the settings.
+        G: the generator.
+        D: a StyleGAN2 discriminator; optional with P.
+        images: the training images.
+        run: the folder for all results.
+        P: projected discriminators; heads are calibrated if necessary.
         E: the encoder for `options.vae_weight`.
-        perceptual: what reconstructions are compared by besides their pixels.
-        weights: how often each image is drawn, [M]; None = equally.
-        card: of the bundle.
-        device: where to train; None = the processor.
-        world: this process among all that train together; None = it is alone.
-        start_nimg: images that the given networks have seen already (for a run that starts from a
-            bundle). A run that continues keeps the count that it began with.
-        pretrained: whether the networks were trained before, be it for a number of images that
-            nobody knows: their average has its full half-life from the first step on.
-        deadline: ends the training early, with its state saved; by default `options.max_minutes`
+        perceptual: the loss for reconstructions, in addition to pixels.
+        weights: sampling weights of the images, [M]; None = equal.
+        card: the card of the bundle.
+        device: None = the CPU.
+        world: the processes that train together; None = only this one.
+        start_nimg: images that the networks have already seen, for a start from a bundle. Ignored
+            on resuming.
+        pretrained: the networks were trained before, possibly for an unknown number of images, so
+            the average has its full half-life from the first step.
+        deadline: ends the training early and saves its state; by default `options.max_minutes`
             from now.
+
+    Raises:
+        ValueError: options, networks and images do not fit together.
+        TrainingDivergedError: a loss is NaN or infinite.
     """
     _check(options, G, D, P, E, images)
     deadline = deadline or Deadline(options.max_minutes)
@@ -162,7 +166,7 @@ def train_generator(
     if perceptual is not None and E is not None:
         perceptual.calibrate(images.batch(typical, None, device))
 
-    # What is random in a step, and what is learned in it.
+    # Random inputs and phases of a step.
     draws = GeneratorDraws(
         options,
         G,
@@ -187,7 +191,7 @@ def train_generator(
     )
     path_length_phase = Phase(phases.path_length_step, of_G)
 
-    # Whatever the folder already holds.
+    # The saved state, if any.
     if not state.resume(run) and P is not None and not P.calibrated:
         P.calibrate(images.batch(typical, None, device))
     progress = Progress(run, stats, options.total_kimg, state.cur_nimg)
@@ -200,7 +204,7 @@ def train_generator(
         active = state.adversaries if adversarial_nimg >= 0 else []
         real, labels = draws.real(now.nimg)
 
-        # Adversaries that learn first, the generator, adversaries that learn from what they saw.
+        # Some adversaries learn before the generator's step, the others after it.
         for adversary in active:
             adversary.prepare(now, real, labels)
         inputs = _main_inputs(
@@ -238,7 +242,7 @@ def train_generator(
                 _save(state, run, card, images, D, P, device)
             progress.restart(state.cur_nimg)
 
-    stats.take(run.state_path, state.cur_nimg)  # of the steps since the last line of progress
+    stats.take(run.state_path, state.cur_nimg)  # check the steps since the last progress line
     if world.is_main:
         _save(state, run, card, images, D, P, device)
     return state.G_ema
@@ -252,33 +256,32 @@ def _check(
     E: VariationalEncoder | None,
     images: ImageSet,
 ) -> None:
-    """ValueError unless everything that the options need is there."""
     if options.vae_weight and E is None:
         raise ValueError("vae_weight needs an encoder")
     if options.reconstruction_only_kimg and not options.vae_weight:
-        raise ValueError("a warm start learns by reconstruction: give vae_weight too, 2 say")
+        raise ValueError("reconstruction_only_kimg needs vae_weight: set it too, for example to 2")
     if D is None and P is None:
-        raise ValueError("a generator needs an adversary: a StyleGAN2 discriminator, or heads")
+        raise ValueError("no discriminator: give a StyleGAN2 or a projected discriminator")
     if options.random_noise and options.random_noise_side > G.config.resolution:
         raise ValueError(
-            f"random_noise_side is {options.random_noise_side}, and the largest layer has "
-            f"{G.config.resolution} px: give at most that, or switch random noise off"
+            f"random_noise_side is {options.random_noise_side}, but the largest layer has "
+            f"{G.config.resolution} px: give at most that, or turn random noise off"
         )
     c_dim = G.config.c_dim
     if c_dim and images.class_count != c_dim:
         raise ValueError(
             f"the generator has {c_dim} classes and the images {images.class_count or 'none'}: "
-            "give images with labels of as many classes"
+            "give images with labels of the same number of classes"
         )
     if c_dim and D is None:
         raise ValueError(
-            "projected discriminators do not look at labels: let a StyleGAN2 discriminator play "
-            "as well (--with-discriminator)"
+            "projected discriminators ignore labels: add a StyleGAN2 discriminator "
+            "(--with-discriminator)"
         )
     if D is not None and D.config.c_dim != c_dim:
         raise ValueError(
             f"the discriminator has {D.config.c_dim or 'no'} classes and the generator "
-            f"{c_dim or 'none'}: give one that belongs to the generator"
+            f"{c_dim or 'none'}: give the generator's own discriminator"
         )
 
 
@@ -290,7 +293,7 @@ def _initial_state(
     device: torch.device,
     start_nimg: int,
 ) -> GeneratorState:
-    """Return the networks where they are trained, with new optimizers; adversaries come later."""
+    """Move the networks to the device and make their optimizers; adversaries are added later."""
     channels_last(G.to(device)).train().requires_grad_(True)
     if options.last_noise_strength is not None:
         strength = G.synthesis.block(G.config.resolution).conv1.noise_strength
@@ -313,7 +316,6 @@ def _adversaries(
     stats: Stats,
     graphs: Graphs | None,
 ) -> list[Adversary]:
-    """Return the judges where they are trained, with their optimizers."""
     adversaries: list[Adversary] = []
     if D is not None:
         channels_last(D.to(draws.device)).train()
@@ -341,7 +343,6 @@ def _adversaries(
 
 
 def _synthesis(options: GeneratorTraining, draws: GeneratorDraws) -> Synthesis:
-    """Return `synthesize` in the form in which the generator learns: compiled, if asked for."""
     if not options.compile:
         return synthesize
     G, inputs = draws.G, draws.fakes(0, "G")
@@ -358,14 +359,7 @@ def _main_inputs(
     active: Sequence[Adversary],
     reconstructed: tuple[Tensor, Tensor | None] | None,
 ) -> dict[str, Tensor]:
-    """Return what the main phase takes.
-
-    Args:
-        draws: what draws.
-        now: where the training is.
-        active: adversaries that judge images in this step.
-        reconstructed: images to give back, and their labels; None where there is no encoder.
-    """
+    """Return the inputs of the main phase; `reconstructed` are images and labels, if any."""
     inputs: dict[str, Tensor] = draws.fakes(now.nimg, "G") if active else {}
     for adversary in active:
         inputs |= adversary.random_inputs(now, len(inputs["z"]))
@@ -377,7 +371,6 @@ def _main_inputs(
 
 
 def _metrics_of(adversary: Adversary, metrics: Tensors) -> dict[str, Tensor]:
-    """Return the numbers of an adversary's verdict, of all that the main phase said."""
     prefix = f"{adversary.name} "
     return {n.removeprefix(prefix): x for n, x in metrics.items() if n.startswith(prefix)}
 
@@ -391,7 +384,6 @@ def _save(
     P: ProjectedDiscriminator | None,
     device: torch.device,
 ) -> None:
-    """Write the state, sheets of images, and the averaged generator as a bundle."""
     run.save_state(state.modules(), state.optimizers(), state.numbers())
     number = f"{state.cur_nimg // 1000:06d}"
     if state.E is not None:
@@ -414,10 +406,10 @@ def _save(
 
 @torch.no_grad()
 def _samples(G: Generator, device: torch.device) -> Image.Image:
-    """Return a sheet of 48 images, of the same latents and classes at every time."""
+    """Draw 48 samples, with the same latents and classes each time."""
     z = torch.randn(48, G.config.z_dim, generator=torch.Generator().manual_seed(0)).to(device)
     c = None
-    if count := G.config.c_dim:  # each column one class, unless there are more classes
+    if count := G.config.c_dim:  # one class per column, unless there are more classes
         number = torch.arange(48) if count > 8 else torch.arange(48) % 8
         c = torch.eye(count, device=device)[(number % count).to(device)]
     ws = G.mapping(z, c, truncation_psi=0.8)
@@ -429,7 +421,7 @@ def _samples(G: Generator, device: torch.device) -> Image.Image:
 def _reconstructions(
     E: VariationalEncoder, G: Generator, images: Tensor, labels: Tensor | None
 ) -> Image.Image:
-    """Return a sheet of images [N, 3, R, R], each beside what is given back of it."""
+    """Draw images [N, 3, R, R], each next to its reconstruction."""
     rng = torch.Generator().manual_seed(0)
     draw = torch.randn(len(images), G.config.z_dim, generator=rng).to(images.device)
     reconstructed = reconstruct(E, G, images, draw, c=labels).images

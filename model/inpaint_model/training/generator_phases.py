@@ -1,7 +1,7 @@
-"""The parts of a step of a generator's training: what is random in it, and what is learned.
+"""Random inputs and phases of a generator training step.
 
-`GeneratorDraws` makes the random choices, as functions of the seed and of the images seen so far.
-`GeneratorPhases` makes gradients of them, as functions of tensors that a CUDA graph can repeat.
+`GeneratorDraws` makes the random choices, as functions of the seed and the images seen so far.
+`GeneratorPhases` computes gradients, as functions of tensors that a CUDA graph can replay.
 """
 
 from __future__ import annotations
@@ -25,22 +25,17 @@ from inpaint_model.training.phases import Tensors
 from inpaint_model.training.randomness import generator_for, sharded_noise
 from inpaint_model.training.settings import GeneratorTraining
 
-# Makes images of a generator, styles, the layers' noise and the convolutions' dtype.
+# (Generator, styles, layer noise, dtype of the convolutions) -> images.
 Synthesis = Callable[[Generator, Tensor, Sequence[Tensor], torch.dtype], Tensor]
 
 
 def mixed_styles(
     G: Generator, z: Tensor, first: Tensor | None, labels: Tensor | None = None
 ) -> Tensor:
-    """Return styles [N, num_ws, w_dim] of the latents z [N, 2, z_dim].
+    """Map latents z [N, 2, z_dim] to styles [N, num_ws, w_dim].
 
-    The mapping's average moves toward those of the first latents.
-
-    Args:
-        G: the generator.
-        z: two latents for each image.
-        first: bool [N, num_ws], which styles are the first latent's; None = all.
-        labels: [N, c_dim], for both latents of each image; None for unconditional generators.
+    `first`, bool [N, num_ws], selects the styles from the first latent (None = all), which also
+    updates the average w. Both latents of an image share its label [N, c_dim].
     """
     if first is None:
         w = G.mapping.map(z[:, 0], labels)
@@ -53,13 +48,9 @@ def mixed_styles(
 
 
 def synthesize(G: Generator, ws: Tensor, noise: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-    """Return images [N, 3, R, R] of styles ws [N, num_ws, w_dim].
+    """Generate images [N, 3, R, R] from styles ws [N, num_ws, w_dim].
 
-    Args:
-        G: the generator.
-        ws: the styles.
-        noise: of each layer, [N, 1, R, R] or [R, R]; none at all = the layers' constant noise.
-        dtype: of the convolutions.
+    The noise of each layer is [N, 1, R, R] or [R, R]; without noise, layers use their constant one.
     """
     layers = iter(noise)
     mode: NoiseMode = "random" if noise else "const"
@@ -68,10 +59,7 @@ def synthesize(G: Generator, ws: Tensor, noise: Sequence[Tensor], dtype: torch.d
 
 
 def layer_noise(G: Generator, draws: Tensors) -> list[Tensor]:
-    """Return each layer's noise: `noise 0`, `noise 1`, ... of what was drawn, or its own.
-
-    Nothing at all where none was drawn.
-    """
+    """Return each layer's noise: drawn (`noise 0`, ...) or constant; empty if none is drawn."""
     constant = G.synthesis.constant_noise
     if f"noise {len(constant) - 1}" not in draws:  # the largest layer's
         return []
@@ -85,14 +73,10 @@ def generate(
     synthesis: Synthesis = synthesize,
     share: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return images [N, 3, R, R] and their styles [N, num_ws, w_dim].
+    """Generate images from the result of `GeneratorDraws.fakes`, or from its first `share` latents.
 
-    Args:
-        G: the generator.
-        draws: what `GeneratorDraws.fakes` gives.
-        dtype: of the convolutions.
-        synthesis: `synthesize`, or a faster form of it.
-        share: of how many of the latents images are made; None = all.
+    Returns:
+        Images [N, 3, R, R] and their styles [N, num_ws, w_dim].
     """
     ws = mixed_styles(G, draws["z"], draws.get("first"), draws.get("labels"))[:share]
     return synthesis(G, ws, layer_noise(G, draws), dtype), ws
@@ -100,19 +84,19 @@ def generate(
 
 @dataclass(frozen=True)
 class GeneratorDraws:
-    """The random choices of the step that begins after `nimg` images, for any `nimg`."""
+    """Makes the random inputs of the step after `nimg` images, for any `nimg`."""
 
     options: GeneratorTraining
-    G: Generator  # for its sizes
+    G: Generator  # only its sizes are used
     images: ImageSet
     sampler: Sampler
-    mixing: float  # share of images whose styles come from two latents
+    mixing: float  # share of images with styles from two latents
     perceptual: PerceptualLoss | None
     world: DistributedContext
     device: torch.device
 
     def real(self, nimg: int) -> tuple[Tensor, Tensor | None]:
-        """Return the images to learn from [N, 3, R, R], and their labels [N, c_dim] if any."""
+        """Return the real images [N, 3, R, R], and their labels [N, c_dim], if any."""
         drawn = self.sampler.draw(nimg, self.options.batch_size)
         index, mirrored = (self.world.shard(x) for x in drawn)
         mirror = mirrored if self.options.mirror else None
@@ -123,12 +107,9 @@ class GeneratorDraws:
         return images, upload(self.images.labels(index), self.device)
 
     def fakes(self, nimg: int, purpose: str, share: int | None = None) -> dict[str, Tensor]:
-        """Return what `generate` makes images of: latents, labels, where styles change, noise.
+        """Return the inputs of `generate`: latents, labels, style mixing and noise.
 
-        Args:
-            nimg: images seen so far.
-            purpose: of the images; each has choices of its own.
-            share: for how many images noise is needed; None = this process's whole share.
+        Each `purpose` has separate random numbers. Only `share` images get noise (None = all).
         """
         options, world, config = self.options, self.world, self.G.config
         local = world.share_of(options.batch_size)
@@ -140,7 +121,7 @@ class GeneratorDraws:
         draws = {"z": upload(z, self.device)}
         if self.mixing:
             draws["first"] = upload(first, self.device)
-        if config.c_dim:  # those of the images, as often as these are drawn
+        if config.c_dim:  # labels have the distribution of the real images
             rng = generator_for(options.seed, nimg, purpose + " labels")
             index = world.shard(self.sampler.independent(options.batch_size, rng))
             draws["labels"] = upload(self.images.labels(index), self.device)
@@ -155,7 +136,7 @@ class GeneratorDraws:
         return draws
 
     def codes(self, nimg: int) -> dict[str, Tensor]:
-        """Return what giving back real images takes besides them."""
+        """Return the random inputs of reconstruction."""
         config = self.G.config
         rng = generator_for(self.options.seed, nimg, "code")
         draw = torch.randn(self.options.batch_size, config.z_dim, generator=rng)
@@ -166,7 +147,7 @@ class GeneratorDraws:
         return {name: upload(x, self.device) for name, x in draws.items()}
 
     def path_lengths(self, nimg: int, share: int) -> dict[str, Tensor]:
-        """Return what path-length regularization takes, for `share` images."""
+        """Return the inputs of path-length regularization for `share` images."""
         purpose, R = f"PL image {self.world.rank}", self.G.config.resolution
         rng = generator_for(self.options.seed, nimg, purpose, self.device)
         noise = torch.randn(share, 3, R, R, generator=rng, device=self.device)
@@ -175,31 +156,31 @@ class GeneratorDraws:
 
 @dataclass(frozen=True)
 class GeneratorPhases:
-    """What a generator learns in a step. Each phase leaves gradients, and returns its numbers."""
+    """The losses of a generator in a step. Each phase leaves gradients and returns its metrics."""
 
     options: GeneratorTraining
     G: Generator
     adversaries: Sequence[Adversary]
     E: VariationalEncoder | None
     perceptual: PerceptualLoss | None
-    synthesis: Synthesis  # perhaps compiled
+    synthesis: Synthesis  # possibly compiled
     pl_weight: float
     world: DistributedContext
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the convolutions."""
+        """Return the dtype of the convolutions."""
         return torch.bfloat16 if self.options.bf16 else torch.float32
 
     def generator_step(
         self, inputs: Tensors, adversarial: bool, train_G: bool
     ) -> dict[str, Tensor]:
-        """Leave the gradient of the main losses: please the adversaries, give images back.
+        """Leave the gradient of the adversarial and reconstruction losses.
 
         Args:
-            inputs: what `GeneratorDraws` and the adversaries drew; images as `real`.
-            adversarial: whether the adversaries judge images.
-            train_G: whether the generator learns from what they say.
+            inputs: the random inputs of `GeneratorDraws` and the adversaries; images as `real`.
+            adversarial: whether to compute the adversaries' losses.
+            train_G: whether the generator learns from them.
         """
         metrics = self._adversarial_loss(inputs, train_G) if adversarial else {}
         if self.E is not None:
@@ -209,11 +190,8 @@ class GeneratorPhases:
     def path_length_step(self, inputs: Tensors) -> dict[str, Tensor]:
         """Leave the gradient of path-length regularization.
 
-        No CUDA graph can hold it: processes exchange a mean in it.
-
-        Args:
-            inputs: what `GeneratorDraws.path_lengths` gives, and the running mean of path lengths
-                so far, `pl_mean`.
+        Inputs are those of `GeneratorDraws.path_lengths` and the running mean `pl_mean`. CUDA
+        graphs cannot record this, since it averages over processes.
         """
         share = len(inputs["noise image"])
         fake, ws = generate(self.G, inputs, self.dtype, share=share)

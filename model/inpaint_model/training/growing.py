@@ -1,8 +1,8 @@
-"""Start a network at twice the resolution from one that was trained at the lower one.
+"""Initialize a network from one trained at half the resolution.
 
-Low resolutions learn poses and features several times faster. The new top block of the generator
-starts with a silent RGB layer, so that its first images are the old ones, enlarged; the
-discriminator keeps all but its entrance.
+Poses and features are learned several times faster at low resolution. The RGB layer of the
+generator's new top block starts at zero, so its first images are the old ones, upscaled; the
+discriminator keeps everything but its first layers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from inpaint_model.networks.generator import Generator
 
 
 def copy_matching(target: nn.Module, source: nn.Module) -> list[str]:
-    """Copy every tensor that both have in the same shape; returns the names left as they were."""
+    """Copy all tensors with the same name and shape; return the names of the others."""
     ours, theirs = target.state_dict(), source.state_dict()
     left = []
     with torch.no_grad():
@@ -28,7 +28,11 @@ def copy_matching(target: nn.Module, source: nn.Module) -> list[str]:
 
 
 def grow_generator(target: Generator, source: Generator) -> None:
-    """Give `target` what `source` knows; ValueError unless it is half the size and fits."""
+    """Initialize `target` from `source`.
+
+    Raises:
+        ValueError: `source` does not have half the resolution, or other sizes differ.
+    """
     old, new = source.config, target.config
     fits = (
         new.resolution == 2 * old.resolution
@@ -48,5 +52,5 @@ def grow_generator(target: Generator, source: Generator) -> None:
 
 
 def grow_discriminator(target: Discriminator, source: Discriminator) -> None:
-    """Give `target` the blocks of `source`, which saw images of half the size."""
+    """Initialize `target` from `source`, trained at half the resolution."""
     copy_matching(target, source)

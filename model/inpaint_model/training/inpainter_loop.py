@@ -1,9 +1,9 @@
 """Train encoder, mixer and skip encoder around a frozen generator (section 3.2 of the paper).
 
-Images are generated, so no image set is needed. Every step uses both branches: with the code
-that made the image every pixel can be right and is penalized; with another code only the known
-pixels are. Composites of both are judged by the generator's discriminator, which is trained along
-(the paper's choice), by projected discriminators, or by both kinds.
+Images are generated, so no image set is needed. Every step uses both branches: with the image's own
+code all pixels are compared, with another code only the known ones. The adversarial loss of both
+composites comes from the generator's discriminator, which is trained too (as in the paper), from
+projected discriminators, or from both.
 """
 
 from __future__ import annotations
@@ -51,39 +51,39 @@ from inpaint_model.training.settings import InpainterTraining
 
 @dataclass
 class InpainterState:
-    """All that a training saves, and all that it goes on from."""
+    """The complete state of a training, for saving and resuming."""
 
     model: InpaintingModel
-    ema: InpaintingModel  # its average, which is the result
+    ema: InpaintingModel  # the averaged model, which is the result
     optimizer: torch.optim.Optimizer
     D: Discriminator | None
     D_optimizer: torch.optim.Optimizer | None
     heads: ProjectedAdversary | None
-    start_nimg: int  # images that the networks had seen before this training
+    start_nimg: int  # images seen before this training
     cur_nimg: int  # images seen so far
     step: int = 0
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return the networks by their names in a run's state."""
+        """Return the networks by name in the state file."""
         D = {} if self.D is None else {"D": self.D}
         P = {} if self.heads is None else {"P": self.heads.network}
         return {"model": self.model, "ema": self.ema, **D, **P}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Return the optimizers by their names in a run's state."""
+        """Return the optimizers by name in the state file."""
         D = {} if self.D_optimizer is None else {"adam_D": self.D_optimizer}
         P = {} if self.heads is None else {"adam_P": self.heads.optimizer}
         return {"adam": self.optimizer, **D, **P}
 
     def resume(self, run: RunFolder) -> None:
-        """Go on from what the run's folder holds, if there is anything."""
+        """Load the state from the run's folder, if there is one."""
         numbers = run.load_state(self.modules(), self.optimizers())
         if numbers is not None:
             self.start_nimg = numbers.get("start_nimg", self.start_nimg)  # added in November 2026
             self.cur_nimg, self.step = numbers["cur_nimg"], numbers["step"]
 
     def save(self, run: RunFolder) -> None:
-        """Write everything to the run's folder."""
+        """Save the state to the run's folder."""
         numbers = {
             "start_nimg": self.start_nimg,
             "cur_nimg": self.cur_nimg,
@@ -93,14 +93,14 @@ class InpainterState:
 
 
 class Directions(NamedTuple):
-    """The edits that the bundle takes over; others may be added to it while this trains."""
+    """The directions copied to the bundle; others may be added to it during the training."""
 
     generator_sha256: str  # of the generator that they belong to
     carried: dict[str, Found]  # by name
 
     @classmethod
     def of(cls, generator: Generator, bundles: Sequence[Path]) -> Directions:
-        """Return those of the bundles that are around this generator."""
+        """Collect the directions of those bundles that have this generator."""
         sha256 = generator_sha256(generator.state_dict())
         return cls(sha256, directions_of(bundles, sha256))
 
@@ -124,26 +124,28 @@ def train_inpainter(
 ) -> InpaintingModel:
     """Train in place until `options.total_kimg`; return the averaged model.
 
-    Continues from `run` when it holds a state. TrainingDivergedError on NaN.
+    Resumes from the state in `run`, if there is one.
 
     Args:
-        options: how.
-        model: what to train; its generator stays as it is.
-        D: judges the composites if `options.lambda_adversarial` is not 0.
-        perceptual: compares images; calibrated here.
-        run: where everything is saved.
-        P: judges the composites if `options.lambda_projected` is not 0.
-        images: real ones for `options.real_fraction`.
-        weights: how often each of them is drawn, [M]; None = equally.
-        card: of the bundle.
-        device: where to train; None = the processor.
-        world: this process among all that train together; None = it is alone.
-        start_nimg: images that the given networks have seen already. A run that continues keeps
-            the count that it began with.
-        directions_from: bundles whose directions the new one takes over, if they are around the
-            same generator.
-        deadline: ends the training early, with its state saved; by default `options.max_minutes`
+        options: the settings.
+        model: the model; its generator does not change.
+        D: the discriminator for `options.lambda_adversarial`.
+        perceptual: the perceptual loss; calibrated here.
+        run: the folder for all results.
+        P: projected discriminators for `options.lambda_projected`.
+        images: real images for `options.real_fraction`.
+        weights: their sampling weights, [M]; None = equal.
+        card: the card of the bundle.
+        device: None = the CPU.
+        world: the processes that train together; None = only this one.
+        start_nimg: images that the networks have already seen. Ignored on resuming.
+        directions_from: bundles whose directions are copied if they have the same generator.
+        deadline: ends the training early and saves its state; by default `options.max_minutes`
             from now.
+
+    Raises:
+        ValueError: options, networks and images do not fit together.
+        TrainingDivergedError: a loss is NaN or infinite.
     """
     _check(options, model, D, P, images)
     deadline = deadline or Deadline(options.max_minutes)
@@ -156,19 +158,19 @@ def train_inpainter(
     directions = Directions.of(model.generator, directions_from)
     graphs = Graphs(device) if options.cuda_graphs else None
 
-    # Networks, optimizers, and whatever the folder already holds.
+    # Networks, optimizers, and the saved state, if any.
     state = _initial_state(options, model, D, device, start_nimg)
     if P is not None:
         state.heads = _heads(options, P, stats, world, device, graphs)
     D, heads = state.D, state.heads
     state.resume(run)
 
-    # What a step sees, and what is learned in it.
+    # Inputs and phases of a step.
     sampler = None
     if images is not None:
         sampler, images = Sampler(len(images), options.seed, weights), images.on(device)
     inputs = InpainterInputs(options, model.generator.config, world, sampler)
-    edited = max(local // SHARE, 1)  # images in which edits are compared
+    edited = max(local // SHARE, 1)  # number of images for the edit loss
     phases = InpainterPhases(options, model, D, heads, perceptual, edited)
     trained, of_D = trained_parameters(model), list(D.parameters()) if D is not None else []
     generator_phase = Phase(
@@ -179,7 +181,7 @@ def train_inpainter(
         Phase(phases.r1_step, of_D, graphs),
     )
 
-    # Fixed images: one batch to measure ranges of features by, one to show and to diagnose.
+    # Two fixed batches: one to measure the ranges of features, one to show and diagnose.
     _calibrate(run, perceptual, P, _fixed_batch(inputs, model, images, device, 2).same, world)
     shown = _fixed_batch(inputs, model, images, device, 1)
 
@@ -203,8 +205,8 @@ def train_inpainter(
             {n: x for n, x in metrics.items() if n.startswith("loss") and n != "loss_heads"}
         )
 
-        # Discriminators: whole images are their real class now (generated ones, and the share of
-        # photographs), composites their fakes.
+        # Discriminators. Their real class now is original images, generated or photographs; their
+        # fakes are composites.
         if heads is not None:
             heads.learn(now, new, metrics)
         if state.D_optimizer is not None:
@@ -228,7 +230,7 @@ def train_inpainter(
                 _save(state, run, card, shown, directions)
             progress.restart(state.cur_nimg)
 
-    stats.take(run.state_path, state.cur_nimg)  # of the steps since the last line of progress
+    stats.take(run.state_path, state.cur_nimg)  # check the steps since the last progress line
     if world.is_main:
         _save(state, run, card, shown, directions)
     return state.ema
@@ -241,26 +243,26 @@ def _check(
     P: ProjectedDiscriminator | None,
     images: ImageSet | None,
 ) -> None:
-    """ValueError unless everything that the options need is there."""
     if options.real_fraction and images is None:
         raise ValueError("real_fraction needs real images: give --data")
     for name in ("lambda_codes", "lambda_edit"):
         if getattr(options, name) and model.skip is None:
             raise ValueError(
-                f"{name} is about the skip encoder, which this arch does not have: leave it 0"
+                f"{name} needs a skip encoder, which this architecture does not have: set it to 0"
             )
     if options.lambda_adversarial and D is None:
-        raise ValueError("lambda_adversarial needs a discriminator: give one, or leave it 0")
+        raise ValueError("lambda_adversarial needs a discriminator: give one, or set it to 0")
     c_dim = 0 if D is None or not options.lambda_adversarial else D.config.c_dim
     if c_dim != 0 and options.real_fraction and images and images.class_count != c_dim:
         raise ValueError(
             f"the discriminator has {c_dim} classes and the real images "
-            f"{images.class_count or 'none'}: give images with labels of as many classes "
-            "(dataset.json), or leave real_fraction 0"
+            f"{images.class_count or 'none'}: give images with labels of the same number of "
+            "classes (dataset.json), or set real_fraction to 0"
         )
     if bool(options.lambda_projected) != (P is not None):
         raise ValueError(
-            "lambda_projected and projected discriminators (--feature-networks) belong together"
+            "lambda_projected and projected discriminators (--feature-networks) need each other: "
+            "give both or neither"
         )
 
 
@@ -271,9 +273,9 @@ def _initial_state(
     device: torch.device,
     start_nimg: int,
 ) -> InpainterState:
-    """Return the networks where they are trained, with new optimizers; heads come later.
+    """Move the networks to the device and make their optimizers; heads are added later.
 
-    D: left out where it has no weight.
+    D is dropped if its loss has no weight.
     """
     channels_last(model.to(device)).train()
     model.generator.eval().requires_grad_(False)
@@ -297,7 +299,6 @@ def _heads(
     device: torch.device,
     graphs: Graphs | None,
 ) -> ProjectedAdversary:
-    """Return projected discriminators where they are trained, with their optimizer."""
     channels_last(P.to(device)).train()
     return ProjectedAdversary(
         P, options.lr_heads, options.heads_augment_p, 0.0, options.seed, stats, world, graphs
@@ -311,14 +312,14 @@ def _calibrate(
     typical: Tensor,
     world: DistributedContext,
 ) -> None:
-    """Measure ranges of features on images [N, 3, R, R]; heads that were measured stay so."""
+    """Measure the ranges of features on images [N, 3, R, R], unless P already has them."""
     if P is not None and not P.calibrated:
         P.calibrate(typical, world.mean)
     run.log("stats", {"perceptual_mean_squares": perceptual.calibrate(typical)})
 
 
 def _ramp(options: InpainterTraining, seen: int) -> float:
-    """Return how much the adversaries count after `seen` images of this training: 0..1."""
+    """Return the factor, 0..1, of the adversarial weight after `seen` images of this training."""
     risen = seen / 1000 - options.d_warmup_kimg
     return min(max(risen / max(options.ramp_kimg, 1e-9), 0.0), 1.0)
 
@@ -326,7 +327,7 @@ def _ramp(options: InpainterTraining, seen: int) -> float:
 def _on_device(
     draws: InpainterDraws, images: ImageSet | None, device: torch.device
 ) -> dict[str, Tensor]:
-    """Return what a step's images are made of (`images_of`), on the device."""
+    """Return the inputs of `images_of`."""
     names = ("z", "mixed_from", "hole", "real")
     given = {name: upload(getattr(draws, name), device) for name in names}
     if images is not None:
@@ -347,7 +348,7 @@ def _choices(
     edited: int,
     device: torch.device,
 ) -> dict[str, Tensor]:
-    """Return what else a step takes: random choices, and how much the adversaries count."""
+    """Return the other inputs of a step: random choices and the factor of `_ramp`."""
     options, config, world = inputs.options, inputs.config, inputs.world
     given = {"ramp": torch.tensor(ramp)}
     if options.edit_std:
@@ -373,7 +374,7 @@ def _fixed_batch(
     device: torch.device,
     number: int,
 ) -> Batch:
-    """Return the same images at every time, other ones than those of the steps."""
+    """Return a batch that is always the same and differs from those of the steps."""
     seed = inputs.options.seed + number
     draws = replace(inputs, options=replace(inputs.options, seed=seed))(0)
     return images_of(model, _on_device(draws, images, device), model.precision)
@@ -382,7 +383,6 @@ def _fixed_batch(
 def _save(
     state: InpainterState, run: RunFolder, card: Card, shown: Batch, directions: Directions
 ) -> None:
-    """Write the state, a sheet of fills, and the averaged model as a bundle with its directions."""
     state.save(run)
     grid_of(state.ema, shown).save(run.path / f"fills{state.cur_nimg // 1000:06d}.png")
     kept = directions.carried | directions_of([run.bundle_path], directions.generator_sha256)

@@ -1,4 +1,4 @@
-"""The phases of a step of an inpainter's training: tensors in, gradients and numbers out."""
+"""Phases of an inpainter training step: functions of tensors that leave gradients."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ Term = tuple[Tensor | float, Tensor]  # a weight and a loss
 
 @torch.no_grad()
 def images_of(model: InpaintingModel, given: Tensors, dtype: torch.dtype) -> Batch:
-    """Return the images that a step sees: generated ones, a share replaced by photographs.
+    """Return the images of a step: generated ones, with a share replaced by photographs.
 
     Args:
-        model: whose generator makes them.
-        given: `InpainterDraws` by name, and `photographs` [K, 3, R, R] if there are any; `labels`
-            of generated images and `new labels`, those of photographs among them, [B, c_dim]
-            each, for conditional generators.
-        dtype: of the convolutions.
+        model: provides the generator.
+        given: the fields of `InpainterDraws` by name, and `photographs` [K, 3, R, R] if there are
+            any. For conditional generators also `labels` (of generated images) and `new labels`
+            (including those of photographs), [B, c_dim] each.
+        dtype: the dtype of the convolutions.
     """
     generator, config = model.generator, model.generator.config
     c = None
-    if config.c_dim:  # new codes are of the class of what they fill
+    if config.c_dim:  # new codes have the class of the image that they fill
         labels, new_labels = given["labels"], given["new labels"]
         c = torch.stack([labels, new_labels, new_labels], dim=1).flatten(0, 1)
     ws = generator.mapping(given["z"].flatten(0, 1), c)
@@ -58,15 +58,15 @@ def images_of(model: InpaintingModel, given: Tensors, dtype: torch.dtype) -> Bat
 
 
 def _labels_of_both(given: Tensors) -> Tensor | None:
-    """Return the labels of both branches' composites [2 B, c_dim]; None without classes."""
+    """Return the labels of both branches, [2 B, c_dim]; None without classes."""
     return torch.cat([given["labels"], given["new labels"]]) if "labels" in given else None
 
 
 @dataclass(frozen=True)
 class InpainterPhases:
-    """What the inpainter and its discriminator learn in a step.
+    """The losses of the inpainter and its discriminators in a step.
 
-    Each phase leaves gradients, and returns its numbers.
+    Each phase leaves gradients and returns its metrics.
     """
 
     options: InpainterTraining
@@ -74,25 +74,25 @@ class InpainterPhases:
     D: Discriminator | None
     heads: ProjectedAdversary | None
     perceptual: PerceptualLoss
-    edited: int  # images in which edits are compared
+    edited: int  # number of images for the edit loss
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the convolutions."""
+        """Return the dtype of the convolutions."""
         return torch.bfloat16 if self.options.bf16 else torch.float32
 
     def generator_step(self, given: Tensors, judged: bool) -> dict[str, Tensor]:
         """Leave the gradient of encoder, mixer and skip encoder.
 
         Args:
-            given: what the step's images are made of, and its other random choices.
-            judged: whether D has a say, if there is one.
+            given: the inputs of `images_of` and the step's other random choices.
+            judged: whether the loss includes D, if there is one.
         """
         data = images_of(self.model, given, self.dtype)
         shift = given["shift"] * self.model.mixer.w_std if "shift" in given else None
         fills = fill_both(self.model, data, shift)
         terms = self._reconstruct(data, fills, given)
-        # Composites of both branches. The losses are sums over the two, hence twice the means.
+        # The adversarial losses are sums over both branches, hence twice the means.
         both = torch.cat([fills.composite_same, fills.composite_new])
         metrics = {}
         if judged and self.D is not None:
@@ -102,7 +102,7 @@ class InpainterPhases:
             weight = self.options.lambda_adversarial * given["ramp"]
             terms["loss_adversarial"] = weight, adversarial
         if self.heads is not None:
-            # Judged even while it does not count, since heads learn from what they judge.
+            # Computed even while its weight is 0, since the heads learn from these logits.
             verdict = self.heads.loss(both, given)
             weight = self.options.lambda_projected * given["ramp"]
             terms["loss_projected"] = weight, 2 * verdict.loss
@@ -113,7 +113,7 @@ class InpainterPhases:
         return {name: x.detach() for name, x in {**metrics, "both": both, "new": data.new}.items()}
 
     def discriminator_step(self, given: Tensors) -> dict[str, Tensor]:
-        """Leave the gradient of D. Whole images are its real class, composites its fakes."""
+        """Leave the gradient of D, whose real class is original images and fakes are composites."""
         assert self.D is not None
         self.D.requires_grad_(True)
         fake_logits = self.D(given["both"].to(self.dtype), _labels_of_both(given))
@@ -129,14 +129,13 @@ class InpainterPhases:
     def r1_step(self, given: Tensors) -> dict[str, Tensor]:
         """Leave the gradient of D's R1 penalty."""
         assert self.D is not None
-        self.D.requires_grad_(True)  # here too: a replay of another phase leaves it as it is
+        self.D.requires_grad_(True)  # repeated, since replaying another phase does not set it
         real = given["new"].detach().requires_grad_(True)
         penalty = losses.r1_penalty(self.D(real, given.get("new labels")), real)
         (penalty * (self.options.r1_gamma / 2 * self.options.r1_interval)).backward()
         return {"r1": penalty.detach()}
 
     def _reconstruct(self, data: Batch, fills: Fills, given: Tensors) -> dict[str, Term]:
-        """Return the losses that compare with the images themselves, and their weights."""
         options, perceptual, weight = self.options, self.perceptual, self.options.perceptual_weight
         windows = given.get("window of same"), given.get("window of new")
         same, new = reconstruction(data, fills, perceptual, weight, windows)

@@ -1,4 +1,4 @@
-"""The parts of one step: the images it sees, both branches, their reconstruction losses."""
+"""One inpainter training step: its images, both branches and their reconstruction losses."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from inpaint_model.training.perceptual_loss import PerceptualLoss
 
 
 class Batch(NamedTuple):
-    """One step's B images of this process, and what made them."""
+    """The B images of one step in this process, and their codes."""
 
     same: Tensor  # generated images [B, 3, R, R]
-    new: Tensor  # the same, a share of them replaced by real ones
+    new: Tensor  # `same` with a share of the images replaced by real ones
     hole: Tensor  # [B, 1, R, R]
     w_same: Tensor  # the codes of `same` [B, num_ws, w_dim]
     w_new: Tensor  # other codes
-    real: Tensor  # int64 [K]: where `new` holds a real image
+    real: Tensor  # int64 [K]: indices of the real images in `new`
 
 
 class Fills(NamedTuple):
-    """Raw outputs and composites of both branches, [B, 3, R, R] each, and what made the new one."""
+    """Outputs and composites of both branches [B, 3, R, R], with encoding and W_out of the new."""
 
     out_same: Tensor
     out_new: Tensor
@@ -39,20 +39,20 @@ class Fills(NamedTuple):
 
 
 def trained_parameters(model: InpaintingModel) -> list[torch.nn.Parameter]:
-    """Return the parameters of everything but the generator."""
+    """Return all parameters except the generator's."""
     return [p for name, p in model.named_parameters() if not name.startswith("generator.")]
 
 
 def composite(output: Tensor, image: Tensor, hole: Tensor) -> Tensor:
-    """Return I_f = M I + (1 - M) I_o: the image's own pixels wherever they are known."""
+    """Return the composite: `output` in the hole, `image` elsewhere."""
     return torch.where(hole > 0, output, image)
 
 
 def fill_both(model: InpaintingModel, batch: Batch, shift: Tensor | None = None) -> Fills:
-    """One encoder pass, then both branches as one batch through mixer and generator.
+    """Fill with both branches, as one batch through mixer and generator.
 
-    Images that both branches share are encoded once. shift [B, num_ws, w_dim] is added to the new
-    branch's W_out (training against cancelled edits).
+    Images shared by both branches are encoded once. `shift` [B, num_ws, w_dim] is added to the new
+    branch's W_out, so that the skip encoder learns not to cancel edits.
     """
     B, real = len(batch.same), batch.real
     first = torch.arange(B, device=real.device)
@@ -83,9 +83,9 @@ def reconstruction(
     weight: float,
     windows: Sequence[Tensor | None] = (None, None),
 ) -> tuple[Tensor, Tensor]:
-    """L_rg (every pixel) and L_rr (known pixels): mean squared error and perceptual distance.
+    """Return L_rg (every pixel) and L_rr (known pixels): MSE plus weighted perceptual distance.
 
-    windows: those of the perceptual loss for the two.
+    `windows` are those of the perceptual loss for the two.
     """
     same = F.mse_loss(fills.out_same, batch.same)
     if weight:
@@ -101,11 +101,11 @@ def codes_loss(
     weight: float,
     window: Tensor | None = None,
 ) -> Tensor:
-    """L_rr once more, on what the new branch's codes generate without the skip encoder.
+    """Return L_rr of the images that the new branch's codes generate without the skip encoder.
 
-    Not the paper's. The skip encoder restores known pixels whatever the codes say, so L_rr alone
-    hardly asks the codes to agree with the image, and the fill, which only they decide, follows
-    the sampled code: the same mouth in every face.
+    Not in the paper. The skip encoder restores known pixels regardless of the codes, so with L_rr
+    alone codes hardly agree with the image, and the fill, which depends only on them, follows the
+    sampled code: the same mouth in every face.
     """
     bare = model.generator.synthesis(fills.ws_new, dtype=model.precision).float()
     return _of_known_pixels(bare, batch, perceptual, weight, window)
@@ -125,11 +125,11 @@ def _of_known_pixels(
 
 
 def coarse_loss(batch: Batch, fills: Fills, side: int = 8) -> Tensor:
-    """Squared error of the new branch's composites against the whole images, at `side` px.
+    """Return the squared error of the new branch's composites at `side` px.
 
-    Not the paper's: its adversarial loss alone sees to it that a fill has the light and color of
-    its surroundings, which takes long. In cells of R / 8 px the surroundings say much about the
-    hole, and details remain the code's.
+    Not in the paper, where only the adversarial loss makes fills match the light and color of
+    their surroundings, which takes long. In cells of R / 8 px the surroundings predict the hole
+    well, and details still come from the code.
     """
     fill, image = (F.adaptive_avg_pool2d(x, side) for x in (fills.composite_new, batch.new))
     return F.mse_loss(fill, image)
@@ -138,24 +138,18 @@ def coarse_loss(batch: Batch, fills: Fills, side: int = 8) -> Tensor:
 def whole_loss(
     batch: Batch, fills: Fills, perceptual: PerceptualLoss, window: Tensor | None = None
 ) -> Tensor:
-    """Perceptual distance of the new branch's composites from the whole images.
+    """Return the perceptual distance of the new branch's composites from the original images.
 
-    Not the paper's. An adversarial loss is content with any face in the hole; hair that changes
-    its color at the border, or an eye of another size, it corrects slowly. What was erased is one
-    answer that fits, so a fill is drawn toward it by features, and diversity falls: watch it.
-
-    Args:
-        batch: the step's images.
-        fills: what was made of them.
-        perceptual: what compares.
-        window: the place of its window.
+    Not in the paper. The adversarial loss accepts any face in the hole, and is slow to correct hair
+    that changes color at the border or eyes of different size. This loss pulls fills toward the
+    erased content, which is one that fits. It lowers diversity: watch that.
     """
     return perceptual(fills.composite_new, batch.new, window)
 
 
 @torch.no_grad()
 def grid_of(model: InpaintingModel, batch: Batch) -> Image.Image:
-    """Return a row each: image, erased, fill with its own code, three with others, output."""
+    """Draw a row per image: image, erased, fill with its own code, three others, last output."""
     B = min(len(batch.same), 8)
     image, hole = batch.same[:B], batch.hole[:B]
     encoding = model.encode(image, hole)

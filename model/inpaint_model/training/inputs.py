@@ -1,8 +1,7 @@
-"""What the processor draws for each step of a training, made ahead while a GPU is busy.
+"""Random inputs of training steps, drawn ahead on the CPU while a GPU is busy.
 
-Random numbers are functions of the seed and of the images seen so far (`randomness`), so it does
-not matter which thread draws them, nor when: a run that draws ahead equals one that does not, bit
-for bit. Threads suffice, since torch lets go of Python's lock while it computes.
+They depend only on the seed and the images seen so far (`randomness`), so drawing ahead does not
+change the results. Threads suffice, since torch releases the GIL while it computes.
 """
 
 from __future__ import annotations
@@ -26,38 +25,35 @@ from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.settings import InpainterTraining
 
-THREADS = 2  # beside a GPU: `python -m benchmarks.inputs` says what one draws in a second
-READY = 3  # steps that are drawn ahead, for each thread
+THREADS = 2  # with a GPU; `python -m benchmarks.inputs` measures the speed of one
+READY = 3  # steps drawn ahead per thread
 
 Draws = TypeVar("Draws", bound="InpainterDraws")
 
 
 class InpainterDraws(NamedTuple):
-    """One step's random choices for the B images of this process, in the processor's memory."""
+    """The random choices of one step for the B images of this process, in CPU memory."""
 
-    z: Tensor  # [B, 3, z_dim]: of the image, of the new code, of the code mixed into that
-    mixed_from: Tensor  # int64 [B, 1]: the style from which on the new code is mixed
+    z: Tensor  # [B, 3, z_dim]: of the image, the new code and the code mixed into that
+    mixed_from: Tensor  # int64 [B, 1]: first style of the mixed-in code
     labels: Tensor  # float32 [B, c_dim]
     hole: Tensor  # [B, 1, R, R]
-    real: Tensor  # int64 [K]: for which of the B the new-code branch sees a real image
-    image: Tensor  # int64 [K]: which one
+    real: Tensor  # int64 [K]: positions in the batch that get a real image in the new-code branch
+    image: Tensor  # int64 [K]: indices of these images in the data set
     mirrored: Tensor  # bool [K]
 
 
 @dataclass(frozen=True)
 class InpainterInputs:
-    """The draws of the step that begins after `nimg` images, for any `nimg`.
-
-    sampler: of real images; None where there are none.
-    """
+    """Makes the draws of any step."""
 
     options: InpainterTraining
     config: GeneratorConfig
     world: DistributedContext
-    sampler: Sampler | None = None
+    sampler: Sampler | None = None  # of real images, if there are any
 
     def __call__(self, nimg: int) -> InpainterDraws:
-        """Return the draws of the step that begins after `nimg` images."""
+        """Return the draws of the step after `nimg` images."""
         options, config, share = self.options, self.config, self.world.shard
         batch, rng = options.batch_size, generator_for(options.seed, nimg, "latents")
         z = torch.randn(batch, 3, config.z_dim, generator=rng)
@@ -71,8 +67,8 @@ class InpainterInputs:
         image, mirrored = torch.zeros(batch, dtype=torch.long), is_real
         if self.sampler is not None:
             image, mirrored = self.sampler.draw(nimg, batch)
-            # As many at every step, as far as the batch divides: shapes that stay need no new
-            # choice of algorithms, and no other CUDA graph.
+            # The same number at every step, up to rounding: new shapes would need a new choice of
+            # algorithms and another CUDA graph.
             wanted = options.real_fraction * batch
             count = int(wanted) + int(torch.rand((), generator=rng) < wanted % 1)
             is_real[torch.randperm(batch, generator=rng)[:count]] = True
@@ -92,13 +88,18 @@ def ahead(
     threads: int | None,
     device: torch.device,
 ) -> Iterator[Draws]:
-    """Yield draw(start), draw(start + step), ... below `stop`.
+    """Yield draw(start), draw(start + step), ... below `stop`, drawn ahead by threads.
 
-    threads: how many draw ahead of what is asked for; 0: none; None: two beside a GPU, otherwise
-    none. For CUDA draws come in page-locked memory, from which copies need not be waited for.
+    By default there are two threads with a GPU, otherwise none. For CUDA, draws are in page-locked
+    memory, so that copies are asynchronous.
+
+    Raises:
+        ValueError: the number of threads is negative.
     """
     if threads is not None and threads < 0:
-        raise ValueError(f"{threads} threads cannot draw inputs: give 0 or more (--input-threads)")
+        raise ValueError(
+            f"the number of input threads is {threads}; give --input-threads 0 or more"
+        )
     pinned = device.type == "cuda"
     threads = (THREADS if device.type in ACCELERATORS else 0) if threads is None else threads
     if not threads:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def g_nonsaturating(fake_logits: Tensor) -> Tensor:
-    """Return -log sigmoid(D(fake)), which a generator minimizes, of logits [N, 1]."""
+    """Return the generator's loss -log sigmoid(D(fake)) of logits [N, 1]."""
     return F.softplus(-fake_logits).mean()
 
 
@@ -25,17 +25,17 @@ def d_logistic_fake(fake_logits: Tensor) -> Tensor:
 
 
 def g_hinge(fake_logits: Tensor) -> Tensor:
-    """Return -D(fake), which a generator minimizes against hinge losses, of logits [N, L]."""
+    """Return the generator's hinge loss -D(fake) of logits [N, L]."""
     return -fake_logits.mean()
 
 
 def d_hinge_real(real_logits: Tensor) -> Tensor:
-    """Return max(0, 1 - D(real)), the mean over all logits [N, L] (Lim and Ye 2017)."""
+    """Return the mean of max(0, 1 - D(real)) over logits [N, L] (Lim and Ye 2017)."""
     return F.relu(1 - real_logits).mean()
 
 
 def d_hinge_fake(fake_logits: Tensor) -> Tensor:
-    """Return max(0, 1 + D(fake)), the mean over all logits [N, L] (Lim and Ye 2017)."""
+    """Return the mean of max(0, 1 + D(fake)) over logits [N, L] (Lim and Ye 2017)."""
     return F.relu(1 + fake_logits).mean()
 
 
@@ -51,8 +51,7 @@ def r1_penalty(real_logits: Tensor, real_images: Tensor) -> Tensor:
 def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
     """Return lengths [N] of the Jacobian's product with random images (StyleGAN2, section 3.2).
 
-    images [N, 3, H, W] made from ws [N, num_ws, w_dim]; noise like images, unit normal.
-    Returns [N].
+    images [N, 3, H, W] are generated from ws [N, num_ws, w_dim]; noise [N, 3, H, W] is unit normal.
     """
     y = noise / math.sqrt(images.shape[2] * images.shape[3])
     (gradient,) = torch.autograd.grad((images * y).sum(), ws, create_graph=True)

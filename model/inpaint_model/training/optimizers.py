@@ -1,7 +1,7 @@
-"""Adam in its fastest form, and a state of it that fits whatever form reads it.
+"""Adam in its fastest implementation, with states that all implementations can load.
 
-torch computes the same step in three forms: tensor by tensor, in a few launches for all tensors
-(`foreach`), and in one kernel (`fused`). On a processor the fused one takes a third of the time.
+torch has three implementations of the same step: tensor by tensor, in a few launches for all
+tensors (`foreach`), and in one kernel (`fused`). On a CPU `fused` takes a third of the time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-FUSED_ON = ("cpu", "cuda", "mps", "xpu")  # where every torch since 2.6 has the fused form
+FUSED_ON = ("cpu", "cuda", "mps", "xpu")  # devices with `fused` in every torch since 2.6
 
 
 def adam(
@@ -20,10 +20,10 @@ def adam(
     betas: tuple[float, float] = (0.9, 0.999),
     weight_decay: float = 0.0,
 ) -> torch.optim.Adam:
-    """Adam (Kingma and Ba 2015); with `weight_decay` AdamW (Loshchilov and Hutter 2019).
+    """Return Adam (Kingma and Ba 2015); with `weight_decay` AdamW (Loshchilov and Hutter 2019).
 
-    Fused where the parameters' device has that form; elsewhere torch chooses, which is `foreach`
-    on every accelerator that it knows. The parameters must be where they will be trained.
+    `fused` where the device supports it; elsewhere torch chooses, which is `foreach` on all
+    accelerators. The parameters must already be on the device.
     """
     parameters = list(parameters)
     fused = {parameter.device.type for parameter in parameters} <= set(FUSED_ON) or None
@@ -37,17 +37,17 @@ def adam(
 def lazy_adam(
     parameters: Iterable[nn.Parameter], lr: float, interval: int | None
 ) -> torch.optim.Adam:
-    """Adam (0, 0.99), corrected for regularization steps every `interval` (StyleGAN2, B)."""
+    """Return Adam (0, 0.99), corrected for regularization every `interval` (StyleGAN2, B)."""
     ratio = 1.0 if interval is None else interval / (interval + 1)
     return adam(parameters, lr * ratio, (0.0, 0.99**ratio))
 
 
 def load_moments(optimizer: torch.optim.Optimizer, state: dict[int, dict[str, Tensor]]) -> None:
-    """Restore what a state file holds of each parameter, numbered as in `state_dict()["state"]`.
+    """Load the state of each parameter from a file, numbered as in `state_dict()["state"]`.
 
-    Files hold tensors in one memory layout and parameters have another (`channels_last`). The
-    fused form goes through both by address, so it would silently pair wrong elements: moments are
-    laid out as their parameters are. The form in which they were computed does not matter.
+    The tensors of a file are contiguous, but parameters may be `channels_last`. `fused` steps
+    through both by address and would silently pair wrong elements, so the moments get the memory
+    layout of their parameters.
     """
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

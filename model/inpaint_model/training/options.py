@@ -1,7 +1,4 @@
-"""Options of a training, declared once: as fields of a dataclass that say what they mean.
-
-The command line is made of the same fields.
-"""
+"""Training options, declared once as dataclass fields that also define the command line."""
 
 from __future__ import annotations
 
@@ -19,16 +16,16 @@ def option(default: T, meaning: str, least: int = 0, former: str = "") -> T:
     """Return a field of an options class.
 
     Args:
-        default: its default.
-        meaning: one sentence with the unit.
-        least: the smallest value that makes sense.
-        former: the name that earlier versions gave the option; the command line still takes it.
+        default: the default value.
+        meaning: a sentence with the unit, for `--help`.
+        least: the minimum.
+        former: a former name that the command line still accepts.
     """
     return field(default=default, metadata={"help": meaning, "least": least, "former": former})
 
 
 def add_options(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
-    """One flag a field: `r1_gamma` becomes --r1-gamma, a bool --mirror and --no-mirror."""
+    """Add a flag for each field: `r1_gamma` as --r1-gamma, a bool as --mirror and --no-mirror."""
     hints = get_type_hints(cls)
     for entry in fields(cls):
         flag = "--" + entry.name.replace("_", "-")
@@ -39,8 +36,8 @@ def add_options(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
             )
             continue
         least = entry.metadata["least"]
-        kind = int if hints[entry.name] is int else float
-        default = "chosen for you" if entry.default is None else f"{entry.default:g}"
+        kind = int if hints[entry.name] in (int, int | None) else float
+        default = "automatic" if entry.default is None else f"{entry.default:g}"
         parser.add_argument(
             flag,
             type=whole(least) if kind is int else real(least),
@@ -59,5 +56,5 @@ def add_options(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
 
 
 def options_from(args: argparse.Namespace, cls: type[Options]) -> Options:
-    """Return the options that a command line gave."""
+    """Return the options from a parsed command line."""
     return cls(**{entry.name: getattr(args, entry.name) for entry in fields(cls)})  # type: ignore[arg-type]

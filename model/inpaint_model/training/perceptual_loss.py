@@ -1,7 +1,7 @@
-"""Perceptual distance: images compared by the features of a frozen network.
+"""Perceptual distance: compare images by the features of a frozen network.
 
-The paper uses VGG16. Three backbones are offered: a weight file of VGG16, any TorchScript network,
-and a frozen copy of the generator's own discriminator, which always exists.
+The paper uses VGG16. There are three backbones: VGG16 from a weight file, any TorchScript network,
+and a frozen copy of the generator's discriminator, which is always available.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class VGG16(nn.Module):
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None], False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the four feature maps, from fine to coarse, of images [N, 3, H, W] in -1..1."""
+        """Return four feature maps, from fine to coarse, of images [N, 3, H, W] in -1..1."""
         x = ((images.to(self.mean.dtype) + 1) / 2 - self.mean) / self.std
         taps: list[Tensor] = []
         for step in self.plan:
@@ -68,7 +68,8 @@ class VGG16(nn.Module):
 def load_vgg16(path: Path, dtype: torch.dtype = torch.float32) -> VGG16:
     """Load VGG16 from weights with torchvision's names (safetensors, or a .pth state dict).
 
-    dtype: what it computes in.
+    Raises:
+        ValueError: weights are missing.
     """
     if path.suffix == ".safetensors":
         state = load_file(path)
@@ -78,7 +79,7 @@ def load_vgg16(path: Path, dtype: torch.dtype = torch.float32) -> VGG16:
     wanted = network.state_dict()
     missing = sorted(set(wanted) - set(state))
     if missing:
-        raise ValueError(f"{path} is no VGG16 weight file: it lacks {missing[0]}")
+        raise ValueError(f"{path} is not a VGG16 weight file: it lacks {missing[0]}")
     network.load_state_dict({name: state[name] for name in wanted})
     return channels_last(frozen_copy(network).to(dtype))
 
@@ -86,7 +87,7 @@ def load_vgg16(path: Path, dtype: torch.dtype = torch.float32) -> VGG16:
 def load_torchscript(path: Path, dtype: torch.dtype = torch.float32) -> Features:
     """Load a scripted network: [N, 3, H, W] in -1..1 -> one feature map, or a list of them.
 
-    dtype: what it computes in; bfloat16 is nearly twice as fast on processors that have it.
+    bfloat16 is nearly twice as fast on CPUs that support it.
     """
     network = channels_last(torch.jit.load(str(path), map_location="cpu").to(dtype).eval())
 
@@ -98,7 +99,7 @@ def load_torchscript(path: Path, dtype: torch.dtype = torch.float32) -> Features
 
 
 def discriminator_features(D: Discriminator, dtype: torch.dtype = torch.float32) -> Features:
-    """Return the block outputs, down to 8 px, of a frozen copy of `D`."""
+    """Return a function that computes the block outputs, down to 8 px, of a frozen copy of `D`."""
     frozen = channels_last(frozen_copy(D))
 
     def features(images: Tensor) -> Sequence[Tensor]:
@@ -110,10 +111,10 @@ def discriminator_features(D: Discriminator, dtype: torch.dtype = torch.float32)
 class PerceptualLoss:
     """Mean over layers of the mean squared difference of features.
 
-    Each layer is divided by its mean square over typical images (`calibrate`), so that layers
-    weigh alike and backbones can be exchanged without another weight. With `side` larger images
-    are compared as wholes reduced to `side` px and in a window of `side` px in full detail, so that
-    a network which costs more than the generator costs the same at every size.
+    Each layer is divided by its mean square over typical images (`calibrate`), so all layers weigh
+    the same and backbones can be exchanged. With `side`, larger images are compared downscaled to
+    `side` px and in a full-resolution window of `side` px, so that the feature network costs the
+    same at every resolution.
     """
 
     def __init__(self, features: Features, side: int | None = None) -> None:
@@ -123,7 +124,7 @@ class PerceptualLoss:
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> list[float]:
-        """Measure the layers' mean squares on images [N, 3, R, R]; returns them."""
+        """Measure and return the layers' mean squares on images [N, 3, R, R]."""
         place = self.window(images.shape[-1], torch.Generator().manual_seed(0))
         views = self._views(images, place if place is None else upload(place, images.device))
         layers = zip(*(self._features(view) for view in views), strict=True)
@@ -132,18 +133,22 @@ class PerceptualLoss:
         return self.scales
 
     def window(self, R: int, rng: torch.Generator) -> Tensor | None:
-        """A place for the window in images of R px: its top and left, int64 [2], on the CPU.
+        """Draw a window in images of R px: top and left, int64 [2], on the CPU.
 
-        None where images are not larger than `side`, and so need none. rng: a CPU generator.
+        Returns:
+            None if images are not larger than `side` and need no window.
         """
         if self.side is None or self.side >= R:
             return None
         return torch.randint(0, R - self.side + 1, (2,), generator=rng)
 
     def __call__(self, images: Tensor, targets: Tensor, window: Tensor | None = None) -> Tensor:
-        """Distance of images [N, 3, R, R] from targets of the same shape; one scalar.
+        """Return the distance of images from targets, both [N, 3, R, R]; a scalar.
 
-        window: what the method of that name gave, on the images' device.
+        `window` is the result of that method, on the images' device.
+
+        Raises:
+            ValueError: not calibrated, or the window is missing.
         """
         if not self.scales:
             raise ValueError("calibrate the perceptual loss on typical images first")
@@ -163,7 +168,7 @@ class PerceptualLoss:
         if self.side is None or self.side >= images.shape[-1]:
             return [images]
         if window is None:
-            raise ValueError("images larger than `side` are compared in a window: give its place")
+            raise ValueError("images larger than `side` are compared in a window: pass one")
         rows, columns = window[:, None] + torch.arange(self.side, device=images.device)
         detail = images.index_select(2, rows).index_select(3, columns)
         return [nn.functional.interpolate(images, (self.side,) * 2, mode="area"), detail]

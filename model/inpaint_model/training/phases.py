@@ -1,10 +1,9 @@
-"""The phases of a training step, each of which a CUDA graph can repeat.
+"""Phases of a training step, which CUDA graphs can record and replay.
 
-A step is thousands of small operations, and on a GPU launching them takes longer than most of them
-do. A graph records the launches of a whole phase once, forward, loss and backward, and from then on
-launches them as one. What it repeats is the very same work on the very same memory. So a phase is
-a function of tensors: everything that differs from step to step comes in as one, random choices
-above all, and what it returns and the gradients that it leaves are the only things it makes.
+A step has thousands of small operations, most of which take longer to launch on a GPU than to run.
+A graph records all launches of a phase (forward, loss and backward) and replays them as one, on the
+same memory. So a phase is a function of tensors: everything that changes between steps, above all
+random choices, is an input tensor, and its only effects are outputs and gradients.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-WARM_UPS = 3  # runs before a phase is recorded: libraries choose algorithms, constants are cached
-MOST = 24  # recordings of one phase; inputs of yet another shape run as they are
+WARM_UPS = 3  # runs before recording, in which libraries choose algorithms and cache constants
+MOST = 24  # recordings of one phase; inputs of further shapes run without one
 
 Tensors = Mapping[str, Tensor]
 Function = Callable[..., dict[str, Tensor]]  # (inputs, *constants) -> outputs
@@ -27,33 +26,35 @@ Replay = Callable[[], object]
 
 
 class Recorder(Protocol):
-    """What repeats work on a device."""
+    """Records and replays work on a device."""
 
     device: torch.device
 
     def run(self, work: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-        """Do the work where it would be recorded."""
+        """Run the work where it would be recorded."""
 
     def record(self, work: Callable[[], dict[str, Tensor]]) -> tuple[dict[str, Tensor], Replay]:
-        """Note what the work does, without doing it.
+        """Record the work without running it.
 
-        Returns the work's result, whose memory each call of the replay fills anew. May raise
-        whatever a driver raises; then, too, nothing has been done.
+        Returns:
+            The work's result, which each replay overwrites, and the replay.
+
+        Raises:
+            Exception: any error of the driver; nothing has been run then.
         """
 
 
 class CudaRecorder:
-    """CUDA graphs in one pool of memory, on a stream of their own."""
+    """CUDA graphs with a shared memory pool, on a separate stream."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self._stream = torch.cuda.Stream(device)
-        # Phases follow one another, so they can use the same memory for what is inside of them.
-        # What comes out of one stays until that one runs again: `Phase` keeps it alive.
+        # Phases do not overlap, so they share memory for temporaries; `Phase` keeps outputs alive.
         self._pool = torch.cuda.graph_pool_handle()
 
     def run(self, work: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-        """Do the work on the stream of the recordings."""
+        """Run the work on the recording stream."""
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
             result = work()
@@ -61,14 +62,13 @@ class CudaRecorder:
         return result
 
     def record(self, work: Callable[[], dict[str, Tensor]]) -> tuple[dict[str, Tensor], Replay]:
-        """Note what the work does in a graph, without doing it; see `Recorder.record`."""
-        gc.collect()  # a graph of autograd that is still alive would bring its own stream along
+        """Record a CUDA graph; see `Recorder.record`."""
+        gc.collect()  # autograd graphs that are still alive would involve their own streams
         torch.cuda.synchronize(self.device)
-        torch.cuda.empty_cache()  # the pool needs room beside what was used without it
+        torch.cuda.empty_cache()  # frees memory for the pool
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.stream(self._stream):
-            # Threads that draw inputs allocate page-locked memory meanwhile: only this one's
-            # mistakes count.
+            # Other threads may allocate page-locked memory meanwhile, so only check this one.
             graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
             try:
                 result = work()
@@ -81,47 +81,49 @@ class CudaRecorder:
 
 
 def recorder_for(device: torch.device) -> Recorder:
-    """Return what records on a device; ValueError where nothing does."""
+    """Return the recorder of a device.
+
+    Raises:
+        ValueError: the device has none.
+    """
     if device.type != "cuda":
         raise ValueError(f"they need a CUDA device, not {device.type}")
     return CudaRecorder(device)
 
 
 class Graphs:
-    """The recordings of one training: all phases are recorded, or from the first failure on none.
+    """Enables recording for one training, until the first failure.
 
-    A failure prints one line. Recording does no work, so nothing has changed by then, and what
-    follows equals a training without graphs.
+    A failure prints one line. Recording runs nothing, so the results are the same as without.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.recorder: Recorder | None = None
         try:
             self.recorder = recorder_for(device)
-        except Exception as error:  # whatever a driver may raise: the training needs no graphs
+        except Exception as error:  # drivers raise anything, and training works without graphs
             self.give_up(error)
 
     def give_up(self, error: Exception) -> None:
-        """Go on without."""
+        """Disable recording and print the reason."""
         self.recorder = None
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        print(f"no CUDA graphs ({reason}): going on without", flush=True)
+        print(f"no CUDA graphs ({reason}); continuing without them", flush=True)
 
 
 class Recording(NamedTuple):
-    """One phase for inputs of given shapes."""
+    """A recorded phase for inputs of given shapes."""
 
-    inputs: dict[str, Tensor]  # where a replay reads
-    outputs: dict[str, Tensor]  # where it writes, and
+    inputs: dict[str, Tensor]  # read by a replay
+    outputs: dict[str, Tensor]  # overwritten by a replay, like the gradients
     gradients: list[Tensor | None]
     replay: Replay
 
 
 class Phase:
-    """A part of a step: inputs in, outputs out, and the gradients of some parameters set anew.
+    """A part of a step: computes outputs, and sets the gradients of some parameters.
 
-    Gradients and outputs of a recording share memory with its next run: use gradients up before
-    it. Outputs are copies.
+    The next run overwrites the gradients, so use them before. Outputs are copies.
     """
 
     def __init__(
@@ -130,14 +132,13 @@ class Phase:
         parameters: Iterable[nn.Parameter],
         graphs: Graphs | None = None,
     ) -> None:
-        """Take the work of the phase.
+        """Make a phase.
 
         Args:
-            function: called as `function(inputs, *constants)`. It reads nothing else that changes
-                but tensors that stay where they are, such as weights, and may change buffers in
-                place. Its outputs carry no gradient.
-            parameters: those whose `grad` it fills; they have none when it is called.
-            graphs: None = call the function as it is.
+            function: called as `function(inputs, *constants)`. Its other state must be tensors at
+                fixed addresses, for example weights. Outputs have no gradient.
+            parameters: the parameters whose `grad` it sets, from None.
+            graphs: None = never record.
         """
         self._function, self._parameters = function, list(parameters)
         self._graphs = graphs
@@ -145,7 +146,7 @@ class Phase:
         self._runs: Counter[Hashable] = Counter()
 
     def __call__(self, inputs: Tensors, *constants: Hashable) -> dict[str, Tensor]:
-        """Run once. constants: what else the function depends on; each choice is a phase apart."""
+        """Run once. Each combination of `constants` and input shapes has its own recording."""
         for parameter in self._parameters:
             parameter.grad = None
         recorder = self._graphs.recorder if self._graphs is not None else None
@@ -172,15 +173,15 @@ class Phase:
     def _record(
         self, recorder: Recorder, inputs: Tensors, constants: tuple[Hashable, ...]
     ) -> Recording | None:
-        """Record for inputs like these; None, and no graphs from now on, if that fails."""
+        """Record for inputs of these shapes; on failure return None and disable recording."""
         assert self._graphs is not None
         try:
             elsewhere = [n for n, x in inputs.items() if x.device.type != recorder.device.type]
-            if elsewhere:  # its values of now would be repeated for ever
+            if elsewhere:  # replays would use its current values forever
                 raise ValueError(f"{elsewhere[0]} is not on the device")
             still = {name: x.clone() for name, x in inputs.items()}
             outputs, replay = recorder.record(lambda: self._function(still, *constants))
-        except Exception as error:  # whatever a driver may raise: the training needs no graphs
+        except Exception as error:  # drivers raise anything, and training works without graphs
             for parameter in self._parameters:
                 parameter.grad = None
             self._recordings.clear()

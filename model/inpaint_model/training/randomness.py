@@ -1,7 +1,7 @@
 """Random numbers as a function of (seed, images seen, purpose).
 
-A resumed run draws what the uninterrupted one would have drawn, and several processes draw the same
-global batch and take their shares, so results do not depend on how many they are.
+A resumed run draws the same numbers as an uninterrupted one. All processes draw the same global
+batch and use their shares of it, so results do not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def generator_for(
 def sharded_noise(
     generator: torch.Generator, rank: int, world_size: int, device: torch.device
 ) -> NoiseSource:
-    """Noise for the layers of a synthesis network, the same for any number of processes."""
+    """Return a source of layer noise that is the same for any number of processes."""
 
     def draw(N: int, resolution: int) -> Tensor:
         whole = torch.randn(

@@ -1,4 +1,4 @@
-"""Numbers of a command line that have to lie in a range: one sentence says which."""
+"""Argument types for numbers in a range."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SEEDS = 2**32 - 1
 
 
 def whole(least: int = 0, most: int = LARGEST) -> Callable[[str], int]:
-    """Return what reads a whole number from `least` to `most`."""
+    """Return an argument type for whole numbers from `least` to `most`."""
 
     def read(text: str) -> int:
         try:
@@ -28,7 +28,7 @@ def whole(least: int = 0, most: int = LARGEST) -> Callable[[str], int]:
 
 
 def real(least: float = 0.0, most: float = math.inf) -> Callable[[str], float]:
-    """Return what reads a finite number from `least` to `most`."""
+    """Return an argument type for finite numbers from `least` to `most`."""
 
     def read(text: str) -> float:
         try:

@@ -1,12 +1,12 @@
-"""A run's folder tells its own story.
+"""The folder of a training run.
 
-options.jsonl      what was asked for, one JSON object a start
-stats.jsonl        one JSON object a tick
-metrics.jsonl      one JSON object an evaluation
-fakes000123.png    numbered grids (the number is kimg)
-state.safetensors  everything that continuing needs, replaced atomically
-state-before.safetensors  the one before, for when a disk has damaged the last one
-bundle/            the model at the last snapshot, complete
+options.jsonl      the options, one JSON object per start
+stats.jsonl        one JSON object per tick
+metrics.jsonl      one JSON object per evaluation
+fakes000123.png    contact sheets, numbered by kimg
+state.safetensors  the state for resuming, replaced atomically
+state-before.safetensors  the previous state, in case the last one is damaged
+bundle/            the complete model at the last snapshot
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from inpaint_model.training.optimizers import load_moments
 
 
 class DamagedStateError(ValueError):
-    """A state that cannot be read. The message is a part of a sentence."""
+    """A state cannot be read; the message continues a sentence after the file's name."""
 
 
 class RunFolder:
@@ -35,26 +35,26 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._last_is_whole = True  # as far as anybody has looked
+        self._last_is_whole = True  # until reading shows otherwise
         path.mkdir(parents=True, exist_ok=True)
 
     @property
     def state_path(self) -> Path:
-        """Where the state of the training is kept, to go on from."""
+        """Return the path of the state for resuming."""
         return self.path / "state.safetensors"
 
     @property
     def before_path(self) -> Path:
-        """Where the state before that is kept."""
+        """Return the path of the previous state."""
         return self.path / "state-before.safetensors"
 
     @property
     def bundle_path(self) -> Path:
-        """Where the trained model is kept."""
+        """Return the path of the trained model."""
         return self.path / "bundle"
 
     def write_options(self, options: Mapping[str, Any]) -> None:
-        """Append the options of this start, with its time, as one JSON line to options.jsonl."""
+        """Append the options and time of this start as one JSON line to options.jsonl."""
         line = json.dumps({"time": time.strftime("%Y-%m-%d %H:%M:%S"), **options}, default=str)
         with (self.path / "options.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -70,9 +70,10 @@ class RunFolder:
         optimizers: Mapping[str, torch.optim.Optimizer],
         numbers: Mapping[str, Any],
     ) -> None:
-        """Write everything to one file and swap it in: a kill at any moment leaves a whole one.
+        """Write everything to one file and replace the state atomically.
 
-        The file that was there is kept as the state before, unless it was damaged.
+        The old state becomes the previous one, unless it was damaged. A process killed at any
+        moment leaves a complete state.
         """
         tensors: dict[str, Tensor] = {}
         for name, module in modules.items():
@@ -93,7 +94,7 @@ class RunFolder:
         self._last_is_whole = True
 
     def _keep_last(self) -> None:
-        """Give the last state its second name. There is a whole state at every moment."""
+        """Make the last state the previous one, keeping a complete state at every moment."""
         link = self.before_path.with_suffix(".tmp")
         link.unlink(missing_ok=True)
         try:
@@ -108,12 +109,12 @@ class RunFolder:
         modules: Mapping[str, nn.Module],
         optimizers: Mapping[str, torch.optim.Optimizer],
     ) -> dict[str, Any] | None:
-        """Restore in place; returns the numbers, or None when there is nothing to continue.
+        """Load the state in place; return its numbers, or None if there is no state.
 
-        Where the last state is damaged, the one before is taken, and a line says so.
+        If the last state is damaged, a message is printed and the previous one is used.
 
         Raises:
-            ValueError: the state is that of other networks, or no state can be read.
+            ValueError: the state is from other networks, or no state can be read.
         """
         found = self._read_state()
         if found is None:
@@ -147,7 +148,6 @@ class RunFolder:
         return numbers
 
     def _read_state(self) -> tuple[Path, dict[str, Any], dict[str, Tensor]] | None:
-        """Return the last state that can be read: its file, its numbers and its tensors."""
         problem = ""
         for path in (self.state_path, self.before_path):
             if not path.exists():
@@ -160,22 +160,17 @@ class RunFolder:
                 continue
             if path == self.before_path:
                 problem = problem or f"{self.state_path} is missing"
-                print(f"{problem}: going on from the state before it, {path.name}", flush=True)
+                print(f"{problem}: continuing from the previous state, {path.name}", flush=True)
             return path, numbers, tensors
         if problem:
             raise ValueError(
-                f"{problem}, and there is no whole one before it; delete it to begin anew, or give "
-                "another --out"
+                f"{problem}, and there is no intact previous state; delete it to start over, or "
+                "give another --out"
             )
         return None
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return numbers and tensors of a state.
-
-    Raises:
-        DamagedStateError: it is not whole.
-    """
     if path.stat().st_size == 0:
         raise DamagedStateError("is empty")
     try:
@@ -191,6 +186,6 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def _other_run(path: Path, difference: str) -> ValueError:
     return ValueError(
-        f"{path} is the state of a run with other networks ({difference}); continue it with the "
-        "options it was started with (the first line of options.jsonl), or give another --out"
+        f"{path} is the state of a run with other networks ({difference}); continue it with its "
+        "original options (the first line of options.jsonl), or give another --out"
     )

@@ -1,8 +1,8 @@
-"""The client of the daemon: pure Python, shared by the plug-ins and the command line.
+"""Client of the daemon in pure Python, shared by the plug-ins and the command line.
 
-A host builds a `FillJob` (geometry and pixels help), hands it to a `Worker` (threads) or a
-`BlockingClient` (scripts), and gets the events back as values; errors are `InpaintError`s whose
-text says what to do. `ensure_daemon` finds the daemon, or starts it.
+A host builds a `FillJob` (with the help of `geometry` and `pixels`), passes it to a `Worker`
+(threads) or a `BlockingClient` (scripts), and receives the events as values. Errors are
+`InpaintError` exceptions whose text has the remedy. `ensure_daemon` finds or starts the daemon.
 """
 
 from __future__ import annotations

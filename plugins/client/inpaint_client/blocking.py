@@ -1,4 +1,4 @@
-"""The client for scripts: plain calls and plain iterators.
+"""Blocking client for scripts, with plain calls and plain iterators.
 
     with BlockingClient(lambda: parse_endpoint("127.0.0.1:50099")) as client:
         for event in client.fill(job):
@@ -21,11 +21,11 @@ from .requests import EditJob, FillJob, Job
 from .worker import PATIENCE_S, Locate, Worker
 
 T = TypeVar("T")
-_TURN_S = 0.2  # the wait is cut into turns so that Ctrl-C comes through on every system
+_TURN_S = 0.2  # waits are split into short turns so that Ctrl-C works on every system
 
 
 class BlockingClient:
-    """Every method waits for its answer and raises `InpaintError`s."""
+    """Client whose methods wait for their answer and raise an `InpaintError`."""
 
     def __init__(self, locate: Locate, patience_s: float = PATIENCE_S) -> None:
         self._worker = Worker(locate, patience_s)
@@ -42,35 +42,35 @@ class BlockingClient:
         self.close()
 
     def close(self) -> None:
-        """Cut the connections; whatever still runs is cancelled."""
+        """Close the connections and cancel everything that is still running."""
         self._worker.close()
 
     def info(self) -> DaemonInfo:
-        """Return what the daemon is and can do."""
+        """Return the daemon's description of itself and its models."""
         return self._call(lambda client: client.info())
 
     def is_serving(self) -> bool:
-        """Return False while the daemon loads, drains, or has lost its device."""
+        """Return False while the daemon is loading or shutting down, or has lost its device."""
         return self._call(lambda client: client.is_serving())
 
     def load_model(self, name: str) -> Model:
-        """Bring a model into the daemon's memory.
+        """Load a model into the daemon's memory.
 
         Raises:
-            NotFoundError: `info` does not list it.
+            NotFoundError: `info` does not list the model.
         """
         return self._call(lambda client: client.load_model(name))
 
     def unload_model(self, name: str) -> bool:
-        """Free a model's memory; return whether it was loaded."""
+        """Free a model's memory and return whether it was loaded."""
         return self._call(lambda client: client.unload_model(name))
 
     def fill(self, job: FillJob, timeout_s: float | None = None) -> Iterator[FillEvent]:
-        """Fill a hole; the last event is `Done`."""
+        """Fill a hole and yield the events; the last one is `Done`."""
         return self._events(job, timeout_s)
 
     def edit(self, job: EditJob, timeout_s: float | None = None) -> Iterator[FillEvent]:
-        """Render a candidate again; events as for `fill`."""
+        """Render a candidate again and yield the same events as `fill`."""
         return self._events(job, timeout_s)
 
     def _call(self, request: Callable[[Client], Awaitable[T]]) -> T:

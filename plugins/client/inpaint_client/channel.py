@@ -1,4 +1,4 @@
-"""grpclib's channel, set up for images."""
+"""grpclib's channel, configured for transferring images."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from inpaint_protos.status.v1 import status_pb2
 
 from .errors import Reason
 
-FRAME_BYTES = 256 << 10  # what asyncio reads at a time; without a word HTTP/2 allows 16 KiB
+FRAME_BYTES = 256 << 10  # the amount that asyncio reads at once; the default of HTTP/2 is 16 KiB
 
 
 class ImageChannel(Channel):
-    """A channel whose daemon may answer in large frames: each costs the same, whatever it holds.
+    """Channel that accepts large HTTP/2 frames, because the overhead is per frame.
 
-    grpclib has no option for it.
+    grpclib has no option for this.
     """
 
     def _protocol_factory(self) -> H2Protocol:
@@ -36,14 +36,14 @@ class _ImageProtocol(H2Protocol):
 
 
 class ReasonCodec(StatusDetailsCodecBase):
-    """Reads why a call was refused, and when to try again, from the status's details."""
+    """Codec that reads the reason for a refusal and the retry delay from the status details."""
 
     def encode(self, status: Status, message: str | None, details: object) -> bytes:
-        """Clients refuse nothing."""
+        """Raise NotImplementedError, because clients never send a status."""
         raise NotImplementedError
 
     def decode(self, status: Status, message: str | None, data: bytes) -> Reason | None:
-        """Return None for the details of anybody else."""
+        """Return the reason; None if the details are not from an inpainting daemon."""
         reason, retry_after_s = None, None
         try:
             for detail in status_pb2.Status.FromString(data).details:

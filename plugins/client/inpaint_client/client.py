@@ -1,11 +1,11 @@
-"""The daemon's five requests, for asyncio.
+"""Asyncio client with the daemon's five requests.
 
     async with Client(parse_endpoint("127.0.0.1:50099", token)) as client:
         info = await client.info()
         async for event in client.fill(job):
             ...
 
-Hosts with a user interface use `Worker`, scripts use `BlockingClient`; both run this one.
+Hosts with a user interface use `Worker`, and scripts use `BlockingClient`; both run this client.
 """
 
 from __future__ import annotations
@@ -52,22 +52,20 @@ _SERVICE = "/inpaint.v1.Inpaint/"
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 _BROKEN = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
-_TIMEOUTS = (asyncio.TimeoutError, TimeoutError)  # two before Python 3.11
+_TIMEOUTS = (asyncio.TimeoutError, TimeoutError)  # two different classes before Python 3.11
 _THIS_PROGRAM = secrets.token_urlsafe(12)
 
 CONNECT_TIMEOUT_S = 10.0
 UNARY_TIMEOUT_S = 10.0
 LOAD_TIMEOUT_S = 300.0
-SILENCE_TIMEOUT_S = (
-    10.0  # a daemon that renders may be quiet for longer, but then answers when it is asked
-)
-_SMALL_TIMEOUT_S = 5.0  # for an answer that takes no time
+SILENCE_TIMEOUT_S = 10.0  # a rendering daemon may be silent longer, but still answers health checks
+_SMALL_TIMEOUT_S = 5.0  # for an answer that needs no work
 
 
 class Client:
-    """One connection to one daemon; made in a running event loop, connects when first used.
+    """One connection to one daemon. Create it in a running event loop; it connects on first use.
 
-    Every method raises `InpaintError`s. A broken connection is made anew by the next call.
+    Every method may raise an `InpaintError`. If the connection was lost, the next call reconnects.
     Cancelling the task cancels the request on the daemon.
     """
 
@@ -78,14 +76,14 @@ class Client:
         quiet_s: float = SILENCE_TIMEOUT_S,
         name: str = _THIS_PROGRAM,
     ) -> None:
-        """Talk to a daemon.
+        """Prepare a connection to a daemon.
 
         Args:
-            endpoint: where it is.
-            connect_timeout_s: until the connection has to be there.
-            quiet_s: one that is quiet for so long is asked whether it lives.
-            name: what the daemon tells clients apart by, to give each the same share of the device:
-                all connections of one program have one name, unless they say otherwise.
+            endpoint: address of the daemon.
+            connect_timeout_s: time limit for connecting, in seconds.
+            quiet_s: if the daemon is silent for this long, its health is checked.
+            name: the name by which the daemon tells clients apart in order to share the device
+                fairly. By default, all connections of one program have the same name.
         """
         self.endpoint = endpoint
         self._quiet_s = quiet_s
@@ -111,33 +109,41 @@ class Client:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Cut the connection; requests under way end with ConnectionLostError."""
+        """Close the connection; pending requests fail with ConnectionLostError."""
         transport = self._transport()
         self._channel.close()
         if transport is not None:
-            transport.abort()  # TLS would wait for the daemon's goodbye, perhaps after the loop
+            # A normal close would wait for the daemon's TLS shutdown, possibly beyond the loop.
+            transport.abort()
             for _ in range(3):
-                await asyncio.sleep(0)  # the sockets are closed in the loop's next turns
+                await asyncio.sleep(0)  # the sockets are closed in the next iterations of the loop
 
     async def info(self, timeout_s: float | None = UNARY_TIMEOUT_S) -> DaemonInfo:
-        """Return what the daemon is and can do. Cheap."""
+        """Return the daemon's description of itself and its models. Cheap."""
         return daemon_info(await self._unary("Info", pb.InfoRequest(), pb.InfoResponse, timeout_s))
 
     async def load_model(self, name: str, timeout_s: float | None = LOAD_TIMEOUT_S) -> Model:
-        """Bring a model into memory; NotFoundError unless `info` lists it."""
+        """Load a model into the daemon's memory.
+
+        Raises:
+            NotFoundError: `info` does not list the model.
+        """
         request = pb.LoadModelRequest(name=name)
         return model(
             (await self._unary("LoadModel", request, pb.LoadModelResponse, timeout_s)).model
         )
 
     async def unload_model(self, name: str, timeout_s: float | None = UNARY_TIMEOUT_S) -> bool:
-        """Free a model's memory; whether it was loaded."""
+        """Free a model's memory and return whether it was loaded."""
         request = pb.UnloadModelRequest(name=name)
         reply = await self._unary("UnloadModel", request, pb.UnloadModelResponse, timeout_s)
         return bool(reply.was_loaded)
 
     async def is_serving(self, timeout_s: float | None = UNARY_TIMEOUT_S) -> bool:
-        """Return gRPC's health check: False while the daemon loads, drains, or lost its device."""
+        """Return the result of gRPC's health check.
+
+        It is False while the daemon is loading or shutting down, or has lost its device.
+        """
         method = UnaryUnaryMethod(
             self._channel,
             _HEALTH_CHECK,
@@ -148,16 +154,16 @@ class Client:
         return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
 
     def fill(self, job: FillJob, timeout_s: float | None = None) -> AsyncGenerator[FillEvent, None]:
-        """Fill a hole; events as they come, the last is `Done`. Close the iterator to cancel."""
+        """Fill a hole and yield the events; the last is `Done`. Close the iterator to cancel."""
         size = job.capture.num_bytes
         return self._stream("Fill", fill_requests(job), pb.FillRequest, size, timeout_s)
 
     async def edit(
         self, job: EditJob, timeout_s: float | None = None
     ) -> AsyncGenerator[FillEvent, None]:
-        """Render a candidate again; events as for `fill`.
+        """Render a candidate again and yield the same events as `fill`.
 
-        Of a job with both, the source travels only if the daemon does not have the session.
+        If the job has a session and a source, the source is only sent if the session is gone.
         """
         attempts = [job]
         if job.session_id and job.source is not None:
@@ -174,7 +180,7 @@ class Client:
                         begun = begun or not isinstance(value, Sending)
                         yield value
             except NotFoundError as error:
-                is_lost = error.code in ("", "UNKNOWN_SESSION")  # older daemons tell no codes
+                is_lost = error.code in ("", "UNKNOWN_SESSION")  # older daemons send no codes
                 if begun or attempt is attempts[-1] or not is_lost:
                     raise
             else:
@@ -199,7 +205,7 @@ class Client:
             raise _not_answering(self.endpoint) from error
 
     async def _answers(self, timeout_s: float) -> bool:
-        """Return whether the daemon answers a small question; that takes it no time."""
+        """Return whether the daemon answers a health check, which needs no work."""
         method = UnaryUnaryMethod(
             self._channel,
             _HEALTH_CHECK,
@@ -218,14 +224,18 @@ class Client:
         return True
 
     async def _watched(self, step: Awaitable[T]) -> T:
-        """Return a step's result; NotRespondingError if the daemon answers nothing meanwhile."""
+        """Await a step while checking that the daemon is alive.
+
+        Raises:
+            NotRespondingError: the daemon stopped answering health checks.
+        """
         task = asyncio.ensure_future(step)
         try:
             while not (await asyncio.wait({task}, timeout=self._quiet_s))[0]:
                 if not await self._answers(max(self._quiet_s, _SMALL_TIMEOUT_S)):
                     raise _not_answering(self.endpoint)
             return await task
-        except _TIMEOUTS as error:  # the request's deadline: is the daemon slow, or gone quiet?
+        except _TIMEOUTS as error:  # the request's deadline: is the daemon slow, or does it hang?
             if await self._answers(_SMALL_TIMEOUT_S):
                 raise
             raise _not_answering(self.endpoint) from error
@@ -234,7 +244,7 @@ class Client:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _connect(self) -> None:
-        """Make the connection if there is none; so that its failures are told from slow answers."""
+        """Connect if necessary; a separate step, to distinguish its failures from slow answers."""
         try:
             with _translated(self.endpoint):
                 await asyncio.wait_for(self._channel.__connect__(), self._connect_timeout_s)
@@ -250,7 +260,7 @@ class Client:
             _watch(self._transport())
 
     def _transport(self) -> asyncio.Transport | None:
-        """The connection's, if there is one; grpclib has no public way to it."""
+        """Return the connection's transport, if any; grpclib has no public access to it."""
         connection = getattr(self._channel._protocol, "connection", None)
         return getattr(connection, "_transport", None)
 
@@ -262,7 +272,7 @@ class Client:
         size: int,
         timeout_s: float | None,
     ) -> AsyncGenerator[FillEvent, None]:
-        """Send the requests and yield the answers; `size` is that of all chunks together."""
+        """Send the requests and yield the answers; `size` is that of all chunks, in bytes."""
         method = StreamStreamMethod(self._channel, _SERVICE + name, kind, pb.FillEvent)
         finished = False
         await self._connect()
@@ -280,7 +290,7 @@ class Client:
         if not finished:
             raise ConnectionLostError(
                 Sentence(
-                    "The daemon at {endpoint} ended its answer too early.", endpoint=self.endpoint
+                    "The daemon at {endpoint} sent an incomplete answer.", endpoint=self.endpoint
                 )
             )
 
@@ -292,12 +302,12 @@ def _not_answering(endpoint: Endpoint) -> NotRespondingError:
 
 
 def _authorization(token: Secret) -> dict[str, str]:
-    """Return the header that shows a token; none without one."""
+    """Return the metadata that carries the token; empty without a token."""
     return {"authorization": f"Bearer {token.reveal()}"} if token else {}
 
 
 def _watch(transport: asyncio.Transport | None) -> None:
-    """Let the system notice, within about 40 s, a machine that vanished without a word."""
+    """Enable TCP keepalive, so that an unreachable machine is noticed within about 40 s."""
     connection = transport.get_extra_info("socket") if transport else None
     if connection is None:
         return
@@ -310,7 +320,7 @@ def _watch(transport: asyncio.Transport | None) -> None:
 async def _upload(
     stream: Stream[Any, Any], requests: Iterator[WireMessage], size: int
 ) -> AsyncGenerator[Sending, None]:
-    """Send the requests; between two chunks, tell how much is sent."""
+    """Send the requests, and yield the progress between chunks."""
     sent = 0
     try:
         await stream.send_request()
@@ -321,13 +331,13 @@ async def _upload(
                 yield Sending(min(sent / size, 1.0))
         await stream.end()
     except H2Error as error:
-        # The daemon refused in the middle; the stream knows its status when it ends like this.
+        # The daemon refused the request during the upload; grpclib then reads the status.
         raise StreamTerminatedError(str(error)) from error
 
 
 @contextmanager
 def _translated(endpoint: Endpoint) -> Iterator[None]:
-    """Whatever the transport raises, as this package's errors."""
+    """Convert the errors of the transport to those of this package."""
     try:
         yield
     except InpaintError:
@@ -335,7 +345,7 @@ def _translated(endpoint: Endpoint) -> Iterator[None]:
     except GRPCError as error:
         raise from_status(error.status.value, error.message, error.details) from error
     except _TIMEOUTS as error:
-        if getattr(error, "errno", None):  # the network's, not the deadline's
+        if getattr(error, "errno", None):  # a timeout of the network, not of the deadline
             raise DaemonNotFoundError(
                 Sentence("{endpoint} does not answer.", endpoint=endpoint)
             ) from error
@@ -345,15 +355,15 @@ def _translated(endpoint: Endpoint) -> Iterator[None]:
     except ssl.SSLError as error:
         raise DaemonNotFoundError(
             Sentence(
-                "The daemon at {endpoint} is not trusted ({reason}).",
+                "The certificate of the daemon at {endpoint} is not trusted ({reason}).",
                 endpoint=endpoint,
                 reason=error.reason or error,
             ),
-            Sentence("Name the authority of its certificate in the settings."),
+            Sentence("Choose the certificate authority (CA) file in the settings."),
         ) from error
     except (StreamTerminatedError, ProtocolError, H2Error, *_BROKEN) as error:
         raise ConnectionLostError(
-            Sentence("The connection to the daemon at {endpoint} broke.", endpoint=endpoint)
+            Sentence("The connection to the daemon at {endpoint} was lost.", endpoint=endpoint)
         ) from error
     except OSError as error:
         raise DaemonNotFoundError(

@@ -1,6 +1,7 @@
-"""Start the daemon of this machine when none runs.
+"""Start the daemon of this machine if none is running.
 
-Never with `sys.executable`: inside Krita and GIMP that is not the Python one would expect.
+It is never started with `sys.executable`, because inside Krita and GIMP that is the host program
+or the host's own Python.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ from .settings import ConnectionSettings, connection_file
 
 log = logging.getLogger(__name__)
 PROGRAM = "inpaint-server"
-PROGRAM_FILE = "inpaint-server.path"  # in an installed plug-in: where the installer's daemon is
+PROGRAM_FILE = "inpaint-server.path"  # in an installed plug-in: path of the installer's daemon
 START_TIMEOUT_S = 120.0  # the first start compiles and reads weights
 _TURN_S = 0.1
-_ALREADY = "already runs"  # what a second daemon says; then the first one's file is waited for
+_ALREADY = "already runs"  # logged by a second daemon; then wait for the first one's runtime file
 _HOST_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "QT_PLUGIN_PATH")
 _NOT_FOUND = Sentence(
     "Install it (pip install inpaint-stylegan), or choose the program in the settings if it is "
@@ -43,7 +44,7 @@ _NOT_FOUND = Sentence(
 
 
 class Starting(NamedTuple):
-    """How far the start is, for a progress bar with a line of text."""
+    """Progress of the start, for a progress bar with a line of text."""
 
     elapsed_s: float
     last_line: str  # of the daemon's log
@@ -55,14 +56,22 @@ def ensure_daemon(
     is_wanted: Callable[[], bool] = lambda: True,
     timeout_s: float = START_TIMEOUT_S,
 ) -> Endpoint:
-    """Return the daemon of the settings (None: the user's), started if it is local and not up.
+    """Return the endpoint of the configured daemon, and start the daemon if necessary.
 
-    Blocks while it starts: call it in a thread (`Worker` does). `is_wanted` is asked ten times a
-    second; when it says no, the wait ends with Cancelled and the daemon goes on starting.
+    Only a local daemon is started. This function blocks while the daemon starts, so call it in a
+    thread, as `Worker` does.
+
+    Args:
+        settings: the connection settings; None = those of the user.
+        progress: called about ten times per second while the daemon starts.
+        is_wanted: called equally often; if it returns False, waiting ends with
+            RequestCancelledError, while the daemon continues to start.
+        timeout_s: how long to wait for the daemon, in seconds.
 
     Raises:
-        DaemonNotFoundError: none runs, and the settings forbid to start one.
-        StartFailedError: it is not installed, ended at once, or took longer than `timeout_s`.
+        DaemonNotFoundError: no daemon is running, and the settings do not allow starting one.
+        StartFailedError: the daemon is not installed, exited, or took longer than `timeout_s`.
+        RequestCancelledError: `is_wanted` returned False.
     """
     settings = settings or connection_file().load()
     try:
@@ -80,7 +89,7 @@ def start_daemon(
     is_wanted: Callable[[], bool],
     timeout_s: float,
 ) -> Endpoint:
-    """Run `command` detached and wait until its runtime file leads to it."""
+    """Run `command` detached and wait until its runtime file appears and it accepts connections."""
     log_path = log_file()
     log.info("starting %s, log in %s", command, log_path)
     process = _spawn(command, log_path)
@@ -98,7 +107,7 @@ def start_daemon(
         time.sleep(_TURN_S)
     raise StartFailedError(
         Sentence(
-            "The daemon did not come up within {seconds:.0f} s. It last said: “{line}”.",
+            "The daemon did not start within {seconds:.0f} s. The last line of its log: “{line}”.",
             seconds=timeout_s,
             line=last_line(log_path) or "-",
         ),
@@ -109,23 +118,23 @@ def start_daemon(
 def find_command(executable: str = "", beside: Path = Path(__file__)) -> list[str]:
     """Return the daemon's command.
 
-    The first of these that exists: the configured program, the one that installed this plug-in,
-    those in PATH, beside this package, and in ~/.local.
+    It is the first of these that exists: the configured program, the one that installed this
+    plug-in, one on the PATH, one in the environment of this package, and one in ~/.local.
 
     Args:
-        executable: the configured program; empty = look for it.
-        beside: a file in an environment that may hold the daemon.
+        executable: the configured program; empty = search for it.
+        beside: a file in an environment that may contain the daemon.
 
     Raises:
-        ProgramNotFoundError: there is none.
-        StartFailedError: this program runs in a sandbox and may start no others.
+        ProgramNotFoundError: the program was not found.
+        StartFailedError: this program runs in a sandbox and may not start other programs.
     """
     if is_flatpak():
         return _command_outside_flatpak(executable or _noted(beside))
     if executable:
         if not os.access(executable, os.X_OK):
             raise ProgramNotFoundError(
-                Sentence("{executable} cannot be run.", executable=executable),
+                Sentence("{executable} is not an executable program.", executable=executable),
                 Sentence("Choose another program."),
             )
         return [executable]
@@ -136,12 +145,12 @@ def find_command(executable: str = "", beside: Path = Path(__file__)) -> list[st
 
 
 def log_file() -> Path:
-    """Return where a daemon writes that was started from here."""
+    """Return the log file of a daemon that was started by a client."""
     return cache_folder() / "server.log"
 
 
 def last_line(path: Path) -> str:
-    """Return the last line of a log that says anything; empty if there is none."""
+    """Return the last line of a log that is not blank; empty if there is none."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 4096))
@@ -152,7 +161,7 @@ def last_line(path: Path) -> str:
 
 
 def _noted(beside: Path) -> str:
-    """Return what the installer wrote into the plug-in around this package; empty if nothing."""
+    """Return the path that the installer stored in the enclosing plug-in; empty if none."""
     plug_in = beside.resolve().parents[2]  # PLUG_IN/_vendor/inpaint_client/FILE
     try:
         return (plug_in / PROGRAM_FILE).read_text("utf-8").strip()
@@ -163,7 +172,7 @@ def _noted(beside: Path) -> str:
 def _candidates(beside: Path) -> Iterator[Path | str | None]:
     yield _noted(beside)
     yield shutil.which(PROGRAM)
-    for folder in beside.resolve().parents:  # of a virtual environment, or a checkout's
+    for folder in beside.resolve().parents:  # one of them may be a virtual environment or checkout
         for place in (folder, folder / ".venv"):
             yield place / "bin" / PROGRAM
             yield place / "Scripts" / f"{PROGRAM}.exe"
@@ -174,7 +183,7 @@ def _command_outside_flatpak(executable: str) -> list[str]:
     info = Path("/.flatpak-info").read_text("utf-8", "replace")
     if "org.freedesktop.Flatpak=talk" not in info or not shutil.which("flatpak-spawn"):
         raise StartFailedError(
-            Sentence("This program runs inside Flatpak and may not start others."),
+            Sentence("This program runs inside Flatpak and may not start other programs."),
             flatpak_remedy(),
         )
     return ["flatpak-spawn", "--host", executable or PROGRAM]
@@ -186,17 +195,17 @@ def _spawn(command: list[str], log_path: Path) -> subprocess.Popen[bytes]:
     except OSError as error:
         raise StartFailedError(
             Sentence(
-                "The folder {folder} cannot be made ({error}).",
+                "The folder {folder} cannot be created ({error}).",
                 folder=log_path.parent,
                 error=error.strerror,
             ),
-            Sentence("Set HOME or XDG_CACHE_HOME to a folder of yours."),
+            Sentence("Set HOME or XDG_CACHE_HOME to a folder that you own."),
         ) from error
     environment = {k: v for k, v in os.environ.items() if k not in _HOST_VARIABLES}
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
-    # Emptied, and appended to: two hosts may start a daemon at the same moment.
+    # Truncate, then append: two hosts may start a daemon at the same moment.
     log_flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
     try:
         with os.fdopen(os.open(log_path, log_flags, 0o600), "ab") as output:
@@ -214,28 +223,28 @@ def _spawn(command: list[str], log_path: Path) -> subprocess.Popen[bytes]:
         raise StartFailedError(
             Sentence("{command} cannot be run ({error}).", command=command[0], error=error)
         ) from error
-    # Somebody must take the exit status of a child that ends before its host does.
+    # The exit status of a child that exits before the host must be collected.
     Thread(target=_await_end, args=(process, log_path), daemon=True).start()
     return process
 
 
 def _await_end(process: subprocess.Popen[bytes], log_path: Path) -> None:
-    """Wait for a daemon, and say in its log if it was killed: it could not do so itself."""
+    """Wait until a daemon exits, and add a line to its log if it was killed."""
     status = process.wait()
     if status < 0:
         with suppress(OSError), log_path.open("a", encoding="utf-8") as log_of_daemon:
             log_of_daemon.write(
-                f"inpaint-server (process {process.pid}) was ended by signal {-status}; "
-                "signal 9 is often a sign that memory ran out\n"
+                f"inpaint-server (process {process.pid}) was killed by signal {-status}; "
+                "signal 9 often means that memory ran out\n"
             )
 
 
 def _why(command: list[str], status: int, log_path: Path) -> str:
     program, line = Path(command[-1]).name, last_line(log_path)
     if line:
-        return Sentence("{program} ended at once: {line}", program=program, line=line)
+        return Sentence("{program} exited immediately: {line}", program=program, line=line)
     return Sentence(
-        "{program} ended at once: exit status {status}, nothing in {log_path}",
+        "{program} exited immediately with status {status} and wrote nothing to {log_path}.",
         program=program,
         status=status,
         log_path=log_path,

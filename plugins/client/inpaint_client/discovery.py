@@ -1,7 +1,8 @@
-"""Which daemon to talk to.
+"""Find the daemon to use.
 
-INPAINT_SERVER (and INPAINT_TOKEN) win; then the settings; then the runtime file that the daemon of
-this user writes while it runs: `inpaint/server.json` with address, token, pid and version.
+INPAINT_SERVER (with INPAINT_TOKEN) takes precedence over the settings, and the settings over the
+runtime file, `inpaint/server.json`, which the user's daemon writes while it is running. The runtime
+file contains address, token, pid and version.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from .settings import ConnectionSettings, connection_file
 
 log = logging.getLogger(__name__)
 RUNTIME_FILE = "server.json"
-_ANSWER_S = 1.0  # a daemon on this machine accepts a connection within this
+_ANSWER_S = 1.0  # time limit for a daemon on this machine to accept a connection
 
 
 @dataclass(frozen=True)
 class RuntimeFile:
-    """What a running daemon tells about itself."""
+    """Contents of the file in which a running daemon publishes its address and token."""
 
     path: Path
     address: str
@@ -38,13 +39,13 @@ class RuntimeFile:
     version: str
 
     def endpoint(self, tls: TlsFiles | None = None) -> Endpoint:
-        """Return where the daemon listens, with its token."""
+        """Return the daemon's endpoint, with its token."""
         return parse_endpoint(self.address, self.token, tls)
 
     def is_stale(self) -> bool:
-        """Return whether the daemon that wrote it is gone (killed, or the machine restarted).
+        """Return whether the daemon that wrote the file is gone (killed, or the machine rebooted).
 
-        Its number and its port may belong to other programs by now; its lock does not.
+        Other programs may have its process ID and its port by now, but not its lock.
         """
         if is_locked(self.path.with_suffix(".lock")) is False:
             return True
@@ -54,12 +55,15 @@ class RuntimeFile:
 
 
 def find_daemon(settings: ConnectionSettings | None = None) -> Endpoint:
-    """Return the daemon to use. Only local ones are tried; a remote address is taken as it is.
+    """Return the endpoint of the daemon to use.
 
-    Without `settings` those of the user's connection file count.
+    Only daemons found through a runtime file are checked; a configured address is returned as is.
+
+    Args:
+        settings: the connection settings; None = those of the user's connection file.
 
     Raises:
-        DaemonNotFoundError: nothing is set, and no daemon runs on this machine.
+        DaemonNotFoundError: no address is configured, and no daemon is running on this machine.
         InputError: an address is malformed.
     """
     settings = settings or connection_file().load()
@@ -73,39 +77,41 @@ def find_daemon(settings: ConnectionSettings | None = None) -> Endpoint:
         log.info("%s is stale: no daemon answers at %s", runtime.path, runtime.address)
     if is_flatpak():
         raise DaemonNotFoundError(
-            Sentence("No daemon is to be seen from inside Flatpak."), flatpak_remedy()
+            Sentence("No daemon can be found from inside Flatpak."), flatpak_remedy()
         )
     raise DaemonNotFoundError(
-        Sentence("No daemon runs on this machine."), Sentence("Start it with `inpaint-server`.")
+        Sentence("No daemon is running on this machine."),
+        Sentence("Start it with `inpaint-server`."),
     )
 
 
 def flatpak_remedy() -> str:
-    """Return what helps in Flatpak, which hides the runtime folder from every program."""
+    """Return the remedy for Flatpak, which hides the runtime folder from its programs."""
     app = os.environ.get("FLATPAK_ID", "APP")
     allow = f"flatpak override --user --filesystem=xdg-run/inpaint:create {app}"
     return Sentence(
-        "Start `inpaint-server` in a terminal. If it runs, allow this program to find it "
-        "(`{command}`) and restart the program.",
+        "Start `inpaint-server` in a terminal. If it is already running, allow this "
+        "program to find it (`{command}`) and restart this program.",
         command=allow,
     )
 
 
 def is_local_choice(settings: ConnectionSettings) -> bool:
-    """Return whether the daemon of this machine is meant: then it may be started."""
+    """Return whether no address is configured, so that the local daemon may be started."""
     return not os.environ.get("INPAINT_SERVER", "") and not settings.address
 
 
 def runtime_files() -> list[RuntimeFile]:
-    """Return every readable runtime file, stale ones too, best first."""
+    """Return every readable runtime file, including stale ones, best first."""
     found = (read_runtime_file(folder / RUNTIME_FILE) for folder in runtime_folders())
     return [runtime for runtime in found if runtime is not None]
 
 
 def read_runtime_file(path: Path) -> RuntimeFile | None:
-    """Return what a runtime file says.
+    """Read a runtime file.
 
-    None if there is none, if somebody else wrote it, or if it makes no sense.
+    Returns:
+        Its contents; None if it does not exist, belongs to another user, or is invalid.
     """
     try:
         with path.open(encoding="utf-8") as file:
@@ -130,7 +136,7 @@ def read_runtime_file(path: Path) -> RuntimeFile | None:
 
 
 def accepts(endpoint: Endpoint, timeout_s: float = _ANSWER_S) -> bool:
-    """Return whether something accepts a connection there."""
+    """Return whether something accepts a connection at an endpoint."""
     try:
         if endpoint.path:
             with socket.socket(socket.AF_UNIX) as probe:
@@ -144,9 +150,9 @@ def accepts(endpoint: Endpoint, timeout_s: float = _ANSWER_S) -> bool:
 
 
 def is_locked(path: Path) -> bool | None:
-    """Return whether a daemon holds its lock; None if that cannot be told.
+    """Return whether a daemon holds the lock file; None if that is unknown.
 
-    A lock is of a process, and goes with it.
+    The system releases a lock when its process exits.
     """
     if sys.platform == "win32":
         return None
@@ -157,13 +163,13 @@ def is_locked(path: Path) -> bool | None:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:  # there is none, or the file system has no locks
+    except OSError:  # there is no lock file, or the file system does not support locks
         return None
     return False
 
 
 def process_exists(pid: int) -> bool:
-    """Return whether a process of that number runs (os.kill would end it on Windows)."""
+    """Return whether a process is running (os.kill(pid, 0) would terminate it on Windows)."""
     if sys.platform == "win32":
         import ctypes
 
@@ -187,7 +193,7 @@ def process_exists(pid: int) -> bool:
 
 
 def _token_of(address: str) -> Secret:
-    """Return the token of the daemon of this machine, if that is the one at `address`."""
+    """Return the token from the runtime file of the daemon at `address`; empty if there is none."""
     for runtime in runtime_files():
         if runtime.address == address.strip():
             return runtime.token

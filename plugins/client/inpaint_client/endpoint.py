@@ -1,4 +1,4 @@
-"""Where a daemon listens and how to speak to it."""
+"""Addresses of daemons, with their TLS settings and tokens."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from inpaint_protos.secret import Secret
 from .errors import InputError
 from .sentence import Sentence
 
-_EXAMPLES = Sentence("Write host:port, tls://host:port or unix:/path/of/the/socket.")
+_EXAMPLES = Sentence("Use the form host:port, tls://host:port or unix:/path/to/socket.")
 
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """PEM files. Without `ca` the system's authorities count; with a key it is mutual TLS."""
+    """PEM files. Without `ca`, the system's CAs are trusted; a certificate enables mutual TLS."""
 
     ca: str = ""
     certificate: str = ""
@@ -27,17 +27,18 @@ class TlsFiles:
         """Return a client context for HTTP/2.
 
         Raises:
-            InputError: a file cannot be read or does not hold what it should.
+            InputError: a file cannot be read or is not a valid PEM file.
         """
         try:
             context = ssl.create_default_context(cafile=self.ca or None)
             if self.certificate:
                 context.load_cert_chain(self.certificate, self.key or None)
-        except OSError as error:  # ssl.SSLError is one
+        except OSError as error:  # includes ssl.SSLError
             raise InputError(
                 Sentence("The TLS files cannot be used ({error}).", error=error),
                 Sentence(
-                    "Name PEM files: the authority, and for mutual TLS a certificate and its key."
+                    "Choose PEM files: the certificate authority and, for mutual TLS, a "
+                    "certificate and its key."
                 ),
             ) from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -47,7 +48,7 @@ class TlsFiles:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One daemon's address, with the token that it asks for."""
+    """Address of one daemon, with the token that it requires."""
 
     host: str = ""
     port: int = 0
@@ -63,56 +64,61 @@ class Endpoint:
 
     @property
     def is_local(self) -> bool:
-        """Whether nothing that is sent can leave this machine."""
+        """Whether all traffic stays on this machine."""
         return bool(self.path) or _is_loopback(self.host)
 
 
 def parse_endpoint(address: str, token: Secret | str = "", tls: TlsFiles | None = None) -> Endpoint:
     """Read `host:port`, `[::1]:port`, `tls://host:port` or `unix:PATH`.
 
-    `tls` names the files for `tls://`; it is not used for the others.
+    Args:
+        address: the address in one of these forms.
+        token: the daemon's token; empty = none.
+        tls: PEM files for `tls://`, not used for the other forms; None = the system's CAs.
 
     Raises:
-        InputError: it is not an address, or it would carry the token over a network in the clear;
-            or the token cannot be sent.
+        InputError: the address is invalid, it would send the token over a network unencrypted, or
+            the token is not printable ASCII.
     """
     if not isinstance(token, Secret):
         token = Secret(token)
     if not token.can_be_sent:
         raise InputError(
-            Sentence(
-                "The token cannot be sent: it holds a line break or a character that is not ASCII."
-            ),
-            Sentence("Copy it again; it is one line of plain letters, digits and signs."),
+            Sentence("The token contains a line break or a character that is not ASCII."),
+            Sentence("Copy it again. It is one line of plain letters, digits and punctuation."),
         )
     text = address.strip()
     if text.startswith("unix:"):
         path = text.removeprefix("unix:").removeprefix("//")
         if not path:
-            raise InputError(Sentence("{address!r} names no socket.", address=address), _EXAMPLES)
+            raise InputError(
+                Sentence("{address!r} does not name a socket.", address=address), _EXAMPLES
+            )
         if sys.platform == "win32":
             raise InputError(
-                Sentence("Windows has no Unix sockets that Python can use."),
-                Sentence("Use host:port."),
+                Sentence("Python does not support Unix sockets on Windows."),
+                Sentence("Use host:port instead."),
             )
         return Endpoint(path=path, token=token)
     secure = text.startswith("tls://")
     host, colon, port = text.removeprefix("tls://").rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not host or not port.isascii() or not port.isdigit() or "/" in host:
-        raise InputError(Sentence("{address!r} is not an address.", address=address), _EXAMPLES)
+        raise InputError(
+            Sentence("{address!r} is not a valid address.", address=address), _EXAMPLES
+        )
     if not 0 < int(port) < 65536:
         raise InputError(
-            Sentence("{address!r} has no possible port.", address=address),
-            Sentence("Ports are 1 to 65535."),
+            Sentence("{address!r} has an invalid port.", address=address),
+            Sentence("Use a port from 1 to 65535."),
         )
     if token and not secure and not _is_loopback(host):
         raise InputError(
             Sentence(
-                "{address!r} would send the token over the network in the clear.", address=address
+                "{address!r} would send the token over the network unencrypted.", address=address
             ),
             Sentence(
-                "Use tls://{text} with a daemon that has TLS, or a tunnel to this machine.",
+                "Use tls://{text} with a daemon that has TLS enabled, or a tunnel to this machine.",
                 text=text,
             ),
         )

@@ -1,24 +1,25 @@
-"""What can go wrong, as a person would sort it.
+"""Errors of the client, grouped by what the user can do about them.
 
     InpaintError
-    ├── InputError           found here, before anything was sent
-    ├── DaemonNotFoundError           nobody answers at the address
-    │   └── StartFailedError    it was started and did not come up
-    │       └── ProgramNotFoundError   there is no program to start
-    ├── RefusedError      it answered: no
-    │   ├── InvalidRequestError       INVALID_ARGUMENT
-    │   ├── NotFoundError           NOT_FOUND: model, direction or session
-    │   ├── Exhausted          RESOURCE_EXHAUSTED: queue, size or memory
-    │   ├── WrongModelError         FAILED_PRECONDITION: a recipe of another model
-    │   └── Unauthenticated    UNAUTHENTICATED: token missing or wrong
-    ├── Unavailable        UNAVAILABLE: it is loading or stopping
-    │   └── ConnectionLostError     it went away in the middle
-    ├── Cancelled          somebody cancelled
-    ├── Timeout            DEADLINE_EXCEEDED: it took longer than allowed
-    │   └── NotRespondingError       it is there and answers nothing: it hangs or was stopped
-    └── DaemonInternalError        a bug there, or a daemon that speaks another version
+    ├── InputError                      found by the client, before anything was sent
+    ├── DaemonNotFoundError             no daemon answers at the address
+    │   └── StartFailedError            the daemon was started, but did not become ready
+    │       └── ProgramNotFoundError    there is no program to start
+    ├── RefusedError                    the daemon refused the request
+    │   ├── InvalidRequestError         INVALID_ARGUMENT
+    │   ├── NotFoundError               NOT_FOUND: model, direction or session
+    │   ├── ResourceExhaustedError      RESOURCE_EXHAUSTED: queue, size or memory
+    │   ├── WrongModelError             FAILED_PRECONDITION: a recipe of another model
+    │   └── UnauthenticatedError        UNAUTHENTICATED: token missing or wrong
+    ├── UnavailableError                UNAVAILABLE: the daemon is loading or shutting down
+    │   └── ConnectionLostError         the connection was lost before the answer was complete
+    ├── RequestCancelledError           CANCELLED
+    ├── RequestTimeoutError             DEADLINE_EXCEEDED: it took longer than allowed
+    │   └── NotRespondingError          the daemon hangs or is suspended
+    └── DaemonInternalError             a bug in the daemon, or a daemon of another version
 
-`str(error)` is for people: what happened, then what to do. The parts are `message` and `remedy`.
+`str(error)` is meant for the user: the cause, then the remedy. The two parts are `message` and
+`remedy`.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from .sentence import Sentence, of_daemon
 
 
 class InpaintError(Exception):
-    """Base of everything that this package raises on purpose."""
+    """Base class of the errors that this package raises on purpose."""
 
     remedy_by_default: str = ""
-    code: str = ""  # of `inpaint_protos.sentences`, if the daemon gave one
-    retry_after_s: float | None = None  # the same may succeed after so long; None: not told
+    code: str = ""  # a code of `inpaint_protos.sentences`, if the daemon sent one
+    retry_after_s: float | None = None  # delay after which a retry may succeed; None = unknown
 
     def __init__(self, message: str, remedy: str | None = None) -> None:
         self.message = message if isinstance(message, Sentence) else message.rstrip()
@@ -43,47 +44,47 @@ class InpaintError(Exception):
 
 
 class InputError(InpaintError, ValueError):
-    """The request cannot be right; nothing was sent."""
+    """The request is invalid; nothing was sent."""
 
 
 class DaemonNotFoundError(InpaintError):
-    """Nobody answers at the address."""
+    """No daemon answers at the address."""
 
     remedy_by_default = Sentence(
-        "Start it with `inpaint-server`, or correct the address in the settings."
+        "Start the daemon with `inpaint-server`, or correct the address in the settings."
     )
 
 
 class StartFailedError(DaemonNotFoundError):
-    """The daemon was started and did not come up."""
+    """The daemon was started, but did not become ready."""
 
-    remedy_by_default = Sentence("Start `inpaint-server` in a terminal to see why.")
+    remedy_by_default = Sentence("Run `inpaint-server` in a terminal to see the reason.")
 
 
 class ProgramNotFoundError(StartFailedError):
-    """There is no `inpaint-server` to start, or the one of the settings cannot be run."""
+    """`inpaint-server` was not found, or the configured program cannot be run."""
 
     remedy_by_default = Sentence("Install it, or choose the program in the settings.")
 
 
 class RefusedError(InpaintError):
-    """The daemon understood and said no."""
+    """The daemon understood the request and refused it."""
 
 
 class InvalidRequestError(RefusedError):
     """A field of the request is out of range or inconsistent; the message names it."""
 
-    remedy_by_default = Sentence("Change what is named here, and repeat.")
+    remedy_by_default = Sentence("Correct this value and try again.")
 
 
 class NotFoundError(RefusedError):
-    """No such model, direction or session; the message names those that exist."""
+    """The model, direction or session does not exist; the message lists the existing ones."""
 
-    remedy_by_default = Sentence("Choose a known one, or fill again.")
+    remedy_by_default = Sentence("Choose an available one, or fill again.")
 
 
 class ResourceExhaustedError(RefusedError):
-    """The queue is full, or the request needs more memory than there is."""
+    """The queue is full, or the request needs more memory than is available."""
 
     remedy_by_default = Sentence(
         "Try again in a moment, or with fewer candidates or a smaller selection."
@@ -100,8 +101,9 @@ class UnauthenticatedError(RefusedError):
     """The token is missing or wrong."""
 
     remedy_by_default = Sentence(
-        "Put the daemon's token into the settings or into INPAINT_TOKEN; "
-        "a daemon on this machine writes it to its runtime file, so restarting it also helps."
+        "Enter the daemon's token in the settings or set INPAINT_TOKEN. A daemon on "
+        "this machine writes its token to its runtime file, so restarting it also "
+        "helps."
     )
 
 
@@ -112,66 +114,77 @@ class UnavailableError(InpaintError):
 
 
 class ConnectionLostError(UnavailableError):
-    """The connection broke before the answer was complete."""
+    """The connection was lost before the answer was complete."""
 
-    remedy_by_default = Sentence("See the daemon's log for the reason, start it again and repeat.")
+    remedy_by_default = Sentence(
+        "Check the daemon's log for the reason, restart the daemon and try again."
+    )
 
 
 class RequestCancelledError(InpaintError):
-    """Somebody cancelled; not a failure."""
+    """The request was cancelled; not a failure."""
 
 
 class RequestTimeoutError(InpaintError):
     """The answer took longer than allowed."""
 
-    remedy_by_default = Sentence("Allow more time in the settings, or ask for fewer candidates.")
+    remedy_by_default = Sentence("Allow more time in the settings, or request fewer candidates.")
 
 
 class NotRespondingError(RequestTimeoutError):
-    """The daemon is there and says nothing, not even to small questions."""
+    """The daemon accepts connections but does not even answer health checks."""
 
     remedy_by_default = Sentence(
-        "It hangs or was stopped: end the process inpaint-server, and try again."
+        "It hangs or is suspended. End the process inpaint-server and try again."
     )
 
 
 class DaemonInternalError(InpaintError):
     """A bug in the daemon, or a daemon of another version."""
 
-    remedy_by_default = Sentence("The daemon's log has the details; please report them.")
+    remedy_by_default = Sentence("The daemon's log has the details. Please report them.")
 
 
-# gRPC's status codes by number, so that this module needs no gRPC.
+# gRPC's status codes by number, so that this module does not depend on gRPC.
 _BY_STATUS: dict[int, tuple[type[InpaintError], str]] = {
     1: (RequestCancelledError, Sentence("The request was cancelled.")),
-    3: (InvalidRequestError, Sentence("The daemon found the request invalid.")),
+    3: (InvalidRequestError, Sentence("The daemon rejected the request as invalid.")),
     4: (RequestTimeoutError, Sentence("The daemon did not finish in time.")),
-    5: (NotFoundError, Sentence("The daemon does not have what was asked for.")),
-    7: (UnauthenticatedError, Sentence("The daemon does not permit this.")),
-    8: (ResourceExhaustedError, Sentence("The daemon has no room for this request.")),
-    9: (WrongModelError, Sentence("The recipe does not belong to this model.")),
-    11: (InvalidRequestError, Sentence("The daemon found a value out of range.")),
+    5: (
+        NotFoundError,
+        Sentence("The daemon does not have the requested model, direction or session."),
+    ),
+    7: (UnauthenticatedError, Sentence("The daemon does not allow this.")),
+    8: (ResourceExhaustedError, Sentence("The daemon has no capacity for this request.")),
+    9: (WrongModelError, Sentence("The recipe was made with another model.")),
+    11: (InvalidRequestError, Sentence("The daemon rejected a value that is out of range.")),
     12: (
         DaemonInternalError,
-        Sentence("The daemon does not know this request: its version differs from this one."),
+        Sentence(
+            "The daemon does not support this request. Its version differs from the client's."
+        ),
     ),
     14: (UnavailableError, Sentence("The daemon is not ready.")),
-    16: (UnauthenticatedError, Sentence("The daemon asks for a token.")),
+    16: (UnauthenticatedError, Sentence("The daemon requires a token.")),
 }
 
 
 class Reason(NamedTuple):
-    """Why the daemon refused, for programs."""
+    """The daemon's reason for a refusal, in machine-readable form."""
 
     code: str  # of `inpaint_protos.sentences`
     values: Mapping[str, str]
-    retry_after_s: float | None = None  # after which the same may succeed
+    retry_after_s: float | None = None  # delay after which a retry may succeed
 
 
 def from_status(code: int, message: str | None, reason: Reason | None = None) -> InpaintError:
-    """Return the exception for gRPC status `code`; `message` is the daemon's sentence, if any.
+    """Return the exception for a gRPC status.
 
-    With a `reason` that is known here, the message can be translated, and says what helps.
+    Args:
+        code: gRPC's status code.
+        message: the daemon's English sentence, if any.
+        reason: the machine-readable reason. If its code is known, the message can be translated
+            and includes the remedy.
     """
     error = _from_status(code, message, reason)
     if reason is not None:
@@ -188,6 +201,6 @@ def _from_status(code: int, message: str | None, reason: Reason | None) -> Inpai
             return kind(told, "")
     if not text:
         return kind(sentence)
-    if text.split(maxsplit=1)[0].isalpha():  # a word, not the name of a field
+    if text.split(maxsplit=1)[0].isalpha():  # begins with a word, not with the name of a field
         text = text[0].upper() + text[1:]
     return kind(text if text.endswith((".", "!", "?")) else f"{text}.")

@@ -1,9 +1,9 @@
-"""What the daemon answers while it fills, as values.
+"""Events of a fill or an edit, as values.
 
-A run sends `Accepted`, one `FrameChosen` for each group of the hole, `Candidate`s with `Progress`
-between them, and ends with exactly one of `Done` and `Failed`. While a large request is on its way,
-the client itself says so before: `Sending`. It also says when it waits to ask a busy daemon again
-(`Waiting`), and when the daemon ended in the middle and it asks for what is missing (`Resumed`).
+A run yields `Accepted`, one `FrameChosen` for each group of the hole, `Candidate`s with `Progress`
+between them, and finally exactly one `Done` or `Failed`. The client adds events of its own:
+`Sending` while it sends a large request, `Waiting` before it retries a request that a busy daemon
+refused, and `Resumed` when the daemon stopped early and the missing candidates are requested again.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from .requests import FrameMode
 
 @dataclass(frozen=True)
 class Sending:
-    """A part of a large request is on its way; said by the client, not by the daemon."""
+    """A part of a large request was sent. Comes from the client, not from the daemon."""
 
     fraction: float  # 0..1 of the images' bytes
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """The daemon has no room now, and the client asks again after a while; said by the client."""
+    """The daemon is busy, and the client will retry after a delay. Comes from the client."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """The daemon has the request and will work on it."""
+    """The daemon has accepted the request."""
 
     session_id: str  # for EditJob, as long as the daemon keeps it
     queue_position: int  # 0 = running now
@@ -41,38 +41,38 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Notice:
-    """What the daemon tells the user of a fill."""
+    """A message from the daemon to the user about a fill."""
 
-    text: str  # a `Sentence` if it is known here: it can be translated
-    is_detail: bool = False  # how the fill was made: nothing is to be decided
-    code: str = ""  # of `inpaint_protos.sentences`; empty from a daemon that tells no codes
+    text: str  # a `Sentence`, which can be translated, if the client knows the code
+    is_detail: bool = False  # describes how the fill was made; the user need not decide anything
+    code: str = ""  # of `inpaint_protos.sentences`; empty from a daemon that sends no codes
 
 
 @dataclass(frozen=True)
 class FrameChosen:
-    """The frame of one group of the hole is known."""
+    """The frame of one group of the hole was chosen."""
 
-    group: int  # 0, 1, ...: disconnected holes far apart get a frame each
+    group: int  # 0, 1, ...; parts of the hole that are far apart get their own frames
     frame: Frame
     confidence: float  # 0..1 that the frame shows what the model knows; 1 if explicit
     model_resolution: int  # px
-    enlargement: float  # document px per model px; above 1 the fill is enlarged
-    warning: str  # empty, or sentences for the user, in English: all of `notices`
-    mode: FrameMode  # how it was found: AUTO that fell back says BOX
-    model: str = ""  # the name of the model that fills; empty from a daemon that does not tell
-    notices: tuple[Notice, ...] = ()  # what `warning` says, one by one
+    enlargement: float  # document px per model px; above 1, the fill is enlarged
+    warning: str  # all of `notices` as English sentences for the user, or empty
+    mode: FrameMode  # how it was found; BOX if AUTO fell back to it
+    model: str = ""  # the name of the model that fills; empty from older daemons
+    notices: tuple[Notice, ...] = ()  # the sentences of `warning` one by one
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How many of the renderings are done."""
+    """Number of finished renderings."""
 
     done: int  # renderings sent so far
     total: int  # renderings that will be sent, candidates and variants
 
     @property
     def fraction(self) -> float:
-        """The share that is done, 0..1."""
+        """The fraction that is done, 0..1."""
         return self.done / self.total if self.total else 0.0
 
 
@@ -81,7 +81,7 @@ class Patch:
     """The pixels of one group of the hole."""
 
     fill: Picture  # valid where coverage > 0; size of box
-    coverage: Picture  # 1 channel, U8: the group's part of the selection, unchanged; else 0
+    coverage: Picture  # 1 channel, U8: the group's part of the selection, unchanged; 0 elsewhere
     box: Box  # document px
 
 
@@ -89,7 +89,7 @@ class Method(IntEnum):
     """What made a candidate."""
 
     MODEL = 1
-    SMOOTH = 2  # without the model: it cannot be edited, mixed or drawn from another seed
+    SMOOTH = 2  # made without the model: it cannot be edited, mixed or drawn from another seed
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,9 @@ class Candidate:
     index: int  # 0, 1, ... in the order of the seeds; a smooth one is the last
     variant: int  # -1 = the candidate itself, else the index of the request's variant
     seed: int
-    patches: tuple[Patch, ...]  # one a group
-    recipe: str = field(repr=False)  # JSON: everything that makes this candidate again
-    attachment: bytes = field(repr=False)  # PNG; only with variant -1, variants share it
+    patches: tuple[Patch, ...]  # one per group
+    recipe: str = field(repr=False)  # JSON: everything needed to make this candidate again
+    attachment: bytes = field(repr=False)  # PNG; only with variant -1; variants share it
     method: Method = Method.MODEL
 
     @property
@@ -112,24 +112,24 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Done:
-    """All was sent. Milliseconds on the daemon's side."""
+    """The answer is complete. The times were measured by the daemon, in milliseconds."""
 
     queue_ms: float = 0.0  # waiting for the device
     encode_ms: float = 0.0  # framing, resampling, the encoder
-    first_candidate_ms: float = 0.0  # from the start of work to the first candidate sent
-    total_ms: float = 0.0  # from the start of work to the last
+    first_candidate_ms: float = 0.0  # from the start of the work to the first candidate sent
+    total_ms: float = 0.0  # from the start of the work to the last candidate sent
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The run ended early. Comes from `Worker` only; `Client` raises the error instead."""
+    """The run failed or was cancelled. Only `Worker` sends it; `Client` raises the error."""
 
     error: InpaintError
 
 
 @dataclass(frozen=True)
 class Resumed:
-    """The daemon ended in the middle, and is asked for what is missing; said by the client."""
+    """The daemon stopped early, and the missing candidates are requested. From the client."""
 
     text: str  # a `Sentence` for the user
 

@@ -1,7 +1,7 @@
-"""Where things lie on each system: the daemon's runtime file, the user's settings.
+"""Folders of the daemon's runtime file and the user's settings on each system.
 
-The rules are those of the `platformdirs` package, except where its releases disagree with each
-other: plug-ins and command line must find the same files, whenever each was installed
+The rules are those of the `platformdirs` package, except where its releases differ from each other:
+the plug-ins and the command line must find the same files, no matter when each was installed
 (docs/decisions/0031).
 """
 
@@ -17,7 +17,8 @@ NAME = "inpaint"
 def home() -> Path:
     """Return the user's home folder.
 
-    In a container there may be none: then a place where nothing is found and nothing can be made.
+    If there is none, as in some containers, return a path under which no file exists or can be
+    created.
     """
     try:
         return Path.home()
@@ -26,7 +27,7 @@ def home() -> Path:
 
 
 def config_folder() -> Path:
-    """Return the folder of the user's settings, such as ~/.config/inpaint. Not made here."""
+    """Return the folder of the user's settings, such as ~/.config/inpaint, without creating it."""
     if sys.platform == "win32":
         return _local_app_data() / NAME
     if sys.platform == "darwin":
@@ -35,7 +36,7 @@ def config_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Return the folder of what may be deleted, such as the log of a daemon that we started."""
+    """Return the folder for files that may be deleted, such as the log of a started daemon."""
     if sys.platform == "win32":
         return _local_app_data() / NAME / "Cache"
     if sys.platform == "darwin":
@@ -44,9 +45,9 @@ def cache_folder() -> Path:
 
 
 def runtime_folders() -> list[Path]:
-    """Return where a daemon of this user may have written server.json, best first.
+    """Return the folders in which a daemon of this user may have written server.json, best first.
 
-    A sandboxed host (Flatpak, Snap) has folders of its own, while the daemon runs outside of it.
+    A sandboxed host (Flatpak, Snap) has its own folders, while the daemon runs outside of it.
     """
     folders: list[Path] = []
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
@@ -63,7 +64,7 @@ def runtime_folders() -> list[Path]:
 
 
 def is_sandboxed() -> bool:
-    """Return whether this process sees other processes and folders than the daemon's."""
+    """Return whether this process is in a sandbox and cannot see the daemon's process and files."""
     return is_flatpak() or "SNAP" in os.environ
 
 
@@ -73,7 +74,7 @@ def is_flatpak() -> bool:
 
 
 def _folders_outside() -> list[Path]:
-    """Those of a daemon outside the sandbox: Flatpak keeps the real home, Snap names it."""
+    """Return the folders outside the sandbox: Flatpak keeps the real home, Snap has a variable."""
     user = os.getuid()
     real_home = Path(os.environ.get("SNAP_REAL_HOME") or home())
     return [

@@ -1,7 +1,7 @@
-"""Boxes, frames, and how much of a document travels.
+"""Boxes, frames, and the parts of a document that are sent.
 
-Continuous document pixels: the origin is the top left corner of the top left pixel, x right, y
-down. Boxes are in whole pixels.
+Coordinates are continuous document pixels. The origin is the top left corner of the top left pixel,
+x points right and y points down. Boxes are in whole pixels.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import NamedTuple
 from .errors import InputError
 from .sentence import Sentence
 
-CROP_GROWTH = 4  # a crop is this many times the larger side of the hole's box ...
-CROP_MIN_SIDE = 1024  # ... but at least this, px
-WHOLE_CANVAS_SIDE = 2048  # up to this the whole canvas is sent, px
+CROP_GROWTH = 4  # side of a crop, as a multiple of the larger side of the hole's box
+CROP_MIN_SIDE = 1024  # smallest side of a crop, px
+WHOLE_CANVAS_SIDE = 2048  # a canvas up to this size is sent entirely, px
 OVERVIEW_SIDE = 512  # longest side of an overview, px
-WHOLE_CROP_BYTES = 16 << 20  # of crops above it only what is near the hole travels in full
-CONTEXT_SIDE = 1024  # longest side of the reduced image of the rest, px
-NEAR_PX = 64  # around a hole; the daemon fits fills to as much of the known pixels at most
-MIXED_SIDE = 1024  # longest side of an image whose styles are taken, px
-MAX_SIDE = 8192  # the daemon's default limits; Info tells those in force
+WHOLE_CROP_BYTES = 16 << 20  # of larger crops, only the area near the hole is sent in full
+CONTEXT_SIDE = 1024  # longest side of the reduced image of the remaining area, px
+NEAR_PX = 64  # margin around a hole; the daemon uses at most this much to match the surroundings
+MIXED_SIDE = 1024  # longest side of an image for style mixing, px
+MAX_SIDE = 8192  # the daemon's default limits; Info returns the actual ones
 MAX_IMAGE_BYTES = 512 << 20
 
 
 class Point(NamedTuple):
-    """A place in the document, px."""
+    """Position in the document, px."""
 
     x: float
     y: float
@@ -45,7 +45,7 @@ class Extent(NamedTuple):
 
     @property
     def area(self) -> int:
-        """How many pixels it has."""
+        """Number of pixels."""
         return self.width * self.height
 
 
@@ -59,7 +59,7 @@ class Box(NamedTuple):
 
     @staticmethod
     def from_corners(left: int, top: int, right: int, bottom: int) -> Box:
-        """Return the box between two corners, empty if they are crossed."""
+        """Return the box between two corners; empty if they are reversed."""
         return Box(left, top, max(0, right - left), max(0, bottom - top))
 
     @staticmethod
@@ -69,7 +69,7 @@ class Box(NamedTuple):
 
     @property
     def right(self) -> int:
-        """The first column beyond the box."""
+        """The first column to the right of the box."""
         return self.x + self.width
 
     @property
@@ -79,20 +79,20 @@ class Box(NamedTuple):
 
     @property
     def extent(self) -> Extent:
-        """Its size."""
+        """The size of the box."""
         return Extent(self.width, self.height)
 
     @property
     def is_empty(self) -> bool:
-        """Whether it holds no pixel."""
+        """Whether the box contains no pixel."""
         return self.width <= 0 or self.height <= 0
 
     def contains(self, other: Box) -> bool:
-        """Return whether `other` lies inside entirely; an empty box always does."""
+        """Return whether `other` lies entirely inside; an empty box always does."""
         return other.is_empty or self.clamp(other) == other
 
     def union(self, other: Box) -> Box:
-        """Return the smallest box around both; an empty one does not count."""
+        """Return the smallest box around both; an empty box is ignored."""
         if self.is_empty or other.is_empty:
             return other if self.is_empty else self
         return Box.from_corners(
@@ -112,7 +112,7 @@ class Box(NamedTuple):
         )
 
     def grow(self, margin: int) -> Box:
-        """Return the box larger by `margin` px on every side (smaller if negative)."""
+        """Return the box grown by `margin` px on every side (shrunk if negative)."""
         return Box.from_corners(
             self.x - margin, self.y - margin, self.right + margin, self.bottom + margin
         )
@@ -122,19 +122,19 @@ class Box(NamedTuple):
         return Box(self.x - origin.x, self.y - origin.y, self.width, self.height)
 
     def moved_into(self, canvas: Box) -> Box:
-        """Return it shifted so that as much as possible lies on `canvas`, then cut to it."""
+        """Return the box shifted as far as possible into `canvas`, then clipped to it."""
         x = max(canvas.x, min(self.x, canvas.right - self.width))
         y = max(canvas.y, min(self.y, canvas.bottom - self.height))
         return canvas.clamp(Box(x, y, self.width, self.height))
 
     def strips(self, rows: int) -> Iterator[Box]:
-        """Yield this box from top to bottom in pieces of at most `rows` rows."""
+        """Yield this box from top to bottom in strips of at most `rows` rows."""
         for y in range(self.y, self.bottom, rows):
             yield Box(self.x, y, self.width, min(rows, self.bottom - y))
 
 
 def union_of(boxes: Iterable[Box]) -> Box:
-    """Return the smallest box around all of them; an empty box for none."""
+    """Return the smallest box around all boxes; an empty box if there are none."""
     result = Box(0, 0, 0, 0)
     for box in boxes:
         result = result.union(box)
@@ -153,7 +153,7 @@ class Frame(NamedTuple):
     angle: float = 0.0
 
     def corners(self) -> tuple[Point, Point, Point, Point]:
-        """Return top left, top right, bottom right, bottom left, as the model sees them."""
+        """Return the corners clockwise as the model sees them, starting at the top left."""
         c, s = cos(radians(self.angle)), sin(radians(self.angle))
         half = self.side / 2
 
@@ -177,16 +177,16 @@ def crop_for_hole(
     max_side: int = MAX_SIDE,
     max_bytes: int = MAX_IMAGE_BYTES,
 ) -> Box:
-    """Return the part of the document to send for a hole: enough for the model's context, no more.
+    """Return the part of the document to send for a hole: just enough for the model's context.
 
-    The whole canvas when it is at most 2048 px; else a square around the hole of 4 times its
-    larger side, at least 1024 px, moved inside the canvas and cut to it.
+    It is the entire canvas if that is at most 2048 px. Otherwise it is a square around the hole,
+    4 times its larger side but at least 1024 px, moved inside the canvas and clipped to it.
 
     Args:
-        hole: the box of the selection, document px; what lies beyond the canvas is ignored.
+        hole: the box of the selection, document px; the part outside the canvas is ignored.
         canvas: the document, usually `Box.of_extent(extent)`.
         pixel_bytes: bytes of one pixel of the crop as it will be sent.
-        max_side: the daemon's limit, px (`DaemonInfo.limits`).
+        max_side: the daemon's limit of a side, px (`DaemonInfo.limits`).
         max_bytes: the daemon's limit of an image (`DaemonInfo.limits`).
 
     Raises:
@@ -202,13 +202,13 @@ def crop_for_hole(
     if hole.extent.longest > limit:
         raise InputError(
             Sentence(
-                "The selection is {width} x {height} px, and at most {limit} x {limit} px "
-                "can be filled at once in this document.",
+                "The selection is {width} x {height} px, but at most {limit} x {limit} "
+                "px of this document can be filled at once.",
                 width=hole.width,
                 height=hole.height,
                 limit=limit,
             ),
-            Sentence("Fill it in smaller parts."),
+            Sentence("Fill it in several smaller parts."),
         )
     if canvas.extent.longest <= min(WHOLE_CANVAS_SIDE, limit):
         return canvas
@@ -219,14 +219,14 @@ def crop_for_hole(
 
 
 class Parts(NamedTuple):
-    """Which parts of a document travel for a hole."""
+    """The parts of a document that are sent for a hole."""
 
     crop: Box  # at full resolution
-    context: Box | None = None  # reduced; None: the crop shows all that is needed
-    step: int = 1  # document px a side for one px of the context
+    context: Box | None = None  # at reduced size; None = the crop is sufficient
+    step: int = 1  # document px per context px, along each side
 
     def shows(self, canvas: Box) -> bool:
-        """Whether the whole document is among them, but for a last part of a step."""
+        """Return whether they show the entire document, up to an incomplete last step."""
         seen = self.context or self.crop
         return seen.grow(self.step - 1).contains(canvas)
 
@@ -239,21 +239,22 @@ def parts_for_hole(
     max_bytes: int = MAX_IMAGE_BYTES,
     max_context_side: int = 0,
 ) -> Parts:
-    """Return what to send for a hole: the crop of `crop_for_hole`, or of a large one less.
+    """Return the parts of the document to send for a hole.
 
-    The model sees a few hundred pixels of a large crop, and a fill is fitted to the known pixels
-    right beside the hole. So what is near travels at full resolution and the rest reduced.
+    A crop of moderate size is sent in full, as returned by `crop_for_hole`. The model sees a large
+    crop at only a few hundred pixels, and a fill is matched to the known pixels next to the hole.
+    So only the area near the hole is sent at full resolution, and the rest at reduced size.
 
     Args:
         hole: as for `crop_for_hole`, like the next four.
         canvas: the document.
-        pixel_bytes: of one pixel of the crop as it will be sent.
-        max_side: the daemon's limit, px.
+        pixel_bytes: bytes of one pixel of the crop as it will be sent.
+        max_side: the daemon's limit of a side, px.
         max_bytes: the daemon's limit of an image.
-        max_context_side: the daemon's limit of a context, px; 0 = it does not know of any.
+        max_context_side: the daemon's limit of a context, px; 0 = the daemon ignores contexts.
 
     Raises:
-        InputError: as `crop_for_hole`.
+        InputError: as for `crop_for_hole`.
     """
     wide = crop_for_hole(hole, canvas, pixel_bytes, max_side, max_bytes)
     if not max_context_side or wide.extent.area * pixel_bytes <= WHOLE_CROP_BYTES:
@@ -265,15 +266,15 @@ def parts_for_hole(
 
 
 def near_hole(hole: Box, canvas: Box) -> Box:
-    """Return the hole's box with the known pixels around it that a fill is fitted to."""
+    """Return the hole's box with the known pixels around it that a fill is matched to."""
     return canvas.clamp(hole.grow(max(NEAR_PX, hole.extent.longest // 8)))
 
 
 def overview_step(document: Extent) -> int:
-    """Return how many document px a side an overview has one pixel for."""
+    """Return the number of document px per overview px, along each side."""
     return reducing_step(document, OVERVIEW_SIDE)
 
 
 def reducing_step(extent: Extent, longest: int) -> int:
-    """Return the smallest whole number that divides an extent to at most `longest` px a side."""
+    """Return the smallest whole step that reduces an extent to at most `longest` px a side."""
     return -(-extent.longest // longest)

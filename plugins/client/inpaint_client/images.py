@@ -1,4 +1,4 @@
-"""Images as they travel: raw samples, and how they are stored."""
+"""Images as they are sent: raw samples and their format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .geometry import Extent
 
 
 class SampleType(IntEnum):
-    """How one sample is stored, little endian. The numbers are the wire's."""
+    """Storage format of one sample, little endian. The numbers are those of the wire."""
 
     U8 = 1  # 0..255
     U16 = 2  # 0..65535
@@ -24,7 +24,7 @@ class SampleType(IntEnum):
 
 
 class Transfer(IntEnum):
-    """The curve of an image's samples; the primaries are always sRGB's."""
+    """Transfer curve of an image; the primaries are always sRGB's."""
 
     SRGB = 1
     LINEAR = 2
@@ -34,8 +34,8 @@ class Transfer(IntEnum):
 class Picture:
     """Raw interleaved rows, top to bottom, little endian, no padding.
 
-    `channels` is 1 (gray), 3 (RGB) or 4 (RGBA, straight alpha). A `bytearray` is kept as it is, not
-    copied: nobody may change it any more.
+    `channels` is 1 (gray), 3 (RGB) or 4 (RGBA, straight alpha). A `bytearray` is stored without a
+    copy and must not be modified afterwards.
     """
 
     width: int
@@ -59,7 +59,7 @@ class Picture:
 
     @property
     def extent(self) -> Extent:
-        """Its size."""
+        """The size of the image."""
         return Extent(self.width, self.height)
 
     @property

@@ -1,4 +1,4 @@
-"""What a daemon is and can do, as values."""
+"""Descriptions of a daemon, its models and its limits, as values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .sentence import Sentence
 
 @dataclass(frozen=True)
 class Direction:
-    """A named slider of a model; minimum..maximum is the range that stays natural, in units."""
+    """A named slider of a model; minimum..maximum is the range of natural results, in units."""
 
     name: str
     group: str
@@ -21,11 +21,11 @@ class Direction:
 
 @dataclass(frozen=True)
 class Model:
-    """What a daemon says of one of its models."""
+    """A daemon's description of one of its models."""
 
     name: str
     title: str = ""
-    resolution: int = 0  # px of the square it knows
+    resolution: int = 0  # side of the model's square, px
     alignment: str = ""
     loaded: bool = False
     is_default: bool = False
@@ -39,15 +39,15 @@ class Model:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a daemon accepts at most."""
+    """The limits of a daemon; 0 = unknown, unless noted otherwise."""
 
     max_picture_bytes: int = MAX_IMAGE_BYTES
     max_side: int = MAX_SIDE
     max_seeds: int = 64
     max_variants: int = 64
-    max_queue: int = 0  # 0 = not told
-    max_context_side: int = 0  # px, of `Capture.context`; 0 = the daemon does not look at it
-    max_message_bytes: int = 0  # of one message; here and below 0 = not told
+    max_queue: int = 0
+    max_context_side: int = 0  # px, of `Capture.context`; 0 = the daemon ignores it
+    max_message_bytes: int = 0  # of one message
     max_chunk_bytes: int = 0
     max_overview_side: int = 0  # px, of `Capture.overview`
     max_mixing_side: int = 0  # px, of `Mixing.image`
@@ -55,9 +55,9 @@ class Limits:
     max_edits: int = 0  # of one candidate
     max_recipe_bytes: int = 0
     max_attachment_bytes: int = 0
-    max_regions: int = 0  # of a selection, far apart
+    max_regions: int = 0  # of a selection, if they are far apart
     max_pending_bytes: int = 0  # images of all requests together
-    max_calls: int = 0  # open at once
+    max_calls: int = 0  # open at the same time
     max_sessions: int = 0  # kept for `EditJob.session_id`
     max_session_bytes: int = 0  # images of all sessions together
     session_ttl_s: float = 0.0  # how long an unused session is kept
@@ -66,50 +66,50 @@ class Limits:
 
 @dataclass(frozen=True)
 class Activity:
-    """What a daemon is doing, for all its clients together."""
+    """Current activity of a daemon for all its clients together."""
 
     calls: int = 0  # open now
     busy_workers: int = 0  # rendering now
     workers: int = 0
     sessions: int = 0  # kept for `EditJob.session_id`
     session_bytes: int = 0  # their images
-    memory_bytes: int = 0  # main memory of its process; 0 = not known
+    memory_bytes: int = 0  # main memory of its process; 0 = unknown
 
 
 @dataclass(frozen=True)
 class LastKilled:
-    """What the daemon before this one did when it was killed."""
+    """The work of the previous daemon when it was killed."""
 
-    work: tuple[str, ...]  # the latest last; such as "Fill model=portrait crop=512x512x3"
+    work: tuple[str, ...]  # latest last, such as "Fill model=portrait crop=512x512x3"
     began_unix_s: float
 
     @property
     def sentence(self) -> Sentence:
-        """Say it to the user."""
+        """The message for the user."""
         return Sentence(
-            "The last daemon was killed while it worked ({work}). Often that means that memory "
-            "ran out: close other programs, or select a smaller region.",
+            "The previous daemon was killed while it was working ({work}). It may have "
+            "run out of memory: close other programs, or select a smaller region.",
             work=self.work[-1],
         )
 
 
 @dataclass(frozen=True)
 class DaemonInfo:
-    """What a daemon says of itself."""
+    """A daemon's description of itself."""
 
     version: str = ""
-    device: str = ""  # for people
+    device: str = ""  # display name
     device_type: str = ""  # "cuda" or "cpu"
     precision: str = ""  # "bf16", "fp16" or "fp32"
     models: tuple[Model, ...] = ()
     limits: Limits = Limits()
     queue_length: int = 0
     uptime_s: float = 0.0
-    activity: Activity | None = None  # None from a daemon that does not tell
-    last_killed: LastKilled | None = None  # None: the daemon before it ended as it should
+    activity: Activity | None = None  # None from older daemons
+    last_killed: LastKilled | None = None  # None = the previous daemon was not killed at work
 
     def model(self, name: str = "") -> Model | None:
-        """Return the model of that name, or the default one; None if there is none."""
+        """Return the model of this name, or the default if it is empty; None if there is none."""
         for model in self.models:
             if model.name == name or (not name and model.is_default):
                 return model

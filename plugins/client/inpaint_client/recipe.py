@@ -14,7 +14,7 @@ from .sentence import Sentence
 
 MAX_RECIPE_BYTES = 64 << 10
 FORMATS = (1, 2)  # 2: of smooth candidates
-_NOT_OURS = Sentence("Choose a recipe that this program wrote.")
+_NOT_OURS = Sentence("Choose a recipe that was written by this program.")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def parse_recipe(text: str) -> Recipe:
         raise InputError(Sentence("This is not a recipe."), _NOT_OURS) from error
     if version not in FORMATS:
         raise InputError(
-            Sentence("The recipe has format {version}.", version=version),
+            Sentence("The recipe has the unknown format {version}.", version=version),
             Sentence("Update this program to read it."),
         )
     try:

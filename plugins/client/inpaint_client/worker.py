@@ -46,12 +46,13 @@ LONGEST_WAIT_S = 10.0  # before one of them
 RESUME_PATIENCE_S = 15.0  # how long a run whose daemon ended waits for another one to start
 
 _RESUMED = Sentence(
-    "The daemon ended in the middle of the fill. What is missing is asked for once more."
+    "The daemon stopped in the middle of the fill. The missing candidates are being "
+    "requested again."
 )
-_TWICE = Sentence("The daemon ended twice in the middle of this fill.")
+_TWICE = Sentence("The daemon stopped twice in the middle of this fill.")
 _TWICE_REMEDY = Sentence(
-    "Often that means that memory ran out: close other programs, or select a smaller region. "
-    "The daemon's log may tell more."
+    "It may have run out of memory: close other programs, or select a smaller region. "
+    "The daemon's log may have more details."
 )
 
 

@@ -166,7 +166,7 @@ def edit_steps(
             )
         task = Task(index, -1, candidate.edited(spec.edits))
     except UnseenImageError as error:
-        raise InvalidRequestError("mixing.image", error.reason, "UNSEEN_PICTURE") from None
+        raise InvalidRequestError("mixing.picture", error.reason, "UNSEEN_PICTURE") from None
     except UneditableError as error:
         raise InvalidRequestError("index", error.reason, "SMOOTH_IS_FIXED") from None
     yield Encoded(served, time.monotonic() - began)

@@ -320,14 +320,14 @@ def _mixing(message: pb.Mixing, limits: Limits) -> Mixing:
             other = read_recipe(message.recipe)
         return Mixing(other, levels or tuple(LEVELS.values()), amount)
     if message.recipe:
-        raise InvalidRequestError("mixing", "has both recipe and image; give one of them")
+        raise InvalidRequestError("mixing", "must have either a recipe or a picture, not both")
     fine = (LEVELS[pb.STYLE_LEVEL_COLOURS],)
     return Mixing(_mixed_image(message, limits), levels or fine, amount)
 
 
 def _mixed_image(message: pb.Mixing, limits: Limits) -> DocumentImage:
     """Return an image that came with the header, and where it lies in the document."""
-    shape = _image(message.picture, "mixing.image", limits)
+    shape = _image(message.picture, "mixing.picture", limits)
     if max(shape.width, shape.height) > MAX_MIXED_SIDE:
         raise InvalidRequestError(
             shape.field,
@@ -336,12 +336,12 @@ def _mixed_image(message: pb.Mixing, limits: Limits) -> DocumentImage:
     if not message.picture.data:
         raise InvalidRequestError(shape.field + ".data", "is empty; this image is never chunked")
     if not message.HasField("picture_box"):
-        raise InvalidRequestError("mixing.image_box", "is missing")
+        raise InvalidRequestError("mixing.picture_box", "is missing")
     box = message.picture_box
     for name, side in (("width", shape.width), ("height", shape.height)):
         if not side <= getattr(box, name) <= MAX_DOCUMENT_SIDE:
             raise InvalidRequestError(
-                f"mixing.image_box.{name}",
+                f"mixing.picture_box.{name}",
                 f"is {getattr(box, name)}; must lie within {side} (the image's own) and "
                 f"{MAX_DOCUMENT_SIDE}",
             )
@@ -357,7 +357,7 @@ def _levels(numbers: Sequence[int]) -> tuple[str, ...]:
     for k, number in enumerate(numbers):
         if number not in LEVELS:
             raise InvalidRequestError(
-                f"mixing.levels[{k}]", "must be STRUCTURE, FEATURES or COLORS"
+                f"mixing.levels[{k}]", "must be STRUCTURE, FEATURES or COLOURS"
             )
     return tuple(name for number, name in LEVELS.items() if number in numbers)
 

@@ -64,7 +64,7 @@ def test_a_part_can_be_spread_over_the_set(folder: Path) -> None:
 
 @pytest.fixture
 def more(folder: Path) -> Path:
-    """A second folder, whose names lie between those of the first."""
+    """A second folder, whose names sort between those of the first."""
     root = folder.parent / "more"
     (root / "train").mkdir(parents=True)
     image(32, 32, 10).save(root / "train" / "aa.png")
@@ -96,10 +96,10 @@ def test_a_limit_holds_over_all_sources(folder: Path, more: Path) -> None:
 
 
 def test_a_name_in_two_sources_is_refused(folder: Path, archive: Path, more: Path) -> None:
-    with pytest.raises(ValueError, match=r"both hold .* and 3 more such names; rename"):
+    with pytest.raises(ValueError, match=r"both contain .* and 3 more such names; rename"):
         load_images([folder, archive], 8)
     image(8, 8).save(more / "train" / "a.png")
-    with pytest.raises(ValueError, match=r"images and .*more both hold train/a\.png; rename"):
+    with pytest.raises(ValueError, match=r"images and .*more both contain train/a\.png; rename"):
         load_images([folder, more], 8)
 
 
@@ -115,13 +115,13 @@ def test_replacements_change_pixels_and_nothing_else(
     after = load_images(sources, 48, replacements=sharper)
     assert after.names == before.names
     assert (before.replaced, after.replaced) == (0, 2)
-    assert (before.enlarged, after.enlarged) == (4, 2)  # judged by the copies
+    assert (before.enlarged, after.enlarged) == (4, 2)  # counted on the copies
     changed = (after.pixels != before.pixels).flatten(1).any(dim=1)
     assert changed.tolist() == [True, False, False, True]
     copies = load_images(sharper, 48)
     assert torch.equal(after.pixels[changed], copies.pixels[:2])
     assert load_images(sources, 48, replacements=sharper, limit=2).replaced == 1
-    with pytest.raises(ValueError, match=r"no image in .*sharper has the name .* val/c\.webp"):
+    with pytest.raises(ValueError, match=r"no image in .*sharper matches .* val/c\.webp"):
         load_images(f"{folder}:val", 8, replacements=sharper)
 
 
@@ -136,7 +136,7 @@ def test_images_of_the_right_size_keep_their_bytes(tmp_path: Path) -> None:
 
 def test_the_crop_is_centered_and_the_colors_stay() -> None:
     pixels = np.zeros((60, 100, 3), np.uint8)
-    pixels[:, 20:80] = (200, 100, 50)  # the centered square, and nothing beside it
+    pixels[:, 20:80] = (200, 100, 50)  # exactly the centered square
     assert (
         np.asarray(square(Image.fromarray(pixels), 16)).reshape(-1, 3).tolist()
         == [[200, 100, 50]] * 256
@@ -197,7 +197,7 @@ def test_bad_sources_are_refused_with_a_reason(folder: Path, tmp_path: Path) -> 
     for resolution, limit in ((0, None), (8, 0)):
         with pytest.raises(ValueError, match="positive"):
             load_images(folder, resolution, limit=limit)
-    with pytest.raises(ValueError, match="no images are named"):
+    with pytest.raises(ValueError, match="no image source is given"):
         load_images([], 8)
 
 

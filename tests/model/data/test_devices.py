@@ -1,4 +1,4 @@
-"""Choosing a device, with torch's answers about what is here replaced."""
+"""Choosing a device, with torch's queries for available devices replaced."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ def test_what_is_here_can_be_had(wanted: str, here: dict[str, int]) -> None:
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ("cuda:4", "there is no cuda:4: the last CUDA device here is cuda:3"),
+        ("cuda:4", "there is no device cuda:4; the last CUDA device is cuda:3"),
         (
             "xpu",
-            "sees no XPU device: no Intel GPU answers; use --device cpu, or install its driver",
+            "finds no XPU device: no Intel GPU responds; use --device cpu, or install its driver",
         ),
-        ("mps", "sees no MPS device: it is built without MPS; use --device cpu, or install"),
-        ("gpu", "there is no device called 'gpu'; give auto, cpu, cuda"),
-        ("cuda:", "no device called 'cuda:'"),
-        ("cuda:one", "no device called 'cuda:one'"),
-        ("mps:0", "no device called 'mps:0'"),
-        ("cpu:0", "no device called 'cpu:0'"),
+        ("mps", "finds no MPS device: it was built without MPS; use --device cpu, or install"),
+        ("gpu", "unknown device 'gpu'; give auto, cpu, cuda"),
+        ("cuda:", "unknown device 'cuda:'"),
+        ("cuda:one", "unknown device 'cuda:one'"),
+        ("mps:0", "unknown device 'mps:0'"),
+        ("cpu:0", "unknown device 'cpu:0'"),
     ],
 )
 def test_what_is_not_here_is_one_sentence_with_a_remedy(
@@ -79,11 +79,11 @@ def test_what_is_not_here_is_one_sentence_with_a_remedy(
     ("cuda", "hip", "message"),
     [
         (None, None, "built without CUDA and ROCm; use --device cpu, or install a build of torch"),
-        ("12.8", None, "no driver that fits it answers; use --device cpu, or install or update"),
-        (None, "6.3", "no driver that fits it answers"),
+        ("12.8", None, "no compatible driver responds; use --device cpu, or install or update"),
+        (None, "6.3", "no compatible driver responds"),
     ],
 )
-def test_a_build_without_cuda_and_a_machine_without_a_driver_are_told_apart(
+def test_a_build_without_cuda_and_a_machine_without_a_driver_are_distinguished(
     cuda: str | None,
     hip: str | None,
     message: str,
@@ -92,7 +92,7 @@ def test_a_build_without_cuda_and_a_machine_without_a_driver_are_told_apart(
 ) -> None:
     monkeypatch.setattr(torch.version, "cuda", cuda)
     monkeypatch.setattr(torch.version, "hip", hip)
-    with pytest.raises(ValueError, match="sees no CUDA device: .*" + re.escape(message)):
+    with pytest.raises(ValueError, match="finds no CUDA device: .*" + re.escape(message)):
         choose_device("cuda")
 
 
@@ -125,7 +125,7 @@ def test_commands_refuse_a_device_that_is_not_there(
     arguments = [part.format(tmp_path) for part in command]
     assert main([*arguments, "--device", "xpu"]) == 2
     error = capsys.readouterr().err
-    assert "this torch sees no XPU device" in error
+    assert "torch finds no XPU device" in error
     assert error.count("\n") == 1
 
 
@@ -159,7 +159,7 @@ def test_fast_for_training_and_exact_for_measuring(
 def test_processes_exchange_gradients_where_they_are(
     kind: str, group: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is decided on the processor goes through gloo, for which no GPU is waited for."""
+    """CPU tensors go through gloo, so that decisions do not wait for the GPU."""
     started: list[str] = []
     monkeypatch.setattr(torch.distributed, "init_process_group", started.append)
     monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
@@ -172,7 +172,7 @@ def test_processes_exchange_gradients_where_they_are(
 
 def test_several_processes_on_mps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "0")
-    with pytest.raises(ValueError, match="cannot train on MPS together: start one"):
+    with pytest.raises(ValueError, match="MPS does not support several processes: start one"):
         distributed.start("mps")
 
 

@@ -64,7 +64,9 @@ def test_images_get_their_classes(tmp_path: Path) -> None:
     images = classes.given_to(ImageSet(NAMES[:2], pixels))
     assert images.labels(torch.tensor([1, 0, 0])).tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 1]]
     assert ImageSet(NAMES[:2], pixels).labels(torch.tensor([1])).shape == (1, 0)
-    with pytest.raises(ValueError, match=r"no class to val/c.png \(nor to 0 others\); add them"):
+    with pytest.raises(
+        ValueError, match=r"no class to val/c.png \(nor to 0 others\); add the classes"
+    ):
         classes.given_to(ImageSet(NAMES[1:], pixels))
 
 
@@ -75,13 +77,13 @@ def test_images_get_their_classes(tmp_path: Path) -> None:
         ("{", "cannot be read"),
         ('{"labels": ' + "[" * 100_000, "cannot be read"),
         ('{"labels": [["train/a.png", ' + "9" * 5000 + "]]}", "cannot be read"),
-        ("[]", "has no labels; put a dataset.json with .* beside the images"),
+        ("[]", "has no labels; put a dataset.json with .* next to the images"),
         ({}, "has no labels"),
         ({"labels": None}, "has no labels"),
         ({"labels": []}, "no class to any image"),
         ({"labels": [["train/a.png", None]]}, "no class to any image"),
         ({"labels": {"train/a.png": 0}}, "give pairs of an image's name and its class"),
-        ({"labels": ["train/a.png"]}, 'has the label "train/a.png"; give pairs'),
+        ({"labels": ["train/a.png"]}, 'has the invalid label "train/a.png"; give pairs'),
         ({"labels": [["train/a.png", 0, 1]]}, "give pairs"),
         ({"labels": [[0, "train/a.png"]]}, "give pairs"),
         ({"labels": [["train/a.png", -1]]}, "a whole number from 0 to 8191"),

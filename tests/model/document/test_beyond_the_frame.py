@@ -111,7 +111,7 @@ def test_a_drawn_frame_cuts_softly_and_only_inside_the_selection(dtype: Any, cha
     pixels = document(dtype, channels)
     placement = placed(pixels, whole=False)
     patch = BlendFit.of(placement, output()).to_patch()
-    assert "only the part inside is filled" in placement.warning
+    assert "Only the part inside the frame is filled" in placement.warning
     assert (patch.box.x, patch.box.right) == (85, 160)
     assert np.array_equal(patch.covered, patch.box.cut(selection()) > 0)
     alpha = patch.coverage[35].astype(int)

@@ -182,8 +182,8 @@ def test_a_frame_smaller_than_the_selection_fills_its_part_with_a_notice() -> No
     coverage = box_coverage(100, 100, Box(20, 20, 60, 60))
     placement = place(image, Hole(coverage), Frame(50, 50, 30, 0), 32)
     assert placement.box == Box(35, 35, 30, 30)
-    assert "only the part inside is filled" in placement.warning
-    with pytest.raises(ValueError, match="does not meet the selection"):
+    assert "Only the part inside the frame is filled" in placement.warning
+    with pytest.raises(ValueError, match="does not overlap the selection"):
         place(image, Hole(coverage), Frame(5, 5, 4, 0), 32)
 
 
@@ -192,7 +192,7 @@ def test_the_effective_resolution_is_reported() -> None:
     coverage = box_coverage(100, 100, Box(40, 40, 20, 20))
     placement = place(image, Hole(coverage), Frame(50, 50, 99.2, 0), 32)
     assert placement.upscale_factor == pytest.approx(3.1)
-    assert placement.warning == "Filled at 32 px, enlarged 3.1 times."
+    assert placement.warning == "Filled at 32 px and enlarged 3.1 times."
     assert place(image, Hole(coverage), Frame(50, 50, 32, 0), 32).warning == ""
 
 
@@ -220,7 +220,7 @@ def test_a_hole_somewhere_else_than_the_image_is_refused() -> None:
 def test_absurd_frames_are_refused(side: float) -> None:
     image = DocumentImage(np.zeros((90, 100, 3), np.uint8))
     hole = Hole(box_coverage(100, 90, Box(40, 30, 10, 10)))
-    with pytest.raises(ValueError, match="choose 1 to 6400 px"):
+    with pytest.raises(ValueError, match="Choose a side from 1 to 6400 px"):
         place(image, hole, Frame(45, 35, side), 32)
 
 

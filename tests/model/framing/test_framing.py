@@ -106,7 +106,7 @@ def test_images_are_drawn_according_to_their_weights() -> None:
     assert drawn[0] == 0
     assert drawn[2] / drawn[1] == pytest.approx(3, rel=0.1)
     for useless in (torch.zeros(3), torch.ones(2)):
-        with pytest.raises(ValueError, match="no image is left"):
+        with pytest.raises(ValueError, match="no image has a positive weight"):
             Images(marked_images(3), useless)
 
 
@@ -272,7 +272,7 @@ def test_a_confident_frame_is_taken_in_document_pixels(eye: Eye) -> None:
     assert found.confidence > 0.8
     assert found.box == Box(290, 190, 50, 50)
     assert other.mode == "box"
-    assert "beside what the model knows" in other.warning
+    assert "outside the face that was found" in other.warning
 
 
 def test_a_hole_that_ends_just_beyond_the_frame_widens_it(eye: Eye) -> None:
@@ -283,7 +283,7 @@ def test_a_hole_that_ends_just_beyond_the_frame_widens_it(eye: Eye) -> None:
         coverage[top:200, 290:330] = 255
         (placement,) = frame_holes(Model(eye), image, Hole(coverage))  # type: ignore[arg-type]
         assert placement.frame.side == pytest.approx(side, abs=0.1)
-        assert ("the rest is filled smoothly" in placement.warning) == (side == 170)
+        assert ("The rest is filled smoothly" in placement.warning) == (side == 170)
         assert placement.box == Box(290, top, 40, 200 - top)
 
 
@@ -308,7 +308,7 @@ def test_an_outline_around_the_frame_is_judged_by_its_pixels(eye: Eye) -> None:
         coverage[223 - inset : 217 + inset, 313 - inset : 307 + inset] = 0
         (placement,) = frame_holes(Model(eye), image, Hole(coverage))  # type: ignore[arg-type]
         assert placement.mode == mode
-        assert ("beside what the model knows" in placement.warning) == (mode == "box")
+        assert ("outside the face that was found" in placement.warning) == (mode == "box")
 
 
 def specks(count: int, seed: int = 0) -> np.ndarray:
@@ -326,7 +326,7 @@ def test_scratches_and_dust_are_one_group(eye: Eye, count: int) -> None:
     coverage = specks(count)
     (placement,) = frame_holes(Model(eye), located(700, 600), Hole(coverage))  # type: ignore[arg-type]
     assert placement.mode == "auto"
-    assert "the rest is filled smoothly" in placement.warning
+    assert "The rest is filled smoothly" in placement.warning
     assert np.array_equal(placement.hole.coverage, placement.box.cut(coverage))
 
 
@@ -410,7 +410,7 @@ def test_all_of_the_selection_is_filled_with_any_frame(
         part += patch.coverage
         assert np.isfinite(patch.fill).all()
     assert np.array_equal(filled, coverage)
-    assert not any("only the part inside" in placement.warning for placement in placements)
+    assert not any("Only the part inside" in placement.warning for placement in placements)
 
 
 def test_a_known_bias_of_the_side_is_taken_out(eye: Eye) -> None:
@@ -441,7 +441,7 @@ def test_low_confidence_gives_a_notice_and_the_square(eye: Eye) -> None:
     assert placement.mode == "box"
     assert placement.frame == geometry.box_frame(Box(290, 200, 40, 40), 700, 600, 32)
     assert placement.confidence < 0.5
-    assert placement.warning.startswith("This does not look like what the model knows")
+    assert placement.warning.startswith("No face was found near the selection")
 
 
 @pytest.mark.parametrize("weight", [math.nan, math.inf, 1e30])
@@ -462,7 +462,7 @@ def test_without_a_framer_auto_is_box() -> None:
     coverage[20:24, 29:33] = 255
     (placement,) = frame_holes(Model(None), image, Hole(coverage))  # type: ignore[arg-type]
     assert placement.mode == "box"
-    assert "cannot find frames" in placement.warning
+    assert "cannot find faces" in placement.warning
 
 
 def test_the_first_views_reach_from_the_hole_to_the_whole_document() -> None:

@@ -113,7 +113,7 @@ def test_it_is_blended_as_it_is_asked_for(document: DocumentInpainter) -> None:
 def test_without_surroundings_a_smooth_fill_is_refused(document: DocumentInpainter) -> None:
     session = document.open(wall(), np.full((80, 100), 255, np.uint8))
     assert not session.has_surroundings
-    with pytest.raises(ValueError, match="Nothing is left around the selection"):
+    with pytest.raises(ValueError, match="needs some image around the selection"):
         document.smooth(session)
 
 

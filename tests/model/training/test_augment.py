@@ -1,4 +1,4 @@
-"""Adaptive augmentation: each change against a slow reference, and the pipeline as a whole."""
+"""Adaptive augmentation: each change against a slow reference, and the complete pipeline."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def resampled_slowly(channel: NDArray[np.float64], matrix: NDArray[np.float64]) 
     doubled[::2, ::2] = wide
     for axis in (0, 1):
         doubled = ndimage.convolve1d(doubled, taps / taps.sum() * 2, axis=axis, origin=-1)
-    # Sample k of the doubled row lies at (k + 0.5) / 2 pixels; convolve1d's even kernel is centered
+    # Sample k of the doubled row is at (k + 0.5) / 2 pixels; convolve1d's even kernel is centered
     # between two samples, and origin -1 chooses the upper one of them.
     inverse = np.linalg.inv(matrix[:, :2])
     at = (np.arange(-6, 2 * size + 6) + 0.5) / size - 1

@@ -1,4 +1,4 @@
-"""A generator taught by reconstruction: the rate by hand, learning, resuming, going on larger."""
+"""Training by reconstruction: the rate by hand, learning, resuming, growing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ALONE = GeneratorTraining(
 
 
 def two_colors(count: int = 16, R: int = 32) -> ImageSet:
-    """Light and dark images: a code of one bit tells all about them."""
+    """Light and dark images, which a code of one bit describes completely."""
     pixels = torch.full((count, 3, R, R), 40, dtype=torch.uint8)
     pixels[::2] = 215
     return ImageSet(tuple(f"{i}.png" for i in range(count)), pixels)
@@ -63,7 +63,7 @@ def code_of(E: VariationalEncoder, images: Tensor) -> Tensor:
 
 
 class TestRate:
-    def test_the_prior_itself_costs_nothing(self) -> None:
+    def test_the_prior_costs_nothing(self) -> None:
         assert torch.equal(kl_divergence(torch.zeros(3, 5), torch.zeros(3, 5)), torch.zeros(3))
 
     def test_against_the_divergence_of_torch(self) -> None:
@@ -82,7 +82,7 @@ class TestEncoder:
         assert torch.allclose(code_of(E, large), code_of(E, small), atol=1e-5)
         assert code_of(E, small).shape == (2, 12)
 
-    def test_kept_beside_the_bundle(self, tmp_path: Path) -> None:
+    def test_saved_next_to_the_bundle(self, tmp_path: Path) -> None:
         E, other = VariationalEncoder(z_dim=12), VariationalEncoder(z_dim=12)
         assert not find_encoder(other, tmp_path / "bundle")
         save_encoder(E, tmp_path)
@@ -108,7 +108,7 @@ class TestTraining:
 
     @pytest.mark.slow
     def test_continued_equals_uninterrupted(self, tmp_path: Path) -> None:
-        # All three phases: reconstruction alone, with the discriminator, with the game.
+        # All three phases: reconstruction alone, with the discriminator, with adversarial training.
         options = replace(
             ALONE,
             total_kimg=0.064,
@@ -143,7 +143,7 @@ class TestTraining:
     def test_a_warm_start_without_reconstruction_would_learn_nothing(self, tmp_path: Path) -> None:
         G, D, E = networks()
         options = replace(ALONE, vae_weight=0)
-        with pytest.raises(ValueError, match="give vae_weight"):
+        with pytest.raises(ValueError, match="needs vae_weight"):
             train_generator(options, G, D, two_colors(), RunFolder(tmp_path), E=E)
 
     def test_looking_changes_nothing(self) -> None:

@@ -1,4 +1,4 @@
-"""Compiling what can be compiled, and going on where it cannot."""
+"""Compiling, and continuing without it if that fails."""
 
 from __future__ import annotations
 
@@ -33,4 +33,6 @@ def test_without_a_compiler_the_function_stays_as_it_is(
 
     monkeypatch.setattr(torch, "compile", broken)
     assert compiled(polynomial, torch.ones(4, requires_grad=True), 2.0) is polynomial
-    assert capsys.readouterr().out == "not compiled (no C++ compiler): going on without\n"
+    assert (
+        capsys.readouterr().out == "torch.compile failed (no C++ compiler); continuing without it\n"
+    )

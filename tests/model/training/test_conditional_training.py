@@ -49,7 +49,7 @@ def conditional_networks(c_dim: int = 2, seed: int = 0) -> tuple[Generator, Disc
 
 
 def two_classes(count: int = 24, R: int = 32) -> ImageSet:
-    """Dark and bright images, in turns."""
+    """Alternating dark and bright images."""
     rng = torch.Generator().manual_seed(1)
     classes = torch.arange(count) % 2
     level = torch.tensor(BRIGHTNESS)[classes][:, None, None, None]
@@ -159,7 +159,7 @@ def test_continued_equals_uninterrupted(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_classes_can_be_told_apart(tmp_path: Path) -> None:
+def test_classes_can_be_distinguished(tmp_path: Path) -> None:
     """From networks that do not know them, in fifty steps."""
     dark, bright = mean_by_class(conditional_networks()[0])
     assert abs(bright - dark) < 0.1
@@ -177,7 +177,7 @@ def test_what_does_not_fit_is_one_sentence(network: Path, tmp_path: Path) -> Non
     run, (G, D) = RunFolder(tmp_path / "run"), conditional_networks()
     with pytest.raises(ValueError, match="2 classes and the images none"):
         train_generator(SHORT, G, D, images(), run)
-    with pytest.raises(ValueError, match="do not look at labels"):
+    with pytest.raises(ValueError, match="ignore labels"):
         train_generator(SHORT, G, None, two_classes(), run, P=tiny_projected(network))
     with pytest.raises(ValueError, match="discriminator has 3 classes and the generator 2"):
         train_generator(SHORT, G, conditional_networks(3)[1], two_classes(), run)
@@ -207,7 +207,7 @@ class TestInpainter:
         data = two_classes()
         train_inpainter(options, model, D, perceptual, run, images=data)
         assert not torch.equal(D.mapping.embed.weight, before)
-        # Without a say at first: apart twice, R1. Then the fills, and apart twice.
+        # At first without weight: D twice, R1. Then the fills, and D twice.
         fakes, whole, smoothed, composites, later_fakes, later_whole = seen
         index, _ = Sampler(len(data), options.seed).draw(0, 8)
         assert torch.equal(fakes[8:], data.labels(index))

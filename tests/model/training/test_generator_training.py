@@ -68,7 +68,7 @@ class TestGenerator:
     @pytest.mark.slow
     @pytest.mark.parametrize("healthy", [0, 20])
     def test_divergence_names_the_last_good_state(self, healthy: int, tmp_path: Path) -> None:
-        """At a line of progress, or at the end where there has been none since."""
+        """At a progress report, or at the end if there was none since."""
         G, D = tiny_networks()
         calls = iter(range(1000))
         D.register_forward_hook(
@@ -76,12 +76,12 @@ class TestGenerator:
         )
         run = RunFolder(tmp_path / "run")
         options = replace(SHORT, tick_kimg=1.0)  # a line after the first step, then none
-        with pytest.raises(TrainingDivergedError, match="lower the learning rate") as caught:
+        with pytest.raises(TrainingDivergedError, match="Lower the learning rate") as caught:
             train_generator(options, G, D, images(), run)
         assert "no state was written yet" in str(caught.value)
         assert not run.state_path.exists()
 
-        # A run that has a state is told which one.
+        # The message names the state of a run that has one.
         before = tiny_networks()
         train_generator(replace(SHORT, total_kimg=0.008), *before, images(), run)
         G, D = tiny_networks()
@@ -124,7 +124,7 @@ class TestProjectedGenerator:
         seed: int = 0,
         **changes: Any,
     ) -> RunFolder:
-        """kind: P, and D and E if they take part too."""
+        """kind: P, and D and E if they are used too."""
         run = RunFolder(folder)
         G, D = tiny_networks(seed)
         with torch.random.fork_rng():
@@ -182,12 +182,12 @@ class TestProjectedGenerator:
 
     def test_without_any_adversary_or_with_one_image(self, network: Path, tmp_path: Path) -> None:
         run, G = RunFolder(tmp_path / "run"), tiny_networks()[0]
-        with pytest.raises(ValueError, match="needs an adversary"):
+        with pytest.raises(ValueError, match="no discriminator"):
             train_generator(SHORT, G, None, images(), run)
-        with pytest.raises(ValueError, match="batch of two or more"):
+        with pytest.raises(ValueError, match="batch of at least two"):
             self.train(network, tmp_path / "run", "P", batch_size=1)
 
-    def test_a_run_goes_on_with_what_it_was_started_with(
+    def test_a_run_continues_only_with_its_own_networks(
         self, network: Path, tmp_path: Path
     ) -> None:
         run = RunFolder(tmp_path / "run")

@@ -86,7 +86,7 @@ class TestInpainter:
     @pytest.mark.slow
     def test_continued_equals_uninterrupted(self, tmp_path: Path) -> None:
         class Stopped(Deadline):
-            """Passes after so many steps, of which no line and no snapshot knows."""
+            """Passes after some steps, between progress reports and snapshots."""
 
             def __init__(self, steps: int) -> None:
                 super().__init__()
@@ -140,7 +140,7 @@ class TestInpainter:
         assert all(len(step.image) == len(step.mirrored) == len(step.real) for step in steps)
         assert {int(i) for step in steps for i in step.real} == set(range(8))
 
-    def test_new_codes_are_judged_on_known_pixels_only(self) -> None:
+    def test_new_codes_are_compared_on_known_pixels_only(self) -> None:
         model, (_, D) = tiny_model(), tiny_networks()
         perceptual = PerceptualLoss(discriminator_features(D))
         same = rand(2, 3, 32, 32)
@@ -243,8 +243,8 @@ class TestInpainter:
         assert model.skip.get_parameter("leave.bias").grad is not None
         assert edit_loss(model, encoding, ws, move, 0 * hole).item() == 0
 
-    def test_a_lost_shape_counts_beside_a_kept_color(self) -> None:
-        """Each octave of a change is compared by itself, and their sum is the change."""
+    def test_a_lost_shape_counts_even_if_the_color_is_kept(self) -> None:
+        """Each octave of a change is compared separately, and their sum is the change."""
         color = torch.full((1, 3, 32, 32), 0.8)
         shape = torch.zeros(1, 3, 32, 32)
         shape[..., 12:20, 8:24] = 0.05
@@ -336,7 +336,7 @@ class TestProjectedInpainter:
     def test_continued_equals_uninterrupted(
         self, adversarial: float, projected: float, network: Path, tmp_path: Path
     ) -> None:
-        """By heads alone, and beside the paper's discriminator; `TestInpainter` has the latter."""
+        """By heads alone, and with the paper's discriminator, which `TestInpainter` tests alone."""
         whole = self.train(network, tmp_path / "whole", adversarial, projected, 0.024)
         self.train(network, tmp_path / "parts", adversarial, projected, 0.008)
         parts = self.train(network, tmp_path / "parts", adversarial, projected, 0.024)

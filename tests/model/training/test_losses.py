@@ -30,7 +30,7 @@ class TestLosses:
         assert penalty.item() == pytest.approx(weight.square().sum().item(), rel=1e-5)
 
     def test_path_length_of_a_linear_generator(self) -> None:
-        """images = A w: the Jacobian is A, whatever w is."""
+        """images = A w: the Jacobian is A for every w."""
         A, noise = rand(3 * 4 * 4, 6), rand(2, 3, 4, 4, seed=2)
         ws = rand(2, 1, 6, seed=1).requires_grad_(True)
         images = (ws[:, 0] @ A.T).reshape(2, 3, 4, 4)

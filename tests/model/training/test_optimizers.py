@@ -1,4 +1,4 @@
-"""Adam's forms agree, and go on from each other's state."""
+"""Adam's implementations agree, and continue from each other's states."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def step(G: Generator, optimizer: torch.optim.Optimizer, seed: int) -> None:
 
 
 @pytest.mark.parametrize("form", ["fused", "foreach", "neither"])
-def test_a_state_of_any_form_goes_on(form: str, tmp_path: Path) -> None:
-    """As it would have gone on by itself: bit for bit where the form is the same."""
+def test_every_implementation_continues_from_a_state(form: str, tmp_path: Path) -> None:
+    """Bit for bit like an uninterrupted run if the implementation is the same."""
     G = channels_last(tiny_networks()[0])
     G.mapping.requires_grad_(False)
     before = torch.optim.Adam(
@@ -52,7 +52,7 @@ def test_a_state_of_any_form_goes_on(form: str, tmp_path: Path) -> None:
 
 
 def test_moments_lie_in_memory_as_their_parameters_do(tmp_path: Path) -> None:
-    """Or the fused form pairs an element with the moments of another one, and says nothing."""
+    """Otherwise `fused` silently pairs elements with the moments of others."""
     G = channels_last(tiny_networks()[0])
     optimizer = adam(G.parameters(), LR)
     step(G, optimizer, 0)
@@ -81,7 +81,7 @@ def test_averages_of_weights_and_copies_of_buffers() -> None:
         for x in (*module.parameters(), counted.running_mean, counted.num_batches_tracked):
             assert x is not None
             x.add_(2)
-    update_ema(ema, module, 1000, 0, 1.0, rampup=None)  # a half-life of the step itself
+    update_ema(ema, module, 1000, 0, 1.0, rampup=None)  # a half-life of one step
     for average, old in zip(ema.parameters(), before.parameters(), strict=True):
         torch.testing.assert_close(average, old + 1)
     assert all(torch.equal(a, b) for a, b in zip(ema.buffers(), module.buffers(), strict=True))

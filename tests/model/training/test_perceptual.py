@@ -35,7 +35,7 @@ class TestPerceptual:
         with pytest.raises(ValueError, match="it lacks"):
             load_vgg16(tmp_path / "empty.pth")
 
-    def test_large_images_are_compared_whole_and_in_a_window(self) -> None:
+    def test_large_images_are_compared_downscaled_and_in_a_window(self) -> None:
         seen: list[Tensor] = []
 
         def features(images: Tensor) -> list[Tensor]:
@@ -55,11 +55,11 @@ class TestPerceptual:
         assert int(same.sum()) == 1
         assert float(distance) > 0
         assert torch.equal(distance, loss(images, targets, window))
-        with pytest.raises(ValueError, match="give its place"):
+        with pytest.raises(ValueError, match="pass one"):
             loss(images, targets)
-        assert loss.window(32, torch.Generator()) is None  # small images are compared as wholes
+        assert loss.window(32, torch.Generator()) is None  # small images need no window
 
-    def test_layers_weigh_alike(self) -> None:
+    def test_layers_weigh_the_same(self) -> None:
         loss = PerceptualLoss(lambda x: [x, 100 * x])
         x, y = rand(2, 3, 8, 8), rand(2, 3, 8, 8, seed=1)
         with pytest.raises(ValueError, match="calibrate"):

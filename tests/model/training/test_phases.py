@@ -111,7 +111,7 @@ class TestTrainings:
         run = generator_run(tmp_path / "recorded", network, options, kind)
         assert recorder.recordings == recordings
         assert recorder.replays >= recordings
-        assert "going on without" not in capsys.readouterr().out
+        assert "continuing without" not in capsys.readouterr().out
         options = replace(options, cuda_graphs=False)
         assert same_runs(run, generator_run(tmp_path / "plain", network, options, kind))
 
@@ -136,7 +136,7 @@ class TestTrainings:
         options = replace(INPAINTER, **changes)
         run = inpainter_run(tmp_path / "recorded", network, options)
         assert recorder.recordings >= recordings
-        assert "going on without" not in capsys.readouterr().out
+        assert "continuing without" not in capsys.readouterr().out
         options = replace(options, cuda_graphs=False)
         assert same_runs(run, inpainter_run(tmp_path / "plain", network, options))
 
@@ -155,7 +155,7 @@ class TestTrainings:
         recorder = install(monkeypatch, break_at)
         run = train(tmp_path / "broken", network)
         assert recorder.recordings == break_at
-        assert capsys.readouterr().out.count("going on without") == 1
+        assert capsys.readouterr().out.count("continuing without") == 1
         options = GENERATOR if train is generator_run else INPAINTER
         plain = train(tmp_path / "plain", network, replace(options, cuda_graphs=False))
         assert same_runs(run, plain)
@@ -173,7 +173,9 @@ class TestTrainings:
     ) -> None:
         run = generator_run(tmp_path / "asked", network)
         printed = capsys.readouterr().out
-        assert "no CUDA graphs (they need a CUDA device, not cpu): going on without" in printed
+        assert (
+            "no CUDA graphs (they need a CUDA device, not cpu); continuing without them" in printed
+        )
         plain = generator_run(tmp_path / "plain", network, replace(GENERATOR, cuda_graphs=False))
         assert same_runs(run, plain)
 
@@ -209,7 +211,9 @@ class TestPhase:
         assert (self.calls, float(self.count)) == (WARM_UPS + 1, WARM_UPS + 3)
         assert (recorder.runs, recorder.recordings, recorder.replays) == (WARM_UPS, 1, 3)
 
-    def test_constants_and_shapes_are_recorded_apart(self, recorder: ProcessorRecorder) -> None:
+    def test_constants_and_shapes_have_separate_recordings(
+        self, recorder: ProcessorRecorder
+    ) -> None:
         phase = self.phase(Graphs(CPU))
         for _ in range(WARM_UPS + 2):
             assert float(phase({"x": torch.ones(2)}, 1.0)["loss"]) == 5
@@ -217,7 +221,7 @@ class TestPhase:
             assert float(phase({"x": torch.ones(4, 2)}, 1.0)["loss"]) == 20
         assert recorder.recordings == 3
 
-    def test_not_without_end(self, recorder: ProcessorRecorder) -> None:
+    def test_the_number_of_recordings_is_limited(self, recorder: ProcessorRecorder) -> None:
         phase = self.phase(Graphs(CPU))
         for size in range(1, MOST + 3):
             for _ in range(WARM_UPS + 1):
@@ -239,17 +243,17 @@ class TestPhase:
     def test_an_input_elsewhere_is_a_failure(
         self, recorder: ProcessorRecorder, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """A graph would repeat a value of the processor's that it saw once."""
+        """A graph would always repeat the CPU value of the recording."""
         recorder.device = torch.device("meta")
         phase = self.phase(Graphs(CPU))
         for step in range(WARM_UPS + 2):
             assert float(phase({"x": torch.tensor([1.0, step])})["loss"]) == 2 + 3 * step
-        assert "(x is not on the device): going on without" in capsys.readouterr().out
+        assert "(x is not on the device); continuing without them" in capsys.readouterr().out
 
     def test_a_number_of_pythons_is_the_recordings_for_ever(
         self, recorder: ProcessorRecorder
     ) -> None:
-        """The stand-in itself: it would show a phase that depends on more than its inputs."""
+        """The stand-in reveals a phase that depends on more than its inputs."""
         steps = iter(range(100))
         phase = Phase(lambda inputs: {"sum": inputs["x"] + next(steps)}, [], Graphs(CPU))
         results = [float(phase({"x": torch.tensor(0.0)})["sum"]) for _ in range(WARM_UPS + 3)]
@@ -257,7 +261,7 @@ class TestPhase:
 
 
 def test_random_inputs_are_inputs(recorder: ProcessorRecorder) -> None:
-    """The stand-in refuses the processor's random numbers inside of a phase."""
+    """The stand-in refuses CPU random numbers inside of a phase."""
     generator = torch.Generator()
     phase = Phase(lambda _: {"x": torch.rand(2, generator=generator)}, [], graphs := Graphs(CPU))
     for _ in range(WARM_UPS + 1):

@@ -55,9 +55,9 @@ def test_a_damaged_state_is_replaced_by_the_one_before(
     assert torch.equal(G.get_parameter("weight"), network(2).get_parameter("weight"))
     said = capsys.readouterr().out
     assert said.count("\n") == 1
-    assert "going on from the state before it, state-before.safetensors" in said
+    assert "continuing from the previous state, state-before.safetensors" in said
 
-    # The damaged one does not take the place of the good one before.
+    # The damaged one does not replace the previous good one.
     again.save_state({"G": network(4)}, {}, {"step": 4})
     again.state_path.write_bytes(b"")
     assert RunFolder(tmp_path).load_state({"G": G}, {}) == {"step": 2}
@@ -72,13 +72,13 @@ def test_a_state_that_was_written_before_the_swap_is_found(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("times", [1, 2])
-def test_where_no_state_is_whole_it_says_what_to_do(
+def test_where_no_state_is_intact_the_message_has_a_remedy(
     tmp_path: Path, damage: str, times: int
 ) -> None:
     run = saved(tmp_path, *range(times))
     for path in (run.state_path, run.before_path)[:times]:
         path.write_bytes(DAMAGE[damage](path.read_bytes()))
-    with pytest.raises(ValueError, match="delete it to begin anew, or give another --out") as seen:
+    with pytest.raises(ValueError, match="delete it to start over, or give another --out") as seen:
         RunFolder(tmp_path).load_state({"G": network()}, {})
     assert "\n" not in str(seen.value)
     assert str(run.state_path) in str(seen.value)
@@ -97,7 +97,7 @@ def test_the_state_of_another_run_is_refused(
     tmp_path: Path, modules: dict[str, nn.Module], difference: str
 ) -> None:
     run = saved(tmp_path, 1)
-    with pytest.raises(ValueError, match="options it was started with") as seen:
+    with pytest.raises(ValueError, match="with its original options") as seen:
         run.load_state(modules, {})
     assert f"({difference})" in str(seen.value)
 

@@ -85,7 +85,7 @@ def start(runs: Path, *options: str, **settings: str) -> subprocess.Popen[str]:
 
 
 def train(runs: Path, *options: str, **settings: str) -> str:
-    """Run the script to its end; returns what it printed."""
+    """Run the script to its end; return its output."""
     process = start(runs, *options, **settings)
     printed, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
@@ -167,7 +167,7 @@ def test_on_from_what_ships_killed_and_out_of_time(
     first = start(runs, *options, **endless)
     wait_until(state.exists, first)
     second = start(runs, *options, **endless)
-    assert "is being trained already" in second.communicate(timeout=60)[1]
+    assert "another training is running" in second.communicate(timeout=60)[1]
     assert second.returncode == 1
     os.killpg(first.pid, signal.SIGKILL)
     assert "no heads that fit" not in first.communicate()[0]
@@ -183,7 +183,7 @@ def test_on_from_what_ships_killed_and_out_of_time(
     assert read_bundle(generator / "bundle").card.trained_kimg == reached
     assert float(clock.read_text()) > used
 
-    # The generator's minutes are used up by the earlier starts, the framer's end in this one.
+    # Earlier starts have used the generator's minutes; the framer's end in this one.
     limits = {"GENERATOR_MINUTES": f"{used}", "FRAMER_KIMG": "400", "FRAMER_MINUTES": "0.1"}
     train(runs, *options, **endless | limits, INPAINTER_KIMG="0.008")
     assert kimg(generator) == reached
@@ -198,7 +198,7 @@ def test_on_from_what_ships_killed_and_out_of_time(
 
 
 def has_namespaces() -> bool:
-    """Whether this user may mount a file system that nobody else sees."""
+    """Return whether this user may mount a private file system."""
     command = ["unshare", "-rm", "true"]
     return sys.platform == "linux" and subprocess.run(command, capture_output=True).returncode == 0
 
@@ -211,7 +211,7 @@ def trainer_of(script: int) -> int | None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the training in /proc")
-def test_a_crashed_stage_goes_on_with_safer_settings(files: Path, tmp_path: Path) -> None:
+def test_a_crashed_stage_continues_with_safer_settings(files: Path, tmp_path: Path) -> None:
     """Its process is killed as the kernel does when memory runs out: twice, then four times."""
     runs, options = tmp_path / "runs", all_options(files)
     state = runs / "generator-32" / "state.safetensors"
@@ -242,7 +242,7 @@ def test_a_crashed_stage_goes_on_with_safer_settings(files: Path, tmp_path: Path
     assert "--no-" not in commands[0].replace("--no-random-noise", "")
     assert commands[1].endswith("--no-cuda-graphs --no-compile")
     assert commands[2].endswith("--no-cuda-graphs --no-compile --batch-size 2")
-    assert printed.count("generator-32 ended with signal 9: it is started again") == 2
+    assert printed.count("generator-32 ended with signal 9; restarting it") == 2
 
     script = start(runs, *options, **endless)
     previous: int | None = None
@@ -250,7 +250,7 @@ def test_a_crashed_stage_goes_on_with_safer_settings(files: Path, tmp_path: Path
         previous = crash(script, previous, in_the_middle=False)  # as it starts
     printed, _ = script.communicate(timeout=60)
     assert script.returncode == 128 + signal.SIGKILL
-    assert printed.count("it is started again") == 3
+    assert printed.count("restarting it") == 3
 
 
 @pytest.mark.slow
@@ -276,7 +276,7 @@ def test_a_full_disk_is_one_sentence_and_no_restart(files: Path, tmp_path: Path)
     environment = os.environ | {"OMP_NUM_THREADS": "1"} | SMALL | settings
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert "ended with status 2" in done.stdout, done.stdout + done.stderr
-    assert "it is started again" not in done.stdout
+    assert "restarting it" not in done.stdout
     assert done.stderr.count("cannot be written") == done.stderr.count("\n") == 1
     assert "free some space" in done.stderr
     assert done.stdout.endswith("went on\n")
@@ -292,7 +292,7 @@ def test_detached_it_outlives_its_terminal(files: Path, tmp_path: Path) -> None:
     process = int((runs / "pid").read_text())
     assert f"kill {process}" in printed
     again = start(runs, *options, "--detach", **endless)
-    assert "is being trained already" in again.communicate(timeout=60)[1]
+    assert "another training is running" in again.communicate(timeout=60)[1]
     state, log = runs / "generator-32" / "state.safetensors", runs / "log"
     assert eventually(state.exists, 120), log.read_text()
     os.kill(process, signal.SIGTERM)
@@ -359,7 +359,7 @@ class TestSchedule:
     @pytest.mark.parametrize(
         ("settings", "message"),
         [
-            ({"RESOLUTION": "64"}, "portrait-256 is trained at 128 and 256 px"),
+            ({"RESOLUTION": "64"}, "for portrait-256 give 128 or 256"),
             ({"BATCH": "many"}, "BATCH=many is not a number"),
             ({"CONTINUE": "/nowhere"}, "is not a bundle"),
         ],
@@ -372,7 +372,7 @@ class TestSchedule:
 
 
 @pytest.mark.slow
-def test_heads_travel_in_half_precision_without_their_mixing(tmp_path: Path) -> None:
+def test_heads_ship_in_half_precision_without_their_mixing(tmp_path: Path) -> None:
     """The same seed makes the mixing again; with another one the heads do not fit."""
     network = tiny_feature_network(tmp_path / "network.pt")
     trained, same, other = (tiny_projected(network, seed=seed) for seed in (0, 0, 1))
@@ -399,7 +399,7 @@ def test_heads_travel_in_half_precision_without_their_mixing(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("script", ["train-portrait", "ship-portrait"])
-def test_outside_of_the_environment_they_say_how_to_get_there(script: str, tmp_path: Path) -> None:
+def test_outside_of_the_environment_the_message_has_a_remedy(script: str, tmp_path: Path) -> None:
     """-S: a Python without any installed package, as the system's is."""
     command = [sys.executable, "-S", str(SCRIPTS / script)]
     env = {"PATH": os.environ["PATH"]}

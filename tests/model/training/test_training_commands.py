@@ -81,7 +81,7 @@ class TestCommand:
     @pytest.mark.slow
     @TORCHSCRIPT
     @pytest.mark.parametrize("projected", [False, True])
-    def test_killed_at_any_moment_it_goes_on(
+    def test_killed_at_any_moment_it_continues(
         self, projected: bool, data: Path, network: Path, tmp_path: Path
     ) -> None:
         out = tmp_path / "killed"
@@ -104,7 +104,7 @@ class TestCommand:
         assert same_tensors(out / "state.safetensors", whole / "state.safetensors")
 
     @pytest.mark.slow
-    def test_sigterm_saves_and_it_goes_on(self, data: Path, tmp_path: Path) -> None:
+    def test_sigterm_saves_and_it_continues(self, data: Path, tmp_path: Path) -> None:
         """With neither line nor snapshot due for long: what is saved is where it was."""
         out = tmp_path / "stopped"
         rare = ["--tick-kimg", "1000", "--snapshot-kimg", "1000"]
@@ -124,7 +124,7 @@ class TestCommand:
         assert main(["train", "generator", *arguments(data, whole, total)]) == 0
         assert same_tensors(out / "state.safetensors", whole / "state.safetensors")
 
-    def test_minutes_end_it_whatever_is_left_to_do(self, data: Path, tmp_path: Path) -> None:
+    def test_minutes_end_it_before_all_images_are_seen(self, data: Path, tmp_path: Path) -> None:
         command = [*arguments(data, tmp_path / "run", 400), "--max-minutes", "1e-6"]
         assert main(["train", "generator", *command]) == 0
         assert reached_kimg(tmp_path / "run") == 0  # loading takes longer than this
@@ -141,8 +141,8 @@ class TestCommand:
             [*torchrun, *arguments(data, two, 0.032)], check=True, env=environment, timeout=300
         )
         first, second = (load_file(p / "state.safetensors") for p in (one, two))
-        # Sums are taken in another order, and Adam without momentum makes a full step of a
-        # gradient however small: single weights differ, the network as a whole does not.
+        # Sums are computed in another order, and Adam without momentum makes a full step of a
+        # gradient however small: single weights differ, but the network hardly does.
         names = [name for name in first if name.startswith("G_ema/")]
         whole, parts = (torch.cat([t[n].flatten().float() for n in names]) for t in (first, second))
         assert (whole - parts).norm() / whole.norm() < 1e-3
@@ -344,8 +344,8 @@ class TestCommand:
             ),
             (["--feature-networks", "/nowhere"], "nowhere"),
             (["--feature-networks", "{three}"], "need 4 square maps"),
-            (["--feature-networks", "{four}", "--batch-size", "1"], "batch of two or more"),
-            (["--with-discriminator"], "needs --feature-networks"),
+            (["--feature-networks", "{four}", "--batch-size", "1"], "batch of at least two"),
+            (["--with-discriminator"], "give those as well"),
             (["--data", "/nowhere"], "nowhere"),
             (["--preset", "huge"], "unknown preset 'huge'; known are paper-256"),
             (["--from", "/nowhere"], "nowhere"),

@@ -40,11 +40,11 @@ CUDA = pytest.mark.skipif(DEVICE.type != "cuda", reason="needs a CUDA device")
 
 @pytest.fixture(autouse=True)
 def gpu() -> None:
-    """Nothing is proved on a processor."""
-    assert DEVICE.type != "cpu", "this torch sees no GPU"
+    """On a CPU these tests prove nothing."""
+    assert DEVICE.type != "cpu", "torch finds no GPU"
 
 
-# Everything random comes from the processor, so that it is the same on all devices.
+# All random numbers come from the CPU, so that they are the same on all devices.
 GENERATOR = GeneratorTraining(
     total_kimg=0.08, batch_size=8, tick_kimg=0.008, snapshot_kimg=9.0, random_noise=False
 )
@@ -98,7 +98,7 @@ class TestOnAnyAccelerator:
             assert all(map(math.isfinite, values))
             assert (folder.bundle_path / "model.yaml").exists()
 
-    def test_a_step_is_that_of_the_processor(self, network: Path, tmp_path: Path) -> None:
+    def test_a_step_equals_that_of_the_cpu(self, network: Path, tmp_path: Path) -> None:
         trainings: list[tuple[Callable[..., RunFolder], Any]] = [
             (generator_run, GENERATOR),
             (inpainter_run, INPAINTER),
@@ -133,7 +133,7 @@ class TestCudaGraphs:
         options = replace(GENERATOR, bf16=bf16, **changes)
         plain = generator_run(tmp_path / "plain", network, options)
         run = generator_run(tmp_path / "graphs", network, replace(options, cuda_graphs=True))
-        assert "going on without" not in capsys.readouterr().out
+        assert "continuing without" not in capsys.readouterr().out
         for one, other in zip(losses_of(run), losses_of(plain), strict=True):
             assert one == pytest.approx(other, rel=0.1, abs=0.05)  # sums in any order add up
 
@@ -144,7 +144,7 @@ class TestCudaGraphs:
         options = replace(INPAINTER, bf16=bf16)
         plain = inpainter_run(tmp_path / "plain", network, options)
         run = inpainter_run(tmp_path / "graphs", network, replace(options, cuda_graphs=True))
-        assert "going on without" not in capsys.readouterr().out
+        assert "continuing without" not in capsys.readouterr().out
         for one, other in zip(losses_of(run), losses_of(plain), strict=True):
             assert one == pytest.approx(other, rel=0.1, abs=0.05)
 
@@ -185,4 +185,4 @@ class TestCudaGraphs:
             assert weight.grad is not None
             assert weight.grad.tolist() == [step, step]
         assert graphs.recorder is None
-        assert capsys.readouterr().out.count("going on without") == 1
+        assert capsys.readouterr().out.count("continuing without") == 1

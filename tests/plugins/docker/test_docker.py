@@ -616,7 +616,7 @@ def test_what_asks_for_no_decision_is_no_message(docker: Docker, script: Script)
     fill(docker)
     panel = docker.panel
     assert not panel.notice.isVisible()
-    assert panel.run_row.details.text() == "Filled at 256 px, enlarged 2.1 times."
+    assert panel.run_row.details.text() == "Filled at 256 px and enlarged 2.1 times."
     assert panel.run_row.details.isVisible()
     script.notices = ()
     fill(docker)
@@ -631,7 +631,7 @@ def test_what_the_last_daemon_was_killed_at_is_reported_once(
     docker.controller.open()
     until(docker.panel.notice.isVisible)
     words = docker.panel.notice.words.text()
-    assert words.startswith(f"The last daemon was killed while it worked ({work[0]}).")
+    assert words.startswith(f"The previous daemon was killed while it was working ({work[0]}).")
     docker.controller.dismiss()
     asked = docker.controller.state.connection
     docker.controller.open()

@@ -100,7 +100,7 @@ def test_the_plug_ins_next_fill_waits_for_the_restart(
     with DaemonProcess(tmp_path, slow_s=0.0) as daemon:
         before = daemon.runtime()
         with BlockingClient(lambda: ensure_daemon(settings)) as client:
-            with pytest.raises(UnavailableError, match="Fill again in a moment"):
+            with pytest.raises(UnavailableError, match="Try again in a moment"):
                 list(client.fill(job(LOST)))
             events = list(client.fill(job(1)))
             assert sum(isinstance(event, Candidate) for event in events) == 1

@@ -132,7 +132,7 @@ def test_batches_that_do_not_fit_are_halved_and_stay_small() -> None:
 
 
 def test_without_room_for_one_candidate() -> None:
-    with pytest.raises(DeviceOutOfMemoryError, match="does not suffice for one candidate"):
+    with pytest.raises(DeviceOutOfMemoryError, match="not have enough memory for one candidate"):
         events_of(Counting(room=0), 4, 8)
 
 

@@ -97,7 +97,7 @@ def test_gpus_of_intel_and_apple_must_be_asked_for(
     wanted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ConfigurationError, match=r"device: this torch sees no .* --device cpu, or"):
+    with pytest.raises(ConfigurationError, match=r"device: torch finds no .* --device cpu, or"):
         choose_devices(wanted)
     monkeypatch.setattr("inpaint_model.data.devices.count", lambda kind: 2 if kind == "xpu" else 1)
     assert choose_devices(wanted) == (torch.device(wanted),)

@@ -140,9 +140,9 @@ def test_beyond_all_models_the_largest_fills_and_the_user_is_told(caller: Caller
     (frame,) = caller.fill(fill_of(100)).frames
     assert frame.model == "large"
     assert frame.enlargement == pytest.approx(200 / 64)
-    assert "Filled at 64 px, enlarged 3.1 times." in frame.warning
+    assert "Filled at 64 px and enlarged 3.1 times." in frame.warning
     (frame,) = caller.fill(fill_of(100, model="small")).frames
-    assert "Filled at 32 px, enlarged 6.2 times." in frame.warning
+    assert "Filled at 32 px and enlarged 6.2 times." in frame.warning
 
 
 @pytest.mark.slow

@@ -97,7 +97,7 @@ def test_what_can_never_fit_is_refused_at_once_though_it_is_alone() -> None:
             return ResourceExhaustedError("REQUEST_TOO_LARGE", needed=101, limit=budget, side=7)
 
         admission = Admission(100, 9)
-        with pytest.raises(ResourceExhaustedError, match=r"at most 7 px"):
+        with pytest.raises(ResourceExhaustedError, match=r"at most 7 x 7 px"):
             async with admission.open(101, too_large=too_large):
                 pass
         async with admission.open(100):

@@ -481,9 +481,9 @@ def test_stopping_refuses_what_waits() -> None:
         assert await eventually_async(lambda: refuses(engine))
         gate.open.set()
         await stopped
-        with pytest.raises(UnavailableError, match="stopping"):
+        with pytest.raises(UnavailableError, match="shutting down"):
             await everything(waiting)
-        with pytest.raises(UnavailableError, match="stopping"):
+        with pytest.raises(UnavailableError, match="shutting down"):
             engine.submit(lambda home: count_to(1))
 
     run(body)

@@ -200,7 +200,7 @@ def test_stopping_waits_for_the_step_of_every_lane() -> None:
         await stopped
         left: list[Job[str, Any]] = [*jobs, waiting]
         for job in left:
-            with pytest.raises(UnavailableError, match="stopping"):
+            with pytest.raises(UnavailableError, match="shutting down"):
                 await everything(job)
         assert closed == ["one", "one"]
 

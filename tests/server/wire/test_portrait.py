@@ -54,7 +54,7 @@ def test_the_whole_selection_is_filled_without_an_edge(image: np.ndarray, caller
     assert chosen.mode == pb.FRAME_MODE_AUTO
     right = chosen.frame.cx + chosen.frame.side / 2
     assert 250 < right < 400, "the frame is the face's, far short of the selection"
-    assert "the rest is filled smoothly" in chosen.warning
+    assert "The rest is filled smoothly" in chosen.warning
     (patch,) = answer.candidates[0].patches
     assert patch.box == pb.Box(x=180, y=189, width=320, height=191)
     coverage = pixels_of(patch.coverage)[..., 0]
@@ -72,7 +72,7 @@ def test_only_a_drawn_frame_cuts_and_says_so(image: np.ndarray, caller: Caller) 
     frame = pb.Frame(cx=LEFT + SIDE / 2, cy=TOP + SIDE / 2, side=SIDE)
     fill = header(image, far_reaching(), seeds=[1], frame_mode=pb.FRAME_MODE_EXPLICIT, frame=frame)
     answer = caller.fill(fill)
-    assert "only the part inside is filled" in answer.frames[0].warning
+    assert "Only the part inside the frame is filled" in answer.frames[0].warning
     (patch,) = answer.candidates[0].patches
     assert patch.box.x + patch.box.width == LEFT + SIDE
     alpha = pixels_of(patch.coverage)[50, :, 0].astype(int)

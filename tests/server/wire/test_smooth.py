@@ -41,7 +41,7 @@ def test_it_is_offered_as_the_last_candidate_where_it_should_be(
     total = 3 if offered else 2
     assert answer.progress == [(k, total) for k in range(total + 1)]
     said = answer.frames[0].warning.endswith(
-        "The last candidate is filled smoothly, without the model."
+        "The last candidate is a smooth fill, made without the model."
     )
     assert said == offered
     methods = [candidate.method for candidate in answer.candidates]
@@ -99,7 +99,7 @@ def test_where_nothing_is_left_around_it_is_refused_or_left_out(caller: Caller) 
     with pytest.raises(grpc.RpcError) as refused:
         caller.fill(header(hole=everything, smooth=ALWAYS))
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert "smooth: Nothing is left around" in str(refused.value.details())
+    assert "smooth: A smooth fill needs some image around" in str(refused.value.details())
     answer = caller.fill(header(hole=everything, seeds=[1], smooth=AUTO))
     assert len(answer.candidates) == 1
 

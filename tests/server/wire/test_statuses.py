@@ -248,18 +248,18 @@ def test_a_recipe_of_another_model(caller: Caller) -> None:
     ("mixing", "words"),
     [
         ({"recipe": "{}"}, ["mixing", "both"]),
-        ({"image_box": None}, ["mixing.image_box", "missing"]),
-        ({"image_box": pb.Box(width=7, height=8)}, ["mixing.image_box.width", "7"]),
-        ({"image_box": pb.Box(width=8, height=1 << 21)}, ["mixing.image_box.height"]),
-        ({"image_box": pb.Box(x=900, width=8, height=8)}, ["mixing.image", "shows nothing"]),
-        ({"image": pb.Picture(width=8, height=8, channels=3, sample_type=U8)},
-         ["mixing.image.data", "empty"]),
-        ({"image": pb.Picture(width=1025, height=1, channels=1, sample_type=U8)},
-         ["mixing.image", "1024"]),
-        ({"image": pb.Picture(width=8, height=8, channels=2, sample_type=U8)},
-         ["mixing.image.channels"]),
-        ({"image": pb.Picture(width=8, height=8, channels=1, sample_type=U8, data=b"few")},
-         ["mixing.image.data", "64"]),
+        ({"picture_box": None}, ["mixing.picture_box", "missing"]),
+        ({"picture_box": pb.Box(width=7, height=8)}, ["mixing.picture_box.width", "7"]),
+        ({"picture_box": pb.Box(width=8, height=1 << 21)}, ["mixing.picture_box.height"]),
+        ({"picture_box": pb.Box(x=900, width=8, height=8)}, ["mixing.picture", "is empty within"]),
+        ({"picture": pb.Picture(width=8, height=8, channels=3, sample_type=U8)},
+         ["mixing.picture.data", "empty"]),
+        ({"picture": pb.Picture(width=1025, height=1, channels=1, sample_type=U8)},
+         ["mixing.picture", "1024"]),
+        ({"picture": pb.Picture(width=8, height=8, channels=2, sample_type=U8)},
+         ["mixing.picture.channels"]),
+        ({"picture": pb.Picture(width=8, height=8, channels=1, sample_type=U8, data=b"few")},
+         ["mixing.picture.data", "64"]),
         ({"amount": 1.5}, ["mixing.amount"]),
     ],
 )  # fmt: skip
@@ -267,7 +267,7 @@ def test_images_that_cannot_be_mixed(
     caller: Caller, mixing: dict[str, Any], words: list[str]
 ) -> None:
     session = caller.fill(header(seeds=[1])).session_id
-    good = {"image": image(noise(8, 8)), "image_box": pb.Box(width=8, height=8)}
+    good = {"picture": image(noise(8, 8)), "picture_box": pb.Box(width=8, height=8)}
     message = pb.Mixing(**{"amount": 1.0, **good, **mixing})
     edit = pb.EditHeader(session_id=session, mixing=message)
     refused(lambda: caller.edit(edit), Code.INVALID_ARGUMENT, *words)
@@ -294,7 +294,7 @@ def test_a_bug_is_internal_with_a_reference_and_its_details_only_in_the_log(
 ) -> None:
     details = refused(lambda: slow_caller.fill(header(seeds=[666])), Code.INTERNAL, "log")
     assert "planted" not in details
-    reference = details.partition("details: ")[2].partition(".")[0]
+    reference = details.partition("details under ")[2].partition(".")[0]
     log = slow_daemon.log.read_text()
     assert "ZeroDivisionError: a planted bug" in log[log.index(reference) :]
     assert len(slow_caller.fill(header(seeds=[1])).candidates) == 1
@@ -351,10 +351,10 @@ def test_while_it_stops_the_daemon_is_unavailable(tmp_path: Path) -> None:
         channel = grpc.insecure_channel(daemon.runtime()["address"], own_connection)
         with Caller(channel, daemon.runtime()["token"]) as newcomer:
             for late in (caller, newcomer):
-                refused(partial(late.fill, header()), Code.UNAVAILABLE, "stopping")
+                refused(partial(late.fill, header()), Code.UNAVAILABLE, "shutting down")
                 edit = pb.EditHeader(session_id="x")
-                refused(partial(late.edit, edit), Code.UNAVAILABLE, "stopping")
-                refused(late.info, Code.UNAVAILABLE, "stopping")
+                refused(partial(late.edit, edit), Code.UNAVAILABLE, "shutting down")
+                refused(late.info, Code.UNAVAILABLE, "shutting down")
                 assert not late.is_serving()
         assert list(running)[-1].WhichOneof("event") == "done"
         assert daemon.ended() == 0

@@ -42,6 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="N",
             help=f"{meaning} (default {default})",
         )
+    parser.add_argument(  # as earlier versions called it
+        "--again",
+        dest="refine_count",
+        type=positive,
+        default=argparse.SUPPRESS,
+        help=argparse.SUPPRESS,
+    )
     parser.add_argument(
         "--fit-seed",
         type=whole(0, SEEDS),

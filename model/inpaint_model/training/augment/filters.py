@@ -1,7 +1,7 @@
-"""Separable filters as matrices, with the image's reflection at its borders folded in.
+"""Separable filters as banded matrices [out, R] that include reflection at the borders.
 
-A filter along one axis of R pixels is a banded matrix [out, R]; both axes are some matrix products.
-That is faster than depthwise convolutions, and needs no padding.
+Filtering both axes takes a few matrix products. That is faster than depthwise convolutions and
+needs no padding.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from torch import Tensor
 
 HALO = 5  # samples that `downsampling` needs beyond each border
 _TAPS = 6  # on each side
-_BLOCK = 32  # outputs that are computed together
+_BLOCK = 32  # outputs computed together
 
 
 class Span(NamedTuple):
-    """Some neighboring outputs of a filter, and the few inputs that they depend on."""
+    """A block of neighboring outputs and the range of inputs that they depend on."""
 
     first: int
     last: int  # exclusive
     weights: Tensor  # float32 [outputs, last - first]
 
 
-Banded = tuple[Span, ...]  # a whole filter
+Banded = tuple[Span, ...]  # a complete filter
 
 
 def along_both_axes(banded: Banded, images: Tensor) -> Tensor:
-    """Filter [N, C, R, R], on the filter's device, to [N, C, out, out]."""
+    """Filter images [N, C, R, R] to [N, C, out, out], both on the filter's device."""
     rows = torch.cat([s.weights @ images[:, :, s.first : s.last] for s in banded], dim=2)
     return torch.cat([rows[..., s.first : s.last] @ s.weights.mT for s in banded], dim=3)
 
 
 @lru_cache(maxsize=32)
 def upsampling(resolution: int, device: torch.device) -> Banded:
-    """R pixels to 2 R: a half-band low-pass of 12 taps."""
+    """Return a filter from R pixels to 2 R: a half-band low-pass with 12 taps."""
     return _banded(_matrix(2 * resolution, resolution, 0.5), device)
 
 
 @lru_cache(maxsize=32)
 def downsampling(resolution: int, device: torch.device) -> Banded:
-    """2 R samples and `HALO` more on each side to R pixels, by the same filter."""
+    """Return the same low-pass from 2 R + 2 `HALO` samples to R pixels."""
     wide = torch.zeros(resolution, 2 * resolution + 2 * HALO, dtype=torch.float64)
     weights = _half_band(torch.arange(-_TAPS, _TAPS) + 0.5)
     for pixel in range(resolution):
@@ -53,9 +53,9 @@ def downsampling(resolution: int, device: torch.device) -> Banded:
 
 @lru_cache(maxsize=32)
 def octave_bands(resolution: int, device: torch.device) -> Tensor:
-    """Four band-pass filters that add up to the identity, float32 [4, R, R].
+    """Return four band-pass filters that add up to the identity, float32 [4, R, R].
 
-    Bands: up to 1/8 of the highest frequency, 1/8 to 1/4, 1/4 to 1/2, 1/2 to 1.
+    Bands, relative to the highest frequency: 0 to 1/8, 1/8 to 1/4, 1/4 to 1/2, 1/2 to 1.
     """
     low = [_matrix(resolution, resolution, 1.0, cutoff) for cutoff in (1 / 8, 1 / 4, 1 / 2)]
     identity = torch.eye(resolution)
@@ -64,15 +64,15 @@ def octave_bands(resolution: int, device: torch.device) -> Tensor:
 
 
 def _half_band(distance: Tensor) -> Tensor:
-    """A sinc with its zeros two samples apart, in a Kaiser window of `_TAPS` on each side."""
+    """Return a sinc with zeros two samples apart, in a Kaiser window of `_TAPS` on each side."""
     window = torch.special.i0(4.0 * (1 - (distance / _TAPS).square()).clamp(min=0).sqrt())
     return torch.where(distance.abs() < _TAPS, torch.sinc(distance / 2) * window, 0.0)
 
 
 def _matrix(out: int, size: int, spacing: float, cutoff: float = 1.0) -> Tensor:
-    """Samples `spacing` pixels apart of a reflected row, float32 [out, size].
+    """Return a filter that samples a reflected row every `spacing` pixels, float32 [out, size].
 
-    Keeps the frequencies below `cutoff`; 1 is the highest that the row can hold.
+    It keeps the frequencies below `cutoff`, where 1 is the Nyquist frequency.
     """
     matrix = torch.zeros(out, size, dtype=torch.float64)
     reach = _TAPS / (2 * cutoff)
@@ -94,6 +94,6 @@ def _banded(matrix: Tensor, device: torch.device) -> Banded:
 
 
 def reflected(index: Tensor, size: int) -> Tensor:
-    """Indices of a row that goes on beyond its ends as its own mirror image: c b a | a b c."""
+    """Map indices beyond the ends of a row to its mirror image: c b a | a b c."""
     index = index.remainder(2 * size)
     return torch.minimum(index, 2 * size - 1 - index)

@@ -1,12 +1,9 @@
 """Adaptive discriminator augmentation.
 
 After Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", appendix B.
-Every image that the discriminator sees, real or generated, passes through one random,
-differentiable pipeline of invertible changes. Each change happens with probability p. Because p < 1
-the generator does not learn to produce the changes (they do not leak).
-
-Everything random comes from the generator that is passed in. Images that a change leaves alone
-keep their bits, so p = 0 is the identity.
+All images for the discriminator, real or generated, pass through a random differentiable pipeline
+of invertible changes, each applied with probability p. With p < 1 they do not leak into the
+generator. Images to which a change does not apply stay the same bit for bit.
 """
 
 from __future__ import annotations
@@ -32,25 +29,29 @@ from inpaint_model.training.augment.filters import (
 
 @dataclass
 class AugmentPipe:
-    """The pipeline. `p` may be changed at any time; the groups are those of the paper's table."""
+    """The pipeline, with the groups of the paper's table."""
 
-    p: float = 0.0  # the strength: probability of each change, 0..1
+    p: float = 0.0  # probability of each change, 0..1; may change at any time
     blit: bool = True  # mirror, quarter turns, whole-pixel shifts
     geometry: bool = True  # scale, rotate, stretch, shift
     color: bool = True  # brightness, contrast, luma flip, hue, saturation
-    filtering: bool = False  # amplify octave bands; the paper found no use for it, nor for
-    corruption: bool = False  # noise and cutout
+    filtering: bool = False  # amplify octave bands; no help in the paper
+    corruption: bool = False  # noise and cutout; no help in the paper
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        """Change `images` [N, 3, R, R] (-1..1; results may leave the range), twice differentiable.
+        """Change `images` [N, 3, R, R] in -1..1; twice differentiable.
 
-        Returns float32, or with p = 0 the very same tensor.
+        Returns:
+            Images in float32, which may leave the range; with p = 0 the same tensor.
+
+        Raises:
+            ValueError: wrong shape.
         """
         if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
-            raise ValueError(f"square RGB images expected, got {tuple(images.shape)}")
+            raise ValueError(f"expected square RGB images, got shape {tuple(images.shape)}")
         if self.p <= 0:
             return images
-        images = images.float()  # filters and sampling positions want all of float32
+        images = images.float()  # filters and sampling positions need full float32
         draw = RandomBatch(self.p, len(images), generator)
         if self.blit:
             images = blit(images, draw)
@@ -66,7 +67,7 @@ class AugmentPipe:
 
 
 class RandomBatch:
-    """Random numbers for a batch of N images; `chance` says which of them a change applies to."""
+    """Random numbers for a batch of N images, with probability `p` for each change."""
 
     def __init__(self, p: float, count: int, generator: Generator) -> None:
         self.p = p
@@ -74,30 +75,30 @@ class RandomBatch:
         self.generator = generator
 
     def uniform(self, low: float, high: float) -> Tensor:
-        """Float32 [N]."""
+        """Draw uniform numbers, float32 [N]."""
         unit = torch.rand(self.count, generator=self.generator, device=self.generator.device)
         return low + (high - low) * unit
 
     def normal(self, deviation: float) -> Tensor:
-        """Float32 [N], mean 0."""
+        """Draw normal numbers with mean 0, float32 [N]."""
         unit = torch.randn(self.count, generator=self.generator, device=self.generator.device)
         return deviation * unit
 
     def octaves(self, deviation: float) -> Tensor:
-        """2 to the power of a normal number, float32 [N]."""
+        """Draw 2 to the power of normal numbers, float32 [N]."""
         return 2 ** self.normal(deviation)
 
     def integer(self, count: int) -> Tensor:
-        """0 .. count - 1, int64 [N]."""
+        """Draw integers 0 .. count - 1, int64 [N]."""
         return self.uniform(0, count).long().clamp(max=count - 1)
 
     def with_probability(self, value: Tensor, otherwise: float, p: float | None = None) -> Tensor:
-        """`value` [N] with probability p for each image, `otherwise` for the rest."""
+        """Return `value` [N] with probability p, else `otherwise`, for each image."""
         return torch.where(self.uniform(0, 1) < (self.p if p is None else p), value, otherwise)
 
 
 def blit(images: Tensor, draw: RandomBatch) -> Tensor:
-    """Mirror, turn by quarters, shift by up to 1/8 in whole pixels: pixels move, none changes."""
+    """Mirror, rotate by 90 degrees, shift by up to 1/8 in whole pixels: values do not change."""
     flip, turn, shift = random_blit(draw, images.shape[2])
     changed = (flip != 0) | (turn != 0) | (shift != 0).any(dim=0)
 
@@ -108,7 +109,7 @@ def blit(images: Tensor, draw: RandomBatch) -> Tensor:
 
 
 def random_blit(draw: RandomBatch, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Mirror or not [N], quarter turns clockwise [N], shift in pixels [2, N] (x, y); all int64."""
+    """Draw mirroring [N], clockwise quarter turns [N] and shifts in pixels [2, N] (x, y); int64."""
     flip = draw.with_probability(draw.integer(2), 0)
     turn = draw.with_probability(draw.integer(4), 0)
     moved = draw.uniform(0, 1) < draw.p
@@ -117,12 +118,12 @@ def random_blit(draw: RandomBatch, size: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def blitted(images: Tensor, flip: Tensor, turn: Tensor, shift: Tensor) -> Tensor:
-    """Move whole pixels of [N, 3, R, R] as `random_blit` says, reflecting at the borders."""
+    """Apply the result of `random_blit` to [N, 3, R, R], reflecting at the borders."""
     size = images.shape[2]
     flip, turn, shift = uploaded((flip, turn, shift), images.device)
     last, at = size - 1, torch.arange(size, device=shift.device)
     turn, flip = turn[:, None, None], flip[:, None, None]
-    # Where an output pixel comes from: undo the shift, then the turns, then the mirror.
+    # The source of each output pixel: undo the shift, then the turns, then the mirroring.
     x = reflected(at - shift[0, :, None], size)[:, None, :].expand(-1, size, -1)
     y = reflected(at - shift[1, :, None], size)[:, :, None].expand(-1, -1, size)
     for quarter in range(3):
@@ -134,14 +135,14 @@ def blitted(images: Tensor, flip: Tensor, turn: Tensor, shift: Tensor) -> Tensor
 
 
 def warp(images: Tensor, draw: RandomBatch) -> Tensor:
-    """Scale, rotate, stretch along any direction and shift, as one resampling without aliasing."""
+    """Scale, rotate, stretch in any direction and shift."""
     matrix, changed = random_affine(draw)
     return _where(changed, images, lambda some, chosen: resampled(some, matrix[chosen]))
 
 
 def random_affine(draw: RandomBatch) -> tuple[Tensor, Tensor]:
-    """Where pixels go, in coordinates of -1..1: float32 [N, 2, 3]; and for which it matters [N]."""
-    p_rotate = 1 - math.sqrt(1 - min(draw.p, 1.0))  # so that one of two rotations has chance p
+    """Draw affine maps for coordinates -1..1, float32 [N, 2, 3], and which are not identity [N]."""
+    p_rotate = 1 - math.sqrt(1 - min(draw.p, 1.0))  # so that either rotation happens with p
     size = draw.with_probability(draw.octaves(0.2), 1)
     first = draw.with_probability(draw.uniform(-math.pi, math.pi), 0, p_rotate)
     stretch = draw.with_probability(draw.octaves(0.2), 1)
@@ -155,10 +156,9 @@ def random_affine(draw: RandomBatch) -> tuple[Tensor, Tensor]:
 
 
 def resampled(images: Tensor, matrix: Tensor) -> Tensor:
-    """Move the pixels of `images` [N, C, R, R] by `matrix` [N, 2, 3], reflecting at the borders.
+    """Transform `images` [N, C, R, R] by `matrix` [N, 2, 3], reflecting at the borders.
 
-    The image is interpolated to twice its resolution by a low-pass filter, sampled linearly
-    there, and brought back by the same filter.
+    To avoid aliasing, images are sampled at twice the resolution, between low-pass filters.
     """
     size = images.shape[2]
     linear = torch.linalg.inv(matrix[:, :, :2])
@@ -174,9 +174,9 @@ def resampled(images: Tensor, matrix: Tensor) -> Tensor:
 def sampled(images: Tensor, grid: Tensor) -> Tensor:
     """Sample [N, C, H, W] bilinearly at `grid` [N, h, w, 2], reflecting at the borders.
 
-    The grid holds x and y in -1..1 between the outer edges of the first and the last pixel.
+    The grid is -1..1 between the outer edges of the image.
     """
-    # MPS cannot compute the gradient of this, so the CPU does.
+    # MPS lacks the gradient of this operation, so the CPU computes it.
     place = "cpu" if images.device.type == "mps" else images.device
     result = F.grid_sample(
         images.to(place), grid.to(place), "bilinear", "reflection", align_corners=False
@@ -185,7 +185,7 @@ def sampled(images: Tensor, grid: Tensor) -> Tensor:
 
 
 def recolor(images: Tensor, draw: RandomBatch) -> Tensor:
-    """Brightness, contrast, luma flip, hue and saturation as one affine map of RGB."""
+    """Change brightness, contrast, luma flip, hue and saturation by one affine map of RGB."""
     matrix, offset, changed = random_color(draw)
 
     def mix(some: Tensor, chosen: Tensor) -> Tensor:
@@ -195,13 +195,13 @@ def recolor(images: Tensor, draw: RandomBatch) -> Tensor:
 
 
 def recolored(images: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
-    """`matrix` [N, 3, 3] times the RGB of [N, 3, R, R], plus `offset` [N, 3, 1]."""
+    """Multiply the RGB of [N, 3, R, R] by `matrix` [N, 3, 3] and add `offset` [N, 3, 1]."""
     matrix, offset = uploaded((matrix, offset), images.device)
     return torch.baddbmm(offset, matrix, images.flatten(2)).reshape(images.shape)
 
 
 def random_color(draw: RandomBatch) -> tuple[Tensor, Tensor, Tensor]:
-    """The matrix [N, 3, 3] and offset [N, 3, 1] on RGB, and for which images they matter [N]."""
+    """Draw RGB matrices [N, 3, 3] and offsets [N, 3, 1], and which are not identity [N]."""
     brightness = draw.with_probability(draw.normal(0.2), 0)
     contrast = draw.with_probability(draw.octaves(0.5), 1)
     flip = draw.with_probability(draw.integer(2), 0)
@@ -214,7 +214,7 @@ def random_color(draw: RandomBatch) -> tuple[Tensor, Tensor, Tensor]:
     def each(value: Tensor) -> Tensor:
         return value[:, None, None]
 
-    turned = gray + each(hue.cos()) * colors + each(hue.sin()) * cross  # about the gray axis
+    turned = gray + each(hue.cos()) * colors + each(hue.sin()) * cross  # around the gray axis
     saturated = gray + each(saturation) * colors
     flipped = identity - 2 * each(flip) * gray
     linear = saturated @ turned @ flipped
@@ -225,32 +225,32 @@ def random_color(draw: RandomBatch) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def equalize(images: Tensor, draw: RandomBatch) -> Tensor:
-    """Amplify four octave bands at random; the expected power of the image stays."""
+    """Amplify four octave bands at random, preserving the expected power of the image."""
     gains, changed = random_gains(draw)
 
     return _where(changed, images, lambda some, chosen: amplified(some, gains[chosen]))
 
 
 def amplified(images: Tensor, gains: Tensor) -> Tensor:
-    """Return the octave bands of [N, 3, R, R], along each axis, times `gains` [N, 4]."""
+    """Multiply the octave bands of [N, 3, R, R], along each axis, by `gains` [N, 4]."""
     bands = octave_bands(images.shape[2], images.device)
     matrix = torch.einsum("nb,bij->nij", upload(gains, images.device), bands)[:, None]
     return matrix @ images @ matrix.mT
 
 
 def random_gains(draw: RandomBatch) -> tuple[Tensor, Tensor]:
-    """Gains of the four bands [N, 4], and for which images they matter [N]."""
-    power = torch.tensor([10.0, 1, 1, 1], device=draw.generator.device) / 13  # 1/f images
+    """Draw gains of the four bands [N, 4], and which are not all 1 [N]."""
+    power = torch.tensor([10.0, 1, 1, 1], device=draw.generator.device) / 13  # of 1/f images
     gains = torch.ones(draw.count, 4, device=power.device)
     for band in range(4):
         gains[:, band] = draw.with_probability(draw.octaves(1.0), 1)
     changed = (gains != 1).any(dim=1)
-    # Normalized once for all bands (the paper: after each), so that the power stays exactly.
+    # Normalized once for all bands (the paper: after each), which preserves the power exactly.
     return gains / (power * gains.square()).sum(dim=1, keepdim=True).sqrt(), changed
 
 
 def add_noise(images: Tensor, draw: RandomBatch) -> Tensor:
-    """Gaussian noise whose deviation is half-normal with 0.1."""
+    """Add Gaussian noise whose standard deviation is half-normal with scale 0.1."""
     deviation = draw.with_probability(draw.normal(0.1).abs(), 0)
 
     def disturb(some: Tensor, chosen: Tensor) -> Tensor:
@@ -261,7 +261,7 @@ def add_noise(images: Tensor, draw: RandomBatch) -> Tensor:
 
 
 def cut_out(images: Tensor, draw: RandomBatch) -> Tensor:
-    """Gray out a square of half the side, centered anywhere."""
+    """Gray out a square of half the side at a random center."""
     reach = draw.with_probability(torch.full((draw.count,), 0.25, device=draw.generator.device), 0)
     center = torch.stack([draw.uniform(0, 1), draw.uniform(0, 1)])  # [2, N]
     at = (torch.arange(images.shape[2], device=center.device) + 0.5) / images.shape[2]
@@ -273,27 +273,27 @@ def cut_out(images: Tensor, draw: RandomBatch) -> Tensor:
 
 @dataclass
 class AdaController:
-    """The target heuristic: raise p while the discriminator is too sure of the real images.
+    """The paper's heuristic: raise p while the discriminator overfits to the real images.
 
-    r_t = E[sign(D(real))] estimates how far the discriminator overfits, 0 not at all, 1 completely.
-    Works across processes: the signs of all of them count.
+    r_t = E[sign(D(real))], over all processes, estimates overfitting: 0 = none, 1 = complete.
     """
 
-    target: float = 0.6  # r_t to aim for
-    speed_kimg: float = 500  # thousands of images in which p could go from 0 to 1
+    target: float = 0.6  # desired r_t
+    speed_kimg: float = 500  # shortest time for p to rise from 0 to 1, in thousands of images
     p: float = 0.0
-    sign_sum: Tensor | float = 0.0  # stays on the discriminator's device until it is needed
+    sign_sum: Tensor | float = 0.0  # stays on the discriminator's device until needed
     sign_count: float = 0.0
 
     def observe(self, real_logits: Tensor) -> None:
-        """Take note of the discriminator's outputs for (augmented) real images."""
+        """Add logits of (augmented) real images."""
         self.sign_sum = self.sign_sum + real_logits.detach().sign().sum()
         self.sign_count += real_logits.numel()
 
     def update(self) -> float:
-        """Adjust p by what was observed since the last call (the paper: every 4 batches).
+        """Adjust p to the logits since the last call (the paper: every 4 batches).
 
-        Returns r_t of that time; NaN if nothing was observed, and then p stays.
+        Returns:
+            r_t of these; NaN, with p unchanged, if there are none.
         """
         signs = torch.as_tensor(self.sign_sum, dtype=torch.float32)  # exact up to 16 million
         totals = torch.stack([signs, torch.full_like(signs, self.sign_count)])
@@ -310,7 +310,7 @@ class AdaController:
 
 
 def _where(changed: Tensor, images: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Apply `change(images, their numbers)` to those of the images that are `changed` [N]."""
+    """Apply `change(images, indices)` to the images where `changed` [N] is true."""
     chosen = changed.nonzero()[:, 0]
     if len(chosen) == 0:
         return images
@@ -319,6 +319,6 @@ def _where(changed: Tensor, images: Tensor, change: Callable[[Tensor, Tensor], T
 
 
 def _rotation(angle: Tensor) -> Tensor:
-    """[N] radians, from x toward y, to [N, 2, 2]."""
+    """Return rotations [N, 2, 2] by angles [N] in radians, from x toward y."""
     cos, sin = angle.cos(), angle.sin()
     return torch.stack([cos, -sin, sin, cos], dim=1).reshape(-1, 2, 2)

@@ -1,1 +1,1 @@
-"""Training the framer: scenes to find frames in, and the loop."""
+"""Training of the framer: scenes in which to find frames, and the loop."""

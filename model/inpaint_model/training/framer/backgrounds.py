@@ -1,7 +1,7 @@
-"""Backgrounds for the framer's training scenes: anything that is not an aligned image.
+"""Backgrounds for the framer's training scenes: anything but aligned images.
 
-All of them come from a random generator and, for their colors and textures, from pieces of the
-training images that are too small, turned or shuffled to be recognized. No other data is needed.
+They are synthetic, with colors and textures from patches of the training images that are too small,
+too rotated or too shuffled to be recognized. No other data is needed.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 Painter = Callable[[Tensor, int, Generator], Tensor]
-"""Images [n, 3, P, P] in 0..1 to take from, size S, randomness -> [n, 3, S, S] in 0..1."""
+"""(Images [n, 3, P, P] in 0..1 for textures, size S, randomness) -> [n, 3, S, S] in 0..1."""
 
 
 def uniform(low: float, high: float, shape: tuple[int, ...], generator: Generator) -> Tensor:
-    """Return uniform random numbers from `low` to `high`."""
+    """Draw uniform numbers from `low` to `high`."""
     return low + (high - low) * torch.rand(shape, generator=generator)
 
 
 def coordinates(size: int) -> tuple[Tensor, Tensor]:
-    """Return x and y of the pixels' centers, -1..1, [S, S] each."""
+    """Return x and y of the pixel centers, -1..1, [S, S] each."""
     steps = (torch.arange(size) + 0.5) * (2 / size) - 1
     y, x = torch.meshgrid(steps, steps, indexing="ij")
     return x, y
 
 
 def plain(images: Tensor, size: int, generator: Generator) -> Tensor:
-    """One color, often near white or black, with a slight gradient."""
+    """Paint one color, often near white or black, with a slight gradient."""
     n = len(images)
     x, y = coordinates(size)
     level = uniform(0, 1, (n, 1, 1, 1), generator)
@@ -41,7 +41,7 @@ def plain(images: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def noise(images: Tensor, size: int, generator: Generator) -> Tensor:
-    """Noise with a spectrum of 1 / f^a, from clouds to grain, in related colors."""
+    """Paint noise with a spectrum of 1 / f^a, from clouds to grain, in related colors."""
     n = len(images)
     fy, fx = torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None]
     frequency = (fx**2 + fy**2).sqrt().clamp(min=1 / size)
@@ -55,7 +55,7 @@ def noise(images: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def waves(images: Tensor, size: int, generator: Generator) -> Tensor:
-    """Stripes and checks of two colors."""
+    """Paint stripes or checks in two colors."""
     n = len(images)
     x, y = coordinates(size)
     turn = uniform(0, math.pi, (n, 1, 1), generator)
@@ -71,7 +71,7 @@ def waves(images: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def leaves(images: Tensor, size: int, generator: Generator) -> Tensor:
-    """Overlapping ellipses and rectangles, each a flat color or a texture (dead leaves)."""
+    """Paint overlapping ellipses and rectangles in flat colors on a texture (dead leaves)."""
     n = len(images)
     x, y = coordinates(size)
     canvas = pieces(images, size, generator)
@@ -89,7 +89,7 @@ def leaves(images: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def pieces(images: Tensor, size: int, generator: Generator) -> Tensor:
-    """Small pieces of the images' borders, much enlarged, turned by anything and soft."""
+    """Paint small patches of the images' borders, enlarged, rotated and blurry."""
     n = len(images)
     zoom = uniform(0.08, 0.28, (n, 1, 1), generator)
     turn = uniform(0, 2 * math.pi, (n, 1, 1), generator)
@@ -104,7 +104,7 @@ def pieces(images: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def shuffled(images: Tensor, size: int, generator: Generator) -> Tensor:
-    """Return the images' tiles in another order: their texture without their structure."""
+    """Shuffle the images' tiles, which keeps the texture but not the structure."""
     n, _, side, _ = images.shape
     count = int(torch.tensor([4, 8, 16])[torch.randint(3, (), generator=generator)])
     tile = side // count
@@ -122,9 +122,9 @@ def shuffled(images: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def scrambled(images: Tensor, generator: Generator) -> Tensor:
-    """Return images [n, 3, P, P] upside down, with their quarters or sixteenths exchanged.
+    """Turn images [n, 3, P, P] upside down and shuffle their quarters or sixteenths.
 
-    Their parts are there, their arrangement is not.
+    This keeps their parts but not the arrangement.
     """
     side = images.shape[2]
     tile = side // int(torch.tensor([1, 2, 4])[torch.randint(3, (), generator=generator)])
@@ -138,9 +138,9 @@ PAINTERS: tuple[Painter, ...] = (plain, plain, noise, waves, leaves, leaves, pie
 
 
 def draw_backgrounds(images: Tensor, size: int, generator: Generator) -> Tensor:
-    """One background for each of the images [n, 3, P, P] in 0..1: [n, 3, S, S] in 0..1.
+    """Draw backgrounds [n, 3, S, S] in 0..1, one for each of the images [n, 3, P, P] in 0..1.
 
-    Two painters share each canvas, divided by a soft line.
+    Each canvas has two painters, separated by a soft line.
     """
     first = _painted(images, size, generator)
     second = _painted(images.roll(1, 0), size, generator)

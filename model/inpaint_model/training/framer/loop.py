@@ -1,4 +1,4 @@
-"""Train a framer on scenes that are made as it goes. No labels, no images but aligned ones."""
+"""Train a framer on scenes generated from aligned images, without labels."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import FramerTraining
 
 FRAMER = FramerConfig()  # sizes of the framers that the command trains
-IMAGE_PX = 128  # side of the aligned images that scenes are made of
+IMAGE_PX = 128  # side of the aligned images
 _WARM_UP = 5000  # scenes
-_VOTING = 0.25  # of the side: how far from the frame's center cells are to vote
+_VOTING = 0.25  # distance from the frame's center at which cells should vote, in frame sides
 
 
 class Losses:
     """The losses of one batch.
 
-    They say which cells vote, where the frame is (relative to its own side), how large, how turned,
-    and whether there is one. All but the last are means by the votes' weights.
+    They cover which cells vote, the frame's center (relative to its side), size and angle, and its
+    presence. All but the last are means weighted by the desired votes.
     """
 
     def __init__(self, framer: Framer, scenes: Scenes) -> None:
@@ -52,7 +52,7 @@ class Losses:
 
     @property
     def total(self) -> Tensor:
-        """Their weighted sum, a scalar."""
+        """Return the weighted sum, a scalar."""
         where = self.voting + 4 * self.center + 1.5 * self.side + 2 * self.angle
         total: Tensor = where + self.presence
         return total
@@ -66,15 +66,15 @@ def train_framer(
     on_snapshot: Callable[[Framer, float], None] | None = None,
     deadline: Deadline | None = None,
 ) -> Framer:
-    """Train, or continue the training in `folder`; returns the averaged framer.
+    """Train a framer, or continue the training in `folder`; return the averaged framer.
 
     Args:
-        options: how.
-        config: what to train.
-        images: in the generator's alignment.
-        folder: of the run.
+        options: the settings.
+        config: the sizes of the framer.
+        images: images in the generator's alignment.
+        folder: the run's folder.
         on_snapshot: called with the averaged framer and the kimg seen after each snapshot.
-        deadline: ends the training early, with its state saved; by default `options.max_minutes`
+        deadline: ends the training early and saves its state; by default `options.max_minutes`
             from now.
     """
     deadline = deadline or Deadline(options.max_minutes)
@@ -118,5 +118,5 @@ def train_framer(
 
 
 def _schedule(cur_nimg: int, total: int) -> float:
-    """Warm up, then half a cosine down to 0."""
+    """Return the learning rate's factor: a warm-up, then half a cosine down to 0."""
     return min(1.0, cur_nimg / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * cur_nimg / total))

@@ -1,8 +1,8 @@
 """Training scenes for the framer, without labels.
 
-Aligned images are pasted by random similarity transforms onto backgrounds, with random holes;
-what the framer shall find is then known exactly. Aligned images are squares with a background of
-their own: so that their borders say nothing, they are cut to random soft shapes or run on.
+Aligned images are pasted onto backgrounds by random similarity transforms, with random holes, so
+the correct frame is known exactly. They are squares with their own backgrounds. To keep the framer
+from detecting their borders, they are cut to random soft shapes or extended by reflection.
 """
 
 from __future__ import annotations
@@ -22,34 +22,39 @@ from inpaint_model.training.framer.backgrounds import (
 )
 
 POSITIVES = 0.65  # share of scenes that show an aligned image
-DECOYS = 0.6  # share of the others that show a scrambled one, pasted the same way
-MAX_HIDDEN = 0.55  # holes that hide more of the frame are left out
-_MIRRORED = 1.35  # images run on to here, mirrored, and are smeared beyond
+DECOYS = 0.6  # share of the other scenes that show a scrambled image, pasted the same way
+MAX_HIDDEN = 0.55  # holes that hide a larger share of the frame are dropped
+_MIRRORED = 1.35  # images are reflected up to this coordinate and smeared beyond
 _HOLES = ("lasso", "brush", "box", "mat-256", "empty")
 
 
 class Scenes(NamedTuple):
-    """Views with what they show; coordinates are -1..1 across the view."""
+    """Views with their correct frames; coordinates are -1..1 across the view."""
 
     views: Tensor  # [N, 4, S, S]: erased RGB in -1..1, then 1 - hole
     center: Tensor  # [N, 2]
-    log_side: Tensor  # [N]: log2 of the frame's side over the view's
+    log_side: Tensor  # [N]: log2 of the frame's side / the view's
     angle: Tensor  # [N]: radians
-    present: Tensor  # [N], bool: whether the view shows an aligned image at all
+    present: Tensor  # [N], bool: whether the view shows an aligned image
 
 
 class Images:
-    """Aligned images at several sizes, so that small ones in a scene do not alias."""
+    """Aligned images at several sizes, so that they can be small in a scene without aliasing."""
 
     def __init__(self, pixels: Tensor, weights: Tensor | None = None) -> None:
         """Make the smaller sizes.
 
         Args:
             pixels: uint8 [N, 3, P, P], P a power of two of at least 64.
-            weights: [N], how often each is drawn relative to the others; all alike without them.
+            weights: sampling weights [N]; None = equal.
+
+        Raises:
+            ValueError: the number of weights is wrong, or all are 0.
         """
         if weights is not None and (weights.shape != pixels.shape[:1] or not weights.sum() > 0):
-            raise ValueError("no image is left to train on; lower the demands on the images")
+            raise ValueError(
+                "no image has a positive weight; lower the minimum or raise some weights"
+            )
         self._weights = weights
         self.levels = [pixels]
         while self.levels[-1].shape[2] > 32:
@@ -60,14 +65,14 @@ class Images:
         return len(self.levels[0])
 
     def draw(self, count: int, generator: Generator) -> Tensor:
-        """Indices of `count` random images, each drawn anew: int64 [count]."""
+        """Draw `count` independent images; return their indices, int64 [count]."""
         if self._weights is None:
             return torch.randint(len(self), (count,), generator=generator)
         return torch.multinomial(self._weights, count, replacement=True, generator=generator)
 
 
 def draw_scenes(images: Images, count: int, size: int, generator: Generator) -> Scenes:
-    """`count` scenes with views of `size` px."""
+    """Draw `count` scenes with views of `size` px."""
     indices, others = images.draw(count, generator), images.draw(count, generator)
     present = torch.rand(count, generator=generator) < POSITIVES
     center, side, angle = _draw_frames(count, generator)
@@ -93,10 +98,9 @@ def _seen(
     decoy: Tensor,
     generator: Generator,
 ) -> Tensor:
-    """The images at the frames' coordinates; mirrored a little beyond their borders, then flat.
+    """Sample the images at the frames' coordinates, reflected a little beyond their borders.
 
-    wanted: [N], the frames' sides in px, which decide what size of image is sampled.
-    decoy: bool [N], which of them are scrambled.
+    `wanted` [N], the frames' sides in px, determine which size of the images is sampled.
     """
     sizes = torch.tensor([level.shape[2] for level in images.levels])
     level = (sizes[:, None] >= 0.9 * wanted).sum(0).clamp(min=1) - 1
@@ -117,7 +121,7 @@ def _seen(
 
 
 def frame_coordinates(center: Tensor, side: Tensor, angle: Tensor, size: int) -> Tensor:
-    """Return where the view's pixels lie in the frames, -1..1 inside: [N, S, S, 2]."""
+    """Return the view's pixels in the frames' coordinates, -1..1 inside: [N, S, S, 2]."""
     x, y = coordinates(size)
     dx, dy = x - center[:, 0, None, None], y - center[:, 1, None, None]
     c, s = angle.cos()[:, None, None], angle.sin()[:, None, None]
@@ -126,7 +130,7 @@ def frame_coordinates(center: Tensor, side: Tensor, angle: Tensor, size: int) ->
 
 
 def _draw_frames(count: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Half anywhere at any size, half near the middle at the size of a second look."""
+    """Draw half of the frames at any position and size, half near those of a refined view."""
     first = torch.rand(count, generator=generator) < 0.5
     far = uniform(-0.75, 0.75, (count, 2), generator)
     near = torch.randn(count, 2, generator=generator) * 0.15
@@ -142,7 +146,7 @@ def _draw_frames(count: int, generator: Generator) -> tuple[Tensor, Tensor, Tens
 
 
 def _draw_mattes(inside: Tensor, generator: Generator) -> Tensor:
-    """How much of the pasted image shows [N, S, S]: everywhere, a soft rectangle, or a head."""
+    """Draw opacities of the pasted images [N, S, S]: all, a soft rectangle, or a head's shape."""
     n = len(inside)
     u, v = inside[..., 0], inside[..., 1]
     edges = uniform(0.6, 1.4, (4, n, 1, 1), generator)
@@ -163,7 +167,7 @@ def _draw_mattes(inside: Tensor, generator: Generator) -> Tensor:
 
 
 def _photographed(canvas: Tensor, generator: Generator) -> Tensor:
-    """Light, color, contrast, focus and grain as cameras and painters vary them."""
+    """Vary light, color, contrast, focus and grain."""
     n = len(canvas)
     gain = uniform(0.75, 1.25, (n, 1, 1, 1), generator)
     cast = uniform(0.88, 1.12, (n, 3, 1, 1), generator)
@@ -180,7 +184,7 @@ def _photographed(canvas: Tensor, generator: Generator) -> Tensor:
 
 
 def _draw_hidden(inside: Tensor, size: int, generator: Generator) -> Tensor:
-    """Holes [N, 1, S, S], half of them lying on the frame, half on the view."""
+    """Draw holes [N, 1, S, S], 60 % in the frame's coordinates and the rest in the view's."""
     n = len(inside)
     names = torch.randint(len(_HOLES), (n,), generator=generator)
     holes = torch.zeros(n, 1, size, size)

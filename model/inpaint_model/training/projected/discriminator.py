@@ -1,4 +1,4 @@
-"""The projected discriminator: frozen networks, fixed mixing, a trained head for every scale."""
+"""The projected discriminator: frozen networks, fixed mixing, and a trained head per scale."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from inpaint_model.training.projected.feature_network import FeatureNetwork
 from inpaint_model.training.projected.heads import Head, improve, spectral_norms
 from inpaint_model.training.projected.projection import WIDTHS, Projection
 
-PATCH = 4  # px, the side of the patches at every octave
-PATCH_WIDTHS = (32, 64, 64, 128)  # channels of their mixed maps, which hold less than features do
+PATCH = 4  # px, side of the patches at every octave
+PATCH_WIDTHS = (32, 64, 64, 128)  # channels of their mixed maps; fewer than for features
 
 
 class Patches(nn.Module):
-    """The image itself at four octaves, cut into patches, as if a feature network had made it.
+    """The image at four octaves, in patches, as a feature network would return it.
 
-    Feature networks hardly see color, nor what is finer than their first stride: without any map of
-    the image itself, colors run away.
+    Feature networks hardly see color and detail finer than their first stride. Without maps of the
+    image itself, colors diverge.
     """
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return maps [N, 48, R/4, R/4] of the whole size, ..., [N, 48, R/32, R/32]."""
+        """Return maps [N, 48, R/4, R/4], ..., [N, 48, R/32, R/32]."""
         octaves = [images]
         for _ in range(3):
             octaves.append(F.avg_pool2d(octaves[-1], 2))
@@ -33,9 +33,9 @@ class Patches(nn.Module):
 
 
 class ProjectedDiscriminator(nn.Module):
-    """Images [N, 3, R, R] in -1..1 -> logits [N, L], from every network and every scale.
+    """Images [N, 3, R, R] in -1..1 -> logits [N, L], from every network and scale.
 
-    Its state dictionary holds the fixed mixing and the heads. The feature networks come from files.
+    Its state dictionary contains the fixed mixing and the heads, but no feature networks.
     """
 
     def __init__(
@@ -44,10 +44,15 @@ class ProjectedDiscriminator(nn.Module):
         resolution: int,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """networks: as `load_feature_network` gives them. dtype: what everything computes in.
+        """Make new heads.
 
-        resolution: 32 px or more, so that there is a map at 1/32. ValueError if a network does not
-        give four maps, each half the size of the one before.
+        Args:
+            networks: results of `load_feature_network`.
+            resolution: at least 32 px, so that there is a map at 1/32.
+            dtype: the dtype of all computations.
+
+        Raises:
+            ValueError: a network does not return four maps, each half the size of the previous.
         """
         super().__init__()
         self.dtype = dtype
@@ -68,47 +73,48 @@ class ProjectedDiscriminator(nn.Module):
         self.train()
 
     def train(self, mode: bool = True) -> ProjectedDiscriminator:
-        """As ever, but `judge` improves all spectral norms, which they would one by one."""
+        """Set the mode, but leave updating the spectral norms to `judge`, which batches it."""
         super().train(mode)
         for norm in spectral_norms(self.heads):
             norm.own.eval()
         return self
 
     def trained_parameters(self) -> list[nn.Parameter]:
-        """Return those of the heads; nothing else learns."""
+        """Return the parameters of the heads; nothing else is trained."""
         return list(self.heads.parameters())
 
     @property
     def calibrated(self) -> bool:
-        """Whether the ranges of the feature maps are known."""
+        """Return whether the ranges of the feature maps have been measured."""
         return min(read_scalars(*(p.deviation.min() for p in self._mixing()))) > 0
 
     @torch.no_grad()
     def calibrate(self, images: Tensor, mean: Callable[[Tensor], Tensor] = torch.clone) -> None:
-        """Measure the feature maps' ranges on images [N, 3, R, R] that are typical.
+        """Measure the ranges of the feature maps on typical images [N, 3, R, R].
 
-        mean: over the processes of a training, which must agree though each has other images.
+        `mean` averages over the processes of a training, which must agree on the ranges.
         """
         for network, projection in zip(self.networks, self._mixing(), strict=True):
             projection.calibrate(network(images))
             projection.deviation.copy_(mean(projection.deviation))
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Return the mixed maps that the heads judge, network by network, from fine to coarse."""
+        """Return the inputs of the heads: mixed maps by network, from fine to coarse."""
         maps = []
         for network, projection in zip(self.networks, self.projections, strict=True):
             maps += projection([x.to(self.dtype) for x in network(images)])
         return maps
 
     def judge(self, features: Sequence[Tensor]) -> Tensor:
-        """Return logits [N, L] of what `features` returned; high is real.
+        """Return logits [N, L] of the result of `features`; high is real.
 
-        ValueError for one image alone, since heads normalize by their batch's statistics.
+        Raises:
+            ValueError: a batch of one image, since the heads use batch norm.
         """
         if len(features[0]) < 2:
             raise ValueError(
-                "projected discriminators judge an image among others: give each process a batch "
-                "of two or more"
+                "projected discriminators normalize over the batch: give each process a batch of "
+                "at least two images"
             )
         if self.training:
             improve(spectral_norms(self.heads))
@@ -126,7 +132,7 @@ class ProjectedDiscriminator(nn.Module):
 
 
 def _shapes(network: nn.Module, resolution: int, name: str) -> list[tuple[int, int]]:
-    """Channels and side of each of a network's maps for images of `resolution` px."""
+    """Return channels and side of a network's maps for images of `resolution` px."""
     try:
         with torch.no_grad():
             maps = network(torch.zeros(1, 3, resolution, resolution))
@@ -134,14 +140,14 @@ def _shapes(network: nn.Module, resolution: int, name: str) -> list[tuple[int, i
     except (RuntimeError, AttributeError) as error:
         reason = str(error).strip().rpartition("\n")[2]
         raise ValueError(
-            f"{name} makes no feature maps of images of {resolution} px ({reason}); give one "
-            "that maps RGB to four, and leave out --bf16 if it computes in float32 alone"
+            f"{name} fails for RGB images of {resolution} px ({reason}); give another network, or "
+            "omit --bf16 if it supports only float32"
         ) from error
     sides = [shape[1] for shape in found if len(shape) == 3 and shape[1] == shape[2]]
     wanted = [sides[0] >> level for level in range(len(WIDTHS))] if sides else None
     if len(found) != len(WIDTHS) or sides != wanted:
         raise ValueError(
-            f"{name} gives {', '.join(map(str, found))} for images of {resolution} px; projected "
-            f"discriminators need {len(WIDTHS)} square maps, each half the size of the one before"
+            f"{name} returns {', '.join(map(str, found))} for images of {resolution} px; projected "
+            f"discriminators need {len(WIDTHS)} square maps, each half the size of the previous one"
         )
     return [(channels, side) for channels, side, _ in found]

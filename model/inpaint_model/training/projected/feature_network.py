@@ -1,9 +1,9 @@
 """Frozen feature networks from TorchScript files, with a fast gradient to the image.
 
-TorchScript runs a file's graph as a unit, and its gradient is torch's own. On processors that one
-is slow in one place: a strided depthwise convolution, of which small networks have several. So a
-graph without control flow, which nearly every feed-forward network is, is translated to `torch.fx`,
-and its convolutions are given a gradient that computes nothing for the frozen weights.
+On CPUs torch's gradient of strided depthwise convolutions, which small networks use, is slow, and
+it cannot be replaced in TorchScript. So graphs without control flow (nearly all feed-forward
+networks) are translated to `torch.fx`, and their convolutions get a gradient that skips the frozen
+weights.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from inpaint_model.networks.ops import channels_last
 
 
 class FrozenConvolution(torch.autograd.Function):
-    """`conv2d` whose weight takes no gradient."""
+    """`conv2d` without a gradient of the weight."""
 
     @staticmethod
     def forward(
-        ctx: Any,  # noqa: ANN401 (it takes whatever attributes we give it)
+        ctx: Any,  # noqa: ANN401 (accepts arbitrary attributes)
         x: Tensor,
         weight: Tensor,
         bias: Tensor | None,
@@ -42,10 +42,10 @@ class FrozenConvolution(torch.autograd.Function):
 
     @staticmethod
     def backward(
-        ctx: Any,  # noqa: ANN401 (it has the attributes that we gave it)
+        ctx: Any,  # noqa: ANN401 (has the attributes set in `forward`)
         *gradients: Tensor,
     ) -> tuple[Tensor | None, ...]:
-        """Return the gradient with respect to x alone."""
+        """Return the gradient with respect to x only."""
         (gradient,), (weight,) = gradients, ctx.saved_tensors
         stride, padding, dilation, groups = ctx.geometry
         depthwise = groups == ctx.shape[1] == len(weight)
@@ -53,7 +53,7 @@ class FrozenConvolution(torch.autograd.Function):
         if depthwise and fits and stride != [1, 1] and dilation == [1, 1]:
             result = _strided_depthwise_gradient(gradient, weight, stride, padding, ctx.shape)
         else:
-            # Only its shape and layout are read, by which the algorithm is chosen.
+            # Only shape and layout matter, for choosing the algorithm.
             x = torch.empty(
                 ctx.shape,
                 dtype=gradient.dtype,
@@ -77,7 +77,7 @@ class FrozenConvolution(torch.autograd.Function):
 
 
 def frozen_conv2d(x: Tensor, weight: Tensor, *geometry: object) -> Tensor:
-    """`FrozenConvolution` as a function, which a graph can name; x in whatever precision."""
+    """Apply `FrozenConvolution` as a function that a graph can call; x may have any dtype."""
     result: Tensor = FrozenConvolution.apply(x.to(weight.dtype), weight, *geometry)  # type: ignore[no-untyped-call]
     return result
 
@@ -85,14 +85,14 @@ def frozen_conv2d(x: Tensor, weight: Tensor, *geometry: object) -> Tensor:
 def _strided_depthwise_gradient(
     gradient: Tensor, weight: Tensor, stride: list[int], padding: list[int], shape: torch.Size
 ) -> Tensor:
-    """Zeros between the gradient's samples, then a convolution with the weight turned half round.
+    """Insert zeros between the gradient's samples, then convolve with the rotated weight.
 
-    Equal to torch's gradient, and five to nine times faster on a processor in bfloat16. The padding
-    has to be smaller than the kernel.
+    On a CPU in bfloat16 this is five to nine times as fast as torch's gradient. The padding must be
+    smaller than the kernel.
     """
     N, C, H, W = shape
     (height, width), (down, right), (top, left) = weight.shape[2:], stride, padding
-    # Where a full convolution of the padded image has its samples.
+    # The gradient at the positions of an unstrided convolution of the padded image.
     spread = gradient.new_zeros((N, H + 2 * top - height + 1, W + 2 * left - width + 1, C))
     spread = spread.permute(0, 3, 1, 2)  # channels last
     spread[:, :, ::down, ::right] = gradient
@@ -103,23 +103,27 @@ def _strided_depthwise_gradient(
 def load_feature_network(path: Path, dtype: torch.dtype = torch.float32) -> FeatureNetwork:
     """Load a TorchScript file: images [N, 3, H, W] in -1..1 -> list of feature maps.
 
-    dtype: what it computes in. Its weights belong to no state dictionary, since they come from the
-    file. A graph that cannot be translated, one with control flow say, runs as it is, by
-    TorchScript; such a one has to convert its images to another dtype than float32 by itself.
-    ValueError for a file of another kind.
+    A graph that cannot be translated, for example one with control flow, runs in TorchScript; it
+    must then convert images to a `dtype` other than float32 itself.
+
+    Raises:
+        ValueError: the file is not TorchScript.
     """
     script = load_torchscript(path)
     for parameter in script.parameters():
         parameter.requires_grad_(False)
-    script.to(dtype)  # before its graph is read, where the precision is a constant
+    script.to(dtype)  # before translation, since the graph contains the dtype as a constant
     return FeatureNetwork(_translated(script) or script, file_sha256(path))
 
 
 class FeatureNetwork(nn.Module):
-    """Images in, a list of maps out, in the network's own precision and evaluation mode."""
+    """Images -> list of maps, in the network's precision and always in evaluation mode.
+
+    The weights come from the network's file, so they are not in state dictionaries.
+    """
 
     def __init__(self, network: nn.Module, sha256: str = "") -> None:
-        """sha256: of the file, by which trained heads know the network they belong to."""
+        """Wrap a network; `sha256` of its file identifies it to the heads trained with it."""
         super().__init__()
         self.network, self.sha256 = channels_last(network), sha256
         self.register_load_state_dict_pre_hook(_with_own_weights)  # type: ignore[no-untyped-call]
@@ -131,27 +135,27 @@ class FeatureNetwork(nn.Module):
         return [maps] if isinstance(maps, Tensor) else list(maps)
 
     def train(self, mode: bool = True) -> FeatureNetwork:
-        """Stay in evaluation mode, whatever a parent module asks for: the network is frozen."""
+        """Stay in evaluation mode: the network is frozen."""
         return super().train(False)
 
     def state_dict(  # type: ignore[override]
         self, *args: object, destination: dict[str, Any] | None = None, **kwargs: object
     ) -> dict[str, Any]:
-        """Return nothing: the weights come from the network's file."""
+        """Return an empty state."""
         return destination or {}
 
 
 def _with_own_weights(
     module: FeatureNetwork, state: dict[str, Any], prefix: str, *_: object
 ) -> None:
-    """Give a state that is being loaded the weights that `state_dict` leaves out."""
+    """Add the weights that `state_dict` omits to a state that is being loaded."""
     for name, value in module.network.state_dict().items():
         state[f"{prefix}network.{name}"] = value
 
 
 def _translated(script: torch.jit.ScriptModule) -> fx.GraphModule | None:
-    """The same network as a graph of operations that return one tensor; None if it has others."""
-    with warnings.catch_warnings():  # deprecated for new networks; the published files stay
+    """Translate to a graph of operations that return one tensor; None if there are others."""
+    with warnings.catch_warnings():  # TorchScript is deprecated, but the published files use it
         warnings.simplefilter("ignore", DeprecationWarning)
         frozen = torch.jit.freeze(script)
     source = frozen.inlined_graph

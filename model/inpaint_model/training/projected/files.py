@@ -1,7 +1,4 @@
-"""The heads of a projected discriminator in a file of their own, beside a bundle's weights.
-
-Training goes on from it; nothing else needs it.
-"""
+"""The file of a projected discriminator's heads in a bundle, used only to continue training."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ FILE = "projected.safetensors"
 def save_projected(
     discriminator: ProjectedDiscriminator, folder: Path, dtype: torch.dtype = torch.float32
 ) -> None:
-    """Write mixing and heads to `folder`, and which feature networks they belong to."""
+    """Write mixing, heads and the hashes of their feature networks to `folder`."""
     tensors = {
         name: value.detach().to("cpu", dtype).contiguous()
         for name, value in discriminator.state_dict().items()
@@ -35,10 +32,10 @@ def save_projected(
 
 
 def copy_projected(source: Path, target: Path, dtype: torch.dtype) -> bool:
-    """Copy the heads of one bundle into another, stored as `dtype`; False if it has none.
+    """Copy the heads of one bundle to another, stored as `dtype`; return False if it has none.
 
-    Their fixed mixing, two thirds of the file, is left out: it is random, and the seed that a
-    training starts from makes it again. `load_projected` tells by its hash whether it did.
+    The fixed mixing, two thirds of the file, is omitted. The training's seed reproduces it, and
+    `load_projected` checks its hash.
     """
     path = source / FILE
     if not path.exists():
@@ -55,11 +52,13 @@ def copy_projected(source: Path, target: Path, dtype: torch.dtype) -> bool:
 
 
 def load_projected(folder: Path, discriminator: ProjectedDiscriminator) -> bool:
-    """Restore in place what a bundle holds; False if there is nothing that fits.
+    """Load a bundle's heads in place; return False if there are none that fit.
 
-    Heads fit the very feature networks, in their order, and the resolution and widths that they
-    were trained with. Their mixing comes from the file; where that leaves it out, it must be the
-    discriminator's own. ValueError for a damaged file, with what to do.
+    Heads fit if feature networks, their order, resolution and widths are the same. A file without
+    mixing requires that of the discriminator to be the same, too.
+
+    Raises:
+        ValueError: the file is damaged.
     """
     path = folder / FILE
     if not path.exists():
@@ -83,7 +82,7 @@ def load_projected(folder: Path, discriminator: ProjectedDiscriminator) -> bool:
 
 
 def _mixing(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the fixed kernels of the projections, which never train."""
+    """Return the fixed kernels of the projections."""
     return {name: value for name, value in tensors.items() if ".across_" in name}
 
 

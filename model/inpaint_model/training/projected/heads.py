@@ -1,7 +1,7 @@
 """The trained part of a projected discriminator: a small network for each mixed feature map.
 
-Sauer et al. 2021, section 3.3 and appendix: spectral norm on every convolution, batch norm, average
-pooling down to 8 px, then one 4 x 4 convolution to logits. Convolutions are separable.
+Sauer et al. 2021, section 3.3 and appendix: separable convolutions with spectral norm, batch norm,
+average pooling down to 8 px, then a 4 x 4 convolution to logits.
 """
 
 from __future__ import annotations
@@ -15,30 +15,28 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
-LAST_SIDE = 8  # px at which the logits are read
+LAST_SIDE = 8  # px, side of the input of the last convolution
 MAX_WIDTH = 256
 
 
 class SeparableBlock(nn.Module):
     """Depthwise 3 x 3 convolution, pooling if `down`, 1 x 1 convolution, batch norm, leaky ReLU.
 
-    Pooling comes where a strided convolution would have its stride, so that all after it costs a
-    quarter.
+    Pooling comes early, so that everything after it costs a quarter.
     """
 
     def __init__(self, in_channels: int, out_channels: int, down: bool) -> None:
-        """down: halve the size, by average pooling."""
         super().__init__()
         self.depthwise = spectral_norm(
             nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False)
         )
         self.pointwise = spectral_norm(nn.Conv2d(in_channels, out_channels, 1, bias=False))
-        # Always the batch's own statistics: heads are never used outside of training.
+        # Batch statistics only: heads are never used outside of training.
         self.norm = nn.BatchNorm2d(out_channels, track_running_stats=False)
         self.down = down
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return [N, O, h, w] of [N, I, h, w], or half of that size."""
+        """Return [N, O, h, w] of [N, I, h, w], or half the size."""
         x = self.depthwise(x)
         x = self.pointwise(F.avg_pool2d(x, 2) if self.down else x)
         return F.leaky_relu(self.norm(x), 0.2)
@@ -47,12 +45,12 @@ class SeparableBlock(nn.Module):
 class Head(nn.Sequential):
     """A mixed map [N, channels, side, side] -> logits [N, count].
 
-    At least one trained block stands before the logits: a linear layer on fixed features does not
-    see a whole face in the coarsest map, and one half of the face comes out before the other.
+    There is at least one trained block before the logits: a linear layer on fixed features does not
+    recognize a complete face in the coarsest map, and halves of faces are learned separately.
     """
 
     def __init__(self, channels: int, side: int) -> None:
-        """channels, side: those of the mixed map; one of more than 8 px is halved down to that."""
+        """Make a head for a mixed map, which is halved down to 8 px."""
         blocks: list[nn.Module] = []
         while side > LAST_SIDE or not blocks:
             width = min(2 * channels, MAX_WIDTH)
@@ -63,16 +61,16 @@ class Head(nn.Sequential):
 
 
 class SpectralNorm(NamedTuple):
-    """The spectral norm of one convolution, as torch keeps it."""
+    """The spectral norm of one convolution, as stored by torch."""
 
-    weight: Tensor  # [O, I, k, k], not yet divided by its norm
-    u: Tensor  # [O], and
-    v: Tensor  # [I k k]: estimates of its singular vectors
-    own: nn.Module  # what divides, and while it trains improves the estimates by itself
+    weight: Tensor  # [O, I, k, k], before normalization
+    u: Tensor  # [O], estimate of the left singular vector
+    v: Tensor  # [I k k], estimate of the right singular vector
+    own: nn.Module  # torch's parametrization, which in training mode updates the estimates
 
 
 def spectral_norms(module: nn.Module) -> list[SpectralNorm]:
-    """Those of all convolutions in `module`."""
+    """Return the spectral norms of all convolutions in `module`."""
     found = []
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d) and is_parametrized(layer, "weight"):
@@ -85,10 +83,10 @@ def spectral_norms(module: nn.Module) -> list[SpectralNorm]:
 
 @torch.no_grad()
 def improve(norms: list[SpectralNorm]) -> None:
-    """One power iteration of each norm's estimates, in place; those of one shape at once.
+    """Run one power iteration of each norm's estimates, in place, batched by shape.
 
-    What torch does for one convolution after the other (Miyato et al. 2018, algorithm 1), which
-    for fifty small ones is hundreds of launches.
+    torch does the same per convolution (Miyato et al. 2018, algorithm 1), which takes hundreds of
+    kernel launches for fifty small ones.
     """
     alike: dict[torch.Size, list[SpectralNorm]] = defaultdict(list)
     for norm in norms:

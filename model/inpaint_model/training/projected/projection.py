@@ -1,8 +1,8 @@
 """Fixed random mixing of a feature network's maps (Sauer et al. 2021, section 3.2).
 
-A discriminator on raw features attends to a few of them. Random mixing, which never trains, spreads
-the information: across channels by 1 x 1 convolutions, and across scales by 3 x 3 convolutions and
-upsampling from the coarsest map up, so that every mixed map also knows what the coarser ones see.
+A discriminator on raw features attends to only a few of them. Untrained random mixing spreads the
+information: across channels by 1 x 1 convolutions, and across scales by 3 x 3 convolutions and
+upsampling, so that every mixed map also contains information from the coarser ones.
 """
 
 from __future__ import annotations
@@ -18,22 +18,21 @@ WIDTHS = (64, 128, 128, 256)  # channels of the mixed maps, from fine to coarse
 
 
 def random_kernel(out_channels: int, in_channels: int, size: int) -> Tensor:
-    """Kaiming-normal weights [O, I, size, size]: outputs have the inputs' mean square, doubled."""
+    """Draw Kaiming-normal weights [O, I, size, size], which double the mean square."""
     return torch.randn(out_channels, in_channels, size, size) * math.sqrt(
         2 / (in_channels * size**2)
     )
 
 
 class Projection(nn.Module):
-    """Maps of four scales -> mixed maps of the same sizes, `widths` channels each.
+    """Maps of four scales -> mixed maps of the same sizes with `widths` channels.
 
-    `deviation`, 0 until `calibrate` measures it, holds the standard deviation of each map.
+    `deviation` has the standard deviation of each map; it is 0 until `calibrate`.
     """
 
     deviation: Tensor
 
     def __init__(self, channels: Sequence[int], widths: Sequence[int] = WIDTHS) -> None:
-        """channels: those of the network's maps, from fine to coarse, as many as `widths`."""
         super().__init__()
         self.scales = len(channels)
         self.register_buffer("deviation", torch.zeros(self.scales))
@@ -46,14 +45,14 @@ class Projection(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, maps: Sequence[Tensor]) -> None:
-        """Measure the standard deviation of each map, by which it is divided from now on.
+        """Measure the standard deviation of each map on typical images, to normalize it.
 
-        maps: of typical images. Ranges differ from network to network by a factor of ten.
+        Ranges differ between networks by a factor of ten.
         """
         self.deviation.copy_(torch.stack([x.float().std() for x in maps]).clamp_min(1e-6))
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Maps [N, C, h, w] from fine to coarse, each half the size of the one before."""
+        """Mix maps [N, C, h, w] from fine to coarse, each half the size of the previous one."""
         mixed: list[Tensor] = []
         for level in reversed(range(self.scales)):
             x = maps[level]
@@ -61,7 +60,7 @@ class Projection(nn.Module):
             y = F.conv2d(x, across_channels.to(x.dtype))
             if mixed:
                 across_scales = getattr(self, f"across_scales{level + 1}")
-                # At the coarse size, where it costs a quarter of what it does after upsampling.
+                # Before upsampling, where it costs a quarter.
                 coarse = F.conv2d(mixed[0], across_scales.to(x.dtype), padding=1)
                 coarse = F.interpolate(coarse, y.shape[-2:], mode="bilinear", align_corners=False)
                 y = (y + coarse) * math.sqrt(0.5)

@@ -104,7 +104,7 @@ def test_nothing_is_mirrored_or_turned() -> None:
 
 
 def test_it_is_differentiable() -> None:
-    """Affine in the image for what was drawn: the gradient says what a change does exactly."""
+    """A change is affine in the image, so its gradient describes it exactly."""
     images, change, mixture = (rand(3, 3, R, R, seed=seed) for seed in range(3))
     images.requires_grad_(True)
     result = diff_augment(images, rng(4))
@@ -115,7 +115,7 @@ def test_it_is_differentiable() -> None:
 
 
 class TestChance:
-    """Each image takes each of the three changes with probability p, independently."""
+    """Each of the three changes applies to each image independently with probability p."""
 
     def test_never(self) -> None:
         images = rand(8, 3, R, R)

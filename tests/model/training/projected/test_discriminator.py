@@ -1,4 +1,4 @@
-"""The whole: sizes it takes, sentences for those it does not, calibration, precision."""
+"""The complete discriminator: valid and invalid sizes, calibration, precision."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def path(tmp_path: Path) -> Path:
 
 
 class Stub(nn.Module):
-    """Maps of given shapes, whatever the images show."""
+    """Maps of given shapes for any image."""
 
     def __init__(self, *shapes: tuple[int, ...]) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ def test_gradients_reach_the_images_through_every_map(path: Path) -> None:
         assert gradient.abs().amax(dim=(1, 2, 3)).min() > 0
 
 
-def test_bfloat16_judges_alike(path: Path) -> None:
+def test_bfloat16_gives_similar_logits(path: Path) -> None:
     exact, rough = tiny_projected(path), tiny_projected(path, dtype=torch.bfloat16)
     images = random_images(16)
     for P in (exact, rough):
@@ -123,17 +123,17 @@ def test_bfloat16_judges_alike(path: Path) -> None:
     assert float((found - wanted).norm() / wanted.norm()) < 0.1
 
 
-def test_copies_judge_alike(path: Path) -> None:
+def test_copies_give_the_same_logits(path: Path) -> None:
     P = tiny_projected(path).eval()
     P.calibrate(random_images())
     for other in (copy.deepcopy(P), frozen_copy(P)):
         assert torch.equal(other(random_images()), P(random_images()))
 
 
-def test_one_image_alone_cannot_be_judged(path: Path) -> None:
+def test_a_batch_of_one_image_is_refused(path: Path) -> None:
     P = tiny_projected(path)
     P.calibrate(random_images())
-    with pytest.raises(ValueError, match="batch of two or more"):
+    with pytest.raises(ValueError, match="batch of at least two"):
         P(random_images(1))
 
 
@@ -141,24 +141,27 @@ class TestNetworksThatDoNotFit:
     @pytest.mark.parametrize(
         ("shapes", "found"),
         [
-            ([(4, 8, 8), (4, 4, 4), (4, 2, 2)], r"gives \[4, 8, 8\], \[4, 4, 4\], \[4, 2, 2\] for"),
+            (
+                [(4, 8, 8), (4, 4, 4), (4, 2, 2)],
+                r"returns \[4, 8, 8\], \[4, 4, 4\], \[4, 2, 2\] for",
+            ),
             ([(4, 8, 8)] * 4, "half the size"),
             ([(4, 8, 8), (4, 4, 4), (4, 2, 2), (4, 1, 1), (4, 1, 1)], "need 4 square maps"),
             ([(4, 8, 4), (4, 4, 2), (4, 2, 1), (4, 1, 1)], r"\[4, 8, 4\]"),
-            ([(8,), (4,), (2,), (1,)], r"gives \[8\], \[4\]"),
-            ([(1404,)], r"gives \[1404\]"),
+            ([(8,), (4,), (2,), (1,)], r"returns \[8\], \[4\]"),
+            ([(1404,)], r"returns \[1404\]"),
             ([], "half the size"),
         ],
     )
     def test_the_maps_are_named(self, shapes: list[tuple[int, ...]], found: str) -> None:
         with pytest.raises(ValueError, match=found) as caught:
             ProjectedDiscriminator([FeatureNetwork(Stub(*shapes))], 32)
-        assert str(caught.value).startswith("feature network 1 gives")
+        assert str(caught.value).startswith("feature network 1 returns")
         assert "\n" not in str(caught.value)
 
     def test_a_network_that_fails_or_returns_no_tensors(self, path: Path, tmp_path: Path) -> None:
         needs_192 = save_script(nn.Sequential(nn.Flatten(), nn.Linear(9, 4)), tmp_path / "f.pt")
-        with pytest.raises(ValueError, match="feature network 2 makes no feature maps") as caught:
+        with pytest.raises(ValueError, match="feature network 2 fails for RGB images") as caught:
             ProjectedDiscriminator([load_feature_network(p) for p in (path, needs_192)], 32)
         assert "\n" not in str(caught.value)
 
@@ -166,12 +169,12 @@ class TestNetworksThatDoNotFit:
             def forward(self, images: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
                 return {"maps": images}
 
-        with pytest.raises(ValueError, match="makes no feature maps"):
+        with pytest.raises(ValueError, match="fails for RGB images"):
             ProjectedDiscriminator([FeatureNetwork(Named())], 32)
 
 
 def test_norms_improve_by_one_iteration_a_judgment_while_it_trains(path: Path) -> None:
-    """And only then; a convolution does not add one of its own."""
+    """And only then: convolutions do not add another."""
     P = tiny_projected(path)
     P.calibrate(random_images())
     again = copy.deepcopy(P)

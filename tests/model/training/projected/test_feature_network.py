@@ -297,7 +297,7 @@ class TestFiles:
         assert lost(gradient, exact_gradient) < 1.2 * lost(usual_gradient, exact_gradient)
 
     def test_it_stays_in_evaluation_mode(self, tmp_path: Path) -> None:
-        """Whatever a parent asks for: statistics neither move nor come from the batch."""
+        """Even if a parent sets training mode: statistics are fixed, not those of the batch."""
         network = load_feature_network(save_script(made(ControlFlow), tmp_path / "n.pt"))
         images = rand(2, 3, 32, 32)
         before = network(images)[0]
@@ -337,7 +337,7 @@ class TestFiles:
         assert ours.data_ptr() != theirs.data_ptr()
 
     def test_maps_are_channels_last(self, tmp_path: Path) -> None:
-        """Whatever the layout of the images: every other layout costs copies."""
+        """For every layout of the images, since other layouts need copies."""
         network = load_feature_network(tiny_feature_network(tmp_path / "n.pt"))
         images = rand(2, 3, 64, 64).requires_grad_(True)
         for x in network(images)[:2]:

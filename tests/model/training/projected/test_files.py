@@ -49,7 +49,7 @@ def test_a_bundle_holds_them(path: Path, tmp_path: Path) -> None:
     assert {x.dtype for x in load_file(info.folder / FILE).values()} == {torch.float16}
     assert load_projected(info.folder, tiny_projected(path, seed=1))
     again = save_bundle(info.folder, tiny_networks()[0], Card("b"))
-    assert not (again.folder / FILE).exists()  # replaced as a whole
+    assert not (again.folder / FILE).exists()  # the complete bundle is replaced
     assert read_bundle(again.folder) == again
 
 

@@ -55,7 +55,7 @@ def test_channels_double_to_a_limit() -> None:
 
 
 def test_no_convolution_enlarges_by_more_than_one() -> None:
-    """After a few steps of the power iteration, whatever the weights were."""
+    """After a few steps of the power iteration, for any weights."""
     network = head()
     for module in convolutions(network):
         nn.init.normal_(module.get_parameter("parametrizations.weight.original"), std=3.0)
@@ -100,7 +100,7 @@ def test_statistics_are_those_of_the_batch(training: bool) -> None:
         assert (normed.var(dim=(0, 2, 3), correction=0) - 1).abs().max() < 0.05
     other = x.clone()
     other[1:] *= 4
-    assert not torch.allclose(network(other)[0], before[0], atol=1e-2)  # judged among others
+    assert not torch.allclose(network(other)[0], before[0], atol=1e-2)  # depends on the batch
 
 
 def test_gradients_reach_the_maps_and_every_parameter() -> None:

@@ -53,7 +53,7 @@ def test_the_range_of_a_map_makes_no_difference() -> None:
 
 
 def test_a_map_without_any_deviation_stays_finite() -> None:
-    """Such as that of a color nobody uses."""
+    """For example, that of a color that does not occur."""
     flat = [torch.zeros_like(x) for x in maps()]
     mix = projection(calibrated=False)
     mix.calibrate(flat)
