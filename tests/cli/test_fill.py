@@ -378,7 +378,7 @@ def test_info(inpaint: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["fill", "none.png", "--mask", "p-mask.png"], 2, ["none.png", "no such file"]),
+        (["fill", "none.png", "--mask", "p-mask.png"], 2, ["none.png", "does not exist"]),
         (["fill", "p.png", "--mask", "p.png", "-n", "0"], 2, ["from 1 to 1000"]),
         (["fill", "p.png", "--mask", "p-mask.png", "-n", "1000000000000"], 2, ["from 1 to 1000"]),
         (["edit", "p.json", "--strength", "x"], 2, ["between 0 and 1"]),
@@ -392,7 +392,7 @@ def test_info(inpaint: Command) -> None:
         (["fill", "p.png", "--mask", "p-mask.png", "--frame", "999,9,9,0"], 4, ["frame"]),
         (["edit", "none.json"], 2, ["none.json"]),
         (["edit", "p.png"], 2, ["p.png"]),
-        (["edit", "x.json", "--image", "p.png"], 2, ["belong together"]),
+        (["edit", "x.json", "--image", "p.png"], 2, ["must be used together"]),
     ],
 )
 def test_errors_are_one_line_with_a_status(
@@ -429,7 +429,7 @@ def test_a_daemon_is_started_when_none_runs(inpaint: Command, tmp_path: Path) ->
     try:
         ended = inpaint("info", **environment)
         assert ended.returncode == 0, ended.stderr
-        assert "no daemon runs; starting" in ended.stderr
+        assert "no daemon is running; starting" in ended.stderr
         assert "model tiny" in ended.stdout
         again = inpaint("info", **environment)
         assert again.returncode == 0

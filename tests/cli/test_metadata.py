@@ -132,7 +132,7 @@ def test_transparency_and_depth_are_kept_where_the_format_can(
     pixels[3:5, 3:9, -1] = 7
     out = tmp_path / f"out{target}"
     if target == ".webp" and depth == "uint16":
-        with pytest.raises(UnusableImageError, match="cannot hold uint16"):
+        with pytest.raises(UnusableImageError, match="cannot store uint16"):
             write_document(out, Document(pixels))
         return
     write_document(out, Document(pixels))
@@ -220,7 +220,7 @@ def test_what_jpeg_has_no_place_for_is_said(tmp_path: Path) -> None:
     path = tmp_path / "out.jpg"
     (note,) = write_document(path, document)
     assert "some EXIF" in note
-    assert "--format png keeps it" in note
+    assert "--format png to keep it" in note
     assert exif_of(read_document(path).exif).get_ifd(DETAILS)[0x9003] == TAKEN
     beside = replace(document.beside, xmp=bytes(70_000), texts=(("Comment", "x" * 70_000),))
     notes = write_document(path, replace(document, exif=b"", beside=beside))

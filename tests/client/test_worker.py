@@ -270,7 +270,7 @@ def test_a_daemon_that_stays_busy_is_told(job: Jobs, inbox: Inbox) -> None:
     assert isinstance(failed, Failed)
     assert isinstance(failed.error, ResourceExhaustedError)
     assert failed.error.code == "QUEUE_FULL"
-    assert str(failed.error) == "The queue is full: 3 requests wait. Try again in a moment."
+    assert str(failed.error) == "The queue is full: 3 requests are waiting. Try again in a moment."
 
 
 def test_what_has_begun_ends_if_no_other_daemon_comes(

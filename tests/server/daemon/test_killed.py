@@ -54,8 +54,8 @@ def test_the_next_daemon_tells_what_the_last_one_was_killed_at(tmp_path: Path, e
         assert before - 60 < killed.began_unix_s < time.time()
         log = daemon.log.read_text()
         assert (
-            f"the last daemon was killed, often a sign that memory ran out, while it worked: {work}"
-            in log
+            "the previous daemon was killed while it was working, possibly because memory ran out: "
+            f"{work}" in log
         )
         until_ready(caller)
         assert eventually(lambda: work_of(daemon) == [], 60)
@@ -73,7 +73,7 @@ def test_one_that_is_killed_at_rest_is_told_of_in_the_log(tmp_path: Path) -> Non
         daemon.ended()
     with DaemonProcess(tmp_path) as daemon, daemon.caller() as caller:
         assert not caller.info().HasField("last_killed")
-        assert "the last daemon was killed while it had nothing to do" in daemon.log.read_text()
+        assert "the previous daemon was killed while it was idle" in daemon.log.read_text()
 
 
 def test_a_request_that_runs_out_of_memory_ends_with_a_sentence_and_the_next_one_works(

@@ -88,7 +88,10 @@ def test_certificate_token_and_log_level(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda folder: (folder / "server.pem").write_text("nothing"), "must hold a certificate"),
+        (
+            lambda folder: (folder / "server.pem").write_text("nothing"),
+            "must contain a certificate",
+        ),
         (lambda folder: (folder / "token").write_text("short"), "at least 16"),
         (lambda folder: (folder / "token").chmod(0o644), "chmod 600"),
         (lambda folder: (folder / "server.yaml").write_text("lisen: x"), "did you mean `listen`"),
@@ -119,7 +122,7 @@ def test_other_settings_wait_for_the_next_start(tmp_path: Path) -> None:
         client.info()
         token = daemon.runtime()["token"]
         (tmp_path / "server.yaml").write_text("limits: {max_queue: 2}")
-        assert "count from the next start" in reload(daemon)
+        assert "take effect at the next start" in reload(daemon)
         assert daemon.runtime()["token"] == token
         assert client.info().limits.max_queue == 32
 

@@ -266,7 +266,7 @@ def test_a_full_folder_is_one_line_and_status_2(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
     said = ended.stderr.splitlines()[-1]
     assert said.startswith(f"inpaint-server: cannot write the runtime file {tmp_path}")
-    assert said.endswith("make room there, or give another `runtime_file`")
+    assert said.endswith("free some space, or set another `runtime_file`")
     assert [path.name for path in (tmp_path / "inpaint").iterdir()] == ["server.lock"]
 
 
