@@ -86,7 +86,9 @@ class ServerConfig:
     """All settings of the daemon."""
 
     listen: Text = "127.0.0.1:0"  # HOST:PORT (port 0 = any free port) or unix:PATH
-    device: Text = "auto"  # a name for `inpaint_server.models.device.choose_devices`
+    device: Text = (
+        "auto"  # auto, cpu, cuda:N, cuda:UUID, xpu:N or mps; several CUDA GPUs as cuda:0,cuda:1
+    )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     models: Several[Text] = ()  # names or bundle folders; the first is the default
     batch_size: Batch = 0  # renderings per batch after the first; 0 = 8 on a CUDA GPU, else 1

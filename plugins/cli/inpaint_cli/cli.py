@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     _add_edit(commands.add_parser("edit", help="render a candidate again with other edits"))
     plugins = commands.add_parser(
         "plugins",
-        help="install, check or remove the plug-ins for Krita and GIMP",
+        help="manage the plug-ins for Krita and GIMP",
         description="Install, check or remove the plug-ins for Krita and GIMP. The action doctor "
         "checks the editors, the plug-ins and the daemon, and runs a test fill. It starts the "
         "daemon if none is running.",
