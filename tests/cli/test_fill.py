@@ -237,7 +237,7 @@ def test_edit_mixes_two_candidates(inpaint: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_edit_looks_like_another_image(inpaint: Command, tmp_path: Path) -> None:
+def test_edit_mixes_in_the_style_of_another_image(inpaint: Command, tmp_path: Path) -> None:
     image, mask, *_ = make(tmp_path)
     inpaint("fill", image, "--mask", mask, "--out", "out", "-n", "1")
     rng = np.random.default_rng(3)
@@ -296,7 +296,7 @@ def test_a_large_image_sends_a_crop_and_an_overview(inpaint: Command, tmp_path: 
     ]
 
 
-def test_a_folder_goes_on_after_failures_and_resumes(inpaint: Command, tmp_path: Path) -> None:
+def test_a_folder_continues_after_failures_and_resumes(inpaint: Command, tmp_path: Path) -> None:
     images, masks = tmp_path / "images", tmp_path / "masks"
     images.mkdir()
     masks.mkdir()
@@ -358,7 +358,7 @@ def test_progress_is_shown_on_a_terminal_and_goes_away(
     assert not lines[-1].strip(), "the line is empty again"
 
 
-def test_without_a_terminal_nothing_is_said(inpaint: Command, tmp_path: Path) -> None:
+def test_without_a_terminal_nothing_is_printed(inpaint: Command, tmp_path: Path) -> None:
     image, mask, *_ = make(tmp_path)
     command = ["fill", image, "--mask", mask, "--out", "out", "--frame", "box"]
     ended = inpaint(*command, "--smooth", "never")
@@ -463,7 +463,7 @@ def test_nothing_loads_torch() -> None:
     assert ended.stdout.strip() == "[]"
 
 
-def test_info_tells_what_the_last_daemon_was_killed_at() -> None:
+def test_info_reports_the_work_at_which_the_previous_daemon_was_killed() -> None:
     killed = LastKilled(("Fill crop=8192x8192x3 seeds=4",), 5.0)
     lines = _info_lines(DaemonInfo(last_killed=killed))
     assert lines[1].startswith(

@@ -108,7 +108,7 @@ def test_a_second_run_makes_anew_what_has_changed(inpaint: Command, tmp_path: Pa
     assert own.exists(), "what others put there stays"
 
 
-def test_links_are_followed_and_folders_named(inpaint: Command, tmp_path: Path) -> None:
+def test_links_are_followed_and_folders_reported(inpaint: Command, tmp_path: Path) -> None:
     pair(tmp_path, "a")
     (tmp_path / "elsewhere").mkdir()
     for kind in ("images", "masks"):

@@ -140,7 +140,7 @@ def photograph() -> npt.NDArray[np.uint8]:
         (np.zeros((SIDE, SIDE, 4), np.uint8), ["empty"]),
     ],
 )
-def test_what_may_mean_two_things_is_refused(
+def test_ambiguous_masks_are_refused(
     tmp_path: Path, pixels: npt.NDArray[np.uint8], words: list[str]
 ) -> None:
     path = tmp_path / "mask.png"
@@ -151,7 +151,7 @@ def test_what_may_mean_two_things_is_refused(
         assert word in str(raised.value)
 
 
-def test_white_may_be_said_to_stay(tmp_path: Path) -> None:
+def test_white_can_mean_keep(tmp_path: Path) -> None:
     path = tmp_path / "mask.png"
     Image.fromarray(255 - ellipse()).save(path)
     is_the_ellipse(path, white="keep")

@@ -213,7 +213,7 @@ def test_many_texts_share_one_bound(tmp_path: Path) -> None:
     assert len(found.notes) == 5
 
 
-def test_what_jpeg_has_no_place_for_is_said(tmp_path: Path) -> None:
+def test_metadata_that_jpeg_cannot_store_is_reported(tmp_path: Path) -> None:
     entries = exif()
     entries.get_ifd(DETAILS)[0x927C] = bytes(100_000)  # a maker's note
     document = Document(turned(), ICC, entries.tobytes())
@@ -295,9 +295,7 @@ def test_a_profile_that_does_not_fit_is_ignored_with_one_line(
 
 @pytest.mark.parametrize("icc", [ICC, GRAY, LAB, ICC[:200], b"x" * 3000, profile_of(b"CMYK")])
 @pytest.mark.parametrize("extension", [".jpg", ".tif"])
-def test_cmyk_with_whatever_profile_becomes_srgb(
-    tmp_path: Path, extension: str, icc: bytes
-) -> None:
+def test_cmyk_with_any_profile_becomes_srgb(tmp_path: Path, extension: str, icc: bytes) -> None:
     path = tmp_path / f"in{extension}"
     Image.fromarray(turned()).convert("CMYK").save(path, icc_profile=icc)
     read = read_document(path)

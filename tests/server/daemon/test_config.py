@@ -45,7 +45,7 @@ def test_every_kind_of_value(tmp_path: Path) -> None:
 
 
 def test_every_number_has_a_range() -> None:
-    """The schema tells it, so that an editor marks what the daemon would refuse."""
+    """The schema contains the rule, so that an editor marks values that the daemon would refuse."""
     schema = json_schema(ServerConfig, "settings")
     numbers = [
         (name, value)
@@ -163,7 +163,7 @@ def test_local_addresses_need_nothing_else(address: str) -> None:
 @pytest.mark.parametrize(
     "address", ["127.evil.org:1", "localhost.evil.org:2", "0.0.0.0:3", "[::]:4"]
 )
-def test_names_that_only_look_local_do(address: str) -> None:
+def test_names_that_only_appear_local_do(address: str) -> None:
     with pytest.raises(ConfigurationError, match="other machines"):
         ServerConfig(listen=address)
 

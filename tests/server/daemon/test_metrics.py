@@ -116,7 +116,7 @@ def test_the_buckets_of_durations_add_up(text: str) -> None:
             assert value == 2
 
 
-def test_strangers_cannot_take_all_connections(daemon: DaemonProcess, address: str) -> None:
+def test_untrusted_clients_cannot_take_all_connections(daemon: DaemonProcess, address: str) -> None:
     """Those over 32 are closed at once, so that files are left for the owner's calls."""
     daemon.runtime()
     host, port = address.split(":")

@@ -42,7 +42,7 @@ def config(level: str = "info") -> str:
 
 
 def reload(daemon: DaemonProcess) -> str:
-    """Send SIGHUP and return what the log says of it."""
+    """Send SIGHUP and return the log line about it."""
     before = len(daemon.log.read_text())
     daemon.process.send_signal(signal.SIGHUP)
     assert eventually(lambda: "reloaded=" in daemon.log.read_text()[before:])
@@ -102,7 +102,7 @@ def test_certificate_token_and_log_level(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_wrong_keeps_the_old(tmp_path: Path, spoil: object, words: str) -> None:
+def test_invalid_settings_keep_the_old_ones(tmp_path: Path, spoil: object, words: str) -> None:
     make_certificate(tmp_path, "first")
     write_token(tmp_path / "token", FIRST)
     with DaemonProcess(tmp_path, config=config()) as daemon, caller(daemon, FIRST) as client:
@@ -127,8 +127,8 @@ def test_other_settings_wait_for_the_next_start(tmp_path: Path) -> None:
         assert client.info().limits.max_queue == 32
 
 
-def test_without_its_terminal_the_daemon_ends(tmp_path: Path) -> None:
-    """What SIGHUP was made for: whoever closes a terminal ends what runs in it."""
+def test_the_daemon_exits_without_its_terminal(tmp_path: Path) -> None:
+    """The original purpose of SIGHUP: closing a terminal ends the programs in it."""
     terminal, theirs = os.openpty()
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
     command = [sys.executable, "-m", "inpaint_server", "--device", "cpu", "--model", "tiny"]

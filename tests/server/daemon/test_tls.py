@@ -110,7 +110,9 @@ def test_without_a_certificate_only_plain_tls_is_served(
             assert len(client.fill(header()).candidates) == 1
 
 
-def test_neither_strangers_nor_plain_text_are_served(daemon: tuple[DaemonProcess, bool]) -> None:
+def test_neither_untrusted_clients_nor_plain_text_are_served(
+    daemon: tuple[DaemonProcess, bool],
+) -> None:
     process, _ = daemon
     for credentials in (None, grpc.ssl_channel_credentials()):
         with caller(process, credentials) as client:

@@ -81,7 +81,7 @@ def test_gpus_by_number_and_uuid(wanted: str, numbers: list[int]) -> None:
         ("GPU-1a2b", "is not auto, cpu, cuda, cuda:N, cuda:UUID"),
     ],
 )
-def test_devices_that_are_not_there(wanted: str, words: str) -> None:
+def test_devices_that_do_not_exist(wanted: str, words: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         choose_devices(wanted)
     assert words in str(raised.value)
@@ -107,7 +107,7 @@ def test_gpus_of_intel_and_apple_must_be_asked_for(
     assert choose_devices("auto") == (torch.device("cpu"),)
 
 
-def test_what_gpu_says_on_the_command_line() -> None:
+def test_the_option_gpu_becomes_a_device() -> None:
     assert parser().parse_args(["--gpu", "0"]).gpu == "cuda:0"
     assert gpu_devices("0, GPU-8F3a-00") == "cuda:0,cuda:GPU-8F3a-00"
     for text in ("", "0,", "one", "-1", "cuda:0", "GPU-"):
