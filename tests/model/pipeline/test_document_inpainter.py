@@ -148,7 +148,7 @@ def test_recipes_that_do_not_belong(document: DocumentInpainter, inpainter: Inpa
         document.reopen(recipe, b"no image")
     other = DocumentInpainter(tiny_inpainter(seed=1))
     theirs = read_recipe(first(other, other.open(image, mask)).recipe)
-    with pytest.raises(OtherModelError, match="Choose a candidate of the same model"):
+    with pytest.raises(OtherModelError, match="only candidates of one model can be mixed"):
         document.edit(session, session.candidates[0], {}, mixing=Mixing(theirs, ("colors",)))
     with pytest.raises(OtherModelError, match=r"^the recipe was made with the model 'tiny', not"):
         other.reopen(recipe, session.attachment())
@@ -199,7 +199,7 @@ def test_holes_far_apart_are_filled_through_separate_frames(
     again = document.edit(reopened, reopened.candidates[0], {})
     np.testing.assert_array_equal(again.composite, fill.composite)
     mask[:, 200:] = 0
-    with pytest.raises(ValueError, match="into the 2 regions"):
+    with pytest.raises(ValueError, match="match the 2 regions"):
         document.reopen(fill.recipe, session.attachment(), image, mask)
 
 

@@ -61,7 +61,7 @@ def test_what_can_never_fit_is_refused_before_its_images_with_a_size_that_fits(
         tight.fill(requests())
     assert refusal.value.code() == Code.RESOURCE_EXHAUSTED
     told = re.search(
-        rf"needs \d+ MiB of memory, and the daemon may take {BUDGET_MIB}. "
+        rf"needs \d+ MiB of memory, but the daemon is limited to {BUDGET_MIB} MiB. "
         r"Select a region of at most (\d+) x",
         str(refusal.value.details()),
     )
