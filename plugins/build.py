@@ -242,7 +242,10 @@ def _rewrite_file(path: Path, private: str) -> None:
     path.write_text(rewrite(source, private), "utf-8")
     leaked = set(imported(path)) & PRIVATE
     if leaked:
-        raise BuildError(f"{path} still imports {', '.join(sorted(leaked))}.")
+        raise BuildError(
+            f"{path} still imports {', '.join(sorted(leaked))}; extend _replacement to "
+            "rewrite this import."
+        )
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -267,7 +270,7 @@ def _check_own_imports(package: Path, name: str) -> None:
 
 
 # ---------------------------------------------------------------------------------------------
-# Proof
+# Verification
 
 _USE = """
 import sys, importlib

@@ -312,7 +312,7 @@ def test_a_folder_continues_after_failures_and_resumes(inpaint: Command, tmp_pat
     lines = ended.stderr.splitlines()
     assert len(lines) == 2
     assert "b.png" in lines[0]
-    assert "no mask called c" in lines[1]
+    assert "no mask named c" in lines[1]
     assert ended.stdout.splitlines() == ["out/a"]
     first = (tmp_path / "out/a/candidate-00.png").stat().st_mtime_ns
 

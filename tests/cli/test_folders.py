@@ -120,7 +120,7 @@ def test_links_are_followed_and_folders_reported(inpaint: Command, tmp_path: Pat
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.split() == ["out/a"]
     (line,) = ended.stderr.splitlines()
-    assert "link/more is a folder and is passed over" in line
+    assert "link/more is a folder and is skipped" in line
 
 
 def test_names_that_are_alike_do_not_overwrite_each_other(inpaint: Command, tmp_path: Path) -> None:

@@ -128,7 +128,9 @@ def _mask_of(image: Path, given: Path, masks: Sequence[Path]) -> Path:
         found = [mask for mask in masks if same(mask)]
         if len(found) > 1:
             names = ", ".join(mask.name for mask in found)
-            raise UnusableImageError(f"{given} has several masks for {image.name}: {names}")
+            raise UnusableImageError(
+                f"{given} has several masks for {image.name}: {names}; keep only one of them"
+            )
         if found:
             return found[0]
     raise UnusableImageError(f"{given} has no mask named {image.stem}")

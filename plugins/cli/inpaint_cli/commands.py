@@ -142,7 +142,9 @@ def _read_text(path: Path) -> str:
     try:
         return _read_bytes(path).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UnusableImageError(f"{path} is not a recipe: it is not text") from error
+        raise UnusableImageError(
+            f"{path} is not a recipe, because it is not a text file"
+        ) from error
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -108,7 +108,7 @@ class UnauthenticatedError(RefusedError):
 
 
 class UnavailableError(InpaintError):
-    """The daemon is loading a model or stopping."""
+    """The daemon is loading a model or shutting down."""
 
     remedy_by_default = Sentence("Try again in a moment.")
 

@@ -36,7 +36,7 @@ class ConnectionSettings:
     tls_ca: str = ""  # PEM files for tls://, see TlsFiles
     tls_certificate: str = ""
     tls_key: str = ""
-    start_daemon: bool = True  # start the local daemon when none runs
+    start_daemon: bool = True  # start the local daemon if none is running
     executable: str = ""  # path of inpaint-server; empty = search for it
     timeout_s: float = 0.0  # time limit of a fill; 0 = none
 

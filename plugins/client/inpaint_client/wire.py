@@ -239,7 +239,7 @@ def _frame_chosen(message: pb.FrameChosen) -> FrameChosen:
 
 
 def _notices(message: pb.FrameChosen) -> tuple[Notice, ...]:
-    if message.warning and not message.notices:  # from before there were any
+    if message.warning and not message.notices:  # from a daemon that sends no notices
         return (Notice(message.warning),)
     return tuple(
         Notice(of_daemon(each.code, each.values, each.text), each.is_detail, each.code)

@@ -1,1 +1,1 @@
-"""The messages of gRPC's standard health check, and their generated code."""
+"""The messages for the details of gRPC errors, and their generated code."""

@@ -1,1 +1,1 @@
-"""The process: its life cycle, address, health, metrics and restarts."""
+"""The daemon process: its lifecycle, address, health, metrics and restarts."""

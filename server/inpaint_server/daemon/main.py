@@ -174,7 +174,9 @@ async def running(
             tokens.on_admission = guard.admit
             background.append(guard.watch())
         if config.metrics:
-            from .metrics import Metrics  # its library costs 50 ms, and few ask for metrics
+            from .metrics import (
+                Metrics,
+            )  # importing its library takes 50 ms, and metrics are rarely enabled
 
             metrics = Metrics(parts.request_log, parts.engine, parts.models, parts.sessions)
             stack.callback((await metrics.serve(config.metrics)).close)

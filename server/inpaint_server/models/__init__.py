@@ -1,1 +1,1 @@
-"""Models: where they come from, what device they are on, what memory they may take."""
+"""Models: their sources, devices and memory budgets."""

@@ -1,1 +1,1 @@
-"""Whose step is next on which device, the workers that take it, and the queue before them."""
+"""Scheduling: admission of requests, fair sharing of devices, and the workers."""

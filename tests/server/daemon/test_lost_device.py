@@ -67,8 +67,8 @@ def test_the_daemon_starts_again_where_it_was(tmp_path: Path) -> None:
         before = daemon.runtime()
         session = caller.fill(header(seeds=[1])).session_id
         assert lose_device(caller) == (
-            "the device failed (CUDA error: unspecified launch failure); the daemon restarts "
-            "itself: fill again"
+            "the device failed (CUDA error: unspecified launch failure); the daemon is "
+            "restarting: fill again"
         )
         wait_for_start(daemon, 2)
         assert daemon.runtime() == before, "address, token and process are the same"
