@@ -261,10 +261,10 @@ def row(clients: int, name: str, loads: Sequence[Load], candidates: int) -> str:
     peak = max(load.peak_mib for load in loads)
     speed = statistics.median(given) / candidates
     fills = sum(given) / candidates
-    processor = sum(load.processor_s / load.seconds for load in loads) / fills if fills else 0.0
+    cpu_s = sum(load.processor_s / load.seconds for load in loads) / fills if fills else 0.0
     return (
         f"| {clients} | {name} | {speed:.2f} | {_three(firsts)} | {index:.3f} "
-        f"| {processor:.2f} | {peak:.0f} | {len(errors)} | {refused} | {unanswered} |"
+        f"| {cpu_s:.2f} | {peak:.0f} | {len(errors)} | {refused} | {unanswered} |"
     )
 
 

@@ -2,7 +2,7 @@
 
     .venv/bin/python tests/hosts/krita_screenshots.py docs/images
 
-Needs what `make test-hosts` needs. Look at the images before you commit them.
+Needs what `make test-hosts` needs. Examine the images before you commit them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Training and filling on torch's meta device: no tensor elsewhere, and no more reads than counted.
 
-A read is what makes a GPU wait for the processor and the processor for the GPU.
+A read is what makes a GPU wait for the CPU and the CPU for the GPU.
 """
 
 from __future__ import annotations
@@ -270,7 +270,7 @@ class TestFilling:
 
 
 class TestThatItIsNoticed:
-    """Planted mistakes, each of which is possible on a processor."""
+    """Planted mistakes, each of which is possible on a CPU."""
 
     def test_a_constant_left_behind(self) -> None:
         G = Generator(tiny_networks()[0].config).to(META)

@@ -1,4 +1,4 @@
-"""`inpaint plugins doctor`: each broken link of the chain is named, with what mends it."""
+"""`inpaint plugins doctor`: each broken link of the chain is named, with what fixes it."""
 
 from __future__ import annotations
 

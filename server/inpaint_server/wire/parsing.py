@@ -329,7 +329,7 @@ def _mixing(message: pb.Mixing, limits: Limits) -> Mixing:
             other = read_recipe(message.recipe)
         return Mixing(other, levels or tuple(LEVELS.values()), amount)
     if message.recipe:
-        raise InvalidRequestError("mixing", "must have either a recipe or a picture, not both")
+        raise InvalidRequestError("mixing", "must have either a recipe or an image, not both")
     fine = (LEVELS[pb.STYLE_LEVEL_COLOURS],)
     return Mixing(_mixed_image(message, limits), levels or fine, amount)
 

@@ -1,4 +1,4 @@
-"""An artist's mouse selects, fills, looks at the candidates, drags a slider and keeps one.
+"""An artist's mouse selects, fills, views the candidates, drags a slider and keeps one.
 
 scripts/record-animation records it. It returns what was kept, and the scenes: from which moment
 (of the monotonic clock) on, and how many seconds of the animation each may take.
@@ -175,7 +175,7 @@ def choose(mouse, menu, *path):
 
 
 def way(control, values):
-    """The way of a slider's handle on the screen, with a second to look at each value."""
+    """The way of a slider's handle on the screen, with a second to see each value."""
     slider, places = control.slider, []
     for value in values:
         x = slider._place(value / control._step)
