@@ -66,8 +66,8 @@ def codes_to_mix(
         return tuple(_inverted(inpainter, mixing.other, frame) for frame in frames)
     if mixing.other.weights_sha256 != model.weights_sha256:
         raise OtherModelError(
-            f"was made with the model {mixing.other.model!r}, this candidate with {model.name!r}; "
-            "only candidates of one model can be mixed"
+            f"was made with the model {mixing.other.model!r}, this candidate with {model.name!r}. "
+            "Choose a candidate of the same model."
         )
     if mixing.other.method == "smooth":
         raise RecipeError("is of a smooth fill, which has no styles to mix")
