@@ -80,5 +80,5 @@ def codes_to_mix(
 def _inverted(inpainter: Inpainter, image: DocumentImage, frame: Frame) -> CodesF32:
     seen = extract_model_view(image, None, frame, inpainter.resolution)
     if seen.hole.all():
-        raise UnseenImageError("shows nothing in the candidate's frame; move it over the hole")
+        raise UnseenImageError("is empty within the candidate's frame. Move it over the hole.")
     return inpainter.invert(seen.erased, seen.hole)

@@ -180,7 +180,7 @@ def test_mixing_takes_the_levels_of_another_candidate(document: DocumentInpainte
     taken = document.edit(session, one.candidate, {}, mixing=Mixing(photograph, ("colors",)))
     assert taken.composite.tobytes() != one.composite.tobytes()
     beside = DocumentImage(noise(20, 20, 3), origin=(900, 900))
-    with pytest.raises(ValueError, match=r"^the image to mix shows nothing"):
+    with pytest.raises(ValueError, match=r"^the image to mix is empty within"):
         document.edit(session, one.candidate, {}, mixing=Mixing(beside, ("colors",)))
 
 
