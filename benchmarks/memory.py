@@ -213,7 +213,7 @@ class Clients:
                 if isinstance(event, Candidate) and event.method is not Method.SMOOTH:
                     last = event
         except InpaintError as error:
-            told = re.search(r"at most (\d+) px a side", str(error))
+            told = re.search(r"at most (\d+) x", str(error))
             if told is None:
                 raise
             self.done["refused"] += 1

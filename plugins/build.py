@@ -1,15 +1,16 @@
-"""Make the plug-ins' zips: build/plugins/inpaint_krita.zip and build/plugins/inpaint-gimp.zip.
+"""Build the plug-ins' zips: build/plugins/inpaint_krita.zip and build/plugins/inpaint-gimp.zip.
 
     python plugins/build.py [krita] [gimp]
 
-Each carries inpaint_client, inpaint_protos and the pinned wheels of vendor.txt under a private
-name (`inpaint_krita._vendor.google.protobuf`), because all plug-ins of Krita share one
-interpreter, where another plug-in may have brought another protobuf. Every import is rewritten,
-and the result is imported in clean interpreters, alone and beside public packages of the same
-names: the build fails when a public name leaks.
+Each zip contains inpaint_client, inpaint_protos and the pinned wheels of vendor.txt under a private
+name (`inpaint_krita._vendor.google.protobuf`), because all plug-ins of Krita share one interpreter,
+in which another plug-in may use another protobuf. All imports are rewritten. To verify the result,
+it is imported in clean interpreters, alone and together with public packages of the same names. The
+build fails if a public name leaks.
 
-Needs pip and a network only until the wheels are in build/wheels. Prints one line for each zip.
-The project's own wheel carries them as inpaint_install/plugins/*.zip (protos/hatch_build.py).
+pip and a network are only needed until the wheels are in build/wheels. The script prints one line
+for each zip. The project's wheel includes them as inpaint_install/plugins/*.zip
+(protos/hatch_build.py).
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ OLDEST_PYTHON = "3.10"
 
 OURS = {"inpaint_client": PLUGINS / "client", "inpaint_protos": ROOT / "protos"}
 VENDORED = {"google", "grpclib", "h2", "hpack", "hyperframe", "multidict", "typing_extensions"}
-PRIVATE = VENDORED | set(OURS)  # names that exist only below _vendor
-HOST_NAMES = {"krita", "pykrita", "PyQt5", "PyQt6", "gi"}  # what our own code may import besides
-# Not needed by a client: servers, code generators, C extensions, types.
+PRIVATE = VENDORED | set(OURS)  # names that only exist inside _vendor
+HOST_NAMES = {"krita", "pykrita", "PyQt5", "PyQt6", "gi"}  # additional imports of our own code
+# Files that a client does not need: servers, code generators, C extensions, types.
 SKIP = re.compile(
     r"\.dist-info/|__pycache__|\.py[cio]$|py\.typed$|_pb2_grpc\.py$|\.proto$"
     r"|grpclib/(channelz|health|plugin|reflection|server|testing)"
@@ -44,13 +45,13 @@ SKIP = re.compile(
 
 
 class Plugin(NamedTuple):
-    """One zip."""
+    """A plug-in and the layout of its zip."""
 
     zip_name: str
-    source: Path  # the folder whose content is packed
-    package: str  # of the plug-in, inside `source`
-    entry: str  # the file that the host looks for, path in the zip
-    prefix: str = ""  # the folder of the zip that all lies in
+    source: Path  # the folder to pack
+    package: str  # package of the plug-in, inside `source`
+    entry: str  # path in the zip of the file that the host loads
+    prefix: str = ""  # folder in the zip that contains everything
     executable: bool = False  # whether the host runs the entry as a program
 
 
@@ -69,16 +70,16 @@ ALL = {"krita": KRITA, "gimp": GIMP}
 
 
 class BuildError(Exception):
-    """What is wrong and what to do."""
+    """The build failed; the message has the reason and the remedy."""
 
 
 def build(plugin: Plugin, wheels: Path = WHEELS, out: Path = OUT) -> Path:
-    """Return the finished, verified zip; unpacked it stays in `out`/stage for development."""
+    """Build and verify a zip, and return its path; an unpacked copy stays in `out`/stage."""
     stage = out / "stage" / plugin.package
     shutil.rmtree(stage, ignore_errors=True)
     shutil.copytree(plugin.source, stage / plugin.prefix, ignore=_not_packed)
     if not (stage / plugin.entry).is_file():
-        raise BuildError(f"{plugin.entry} is missing in {plugin.source}; the host looks for it.")
+        raise BuildError(f"{plugin.source} lacks {plugin.entry}, which the host loads; restore it.")
     package = stage / plugin.prefix / plugin.package
     private = f"{plugin.package}._vendor"
     vendor(package / "_vendor", wheels)
@@ -92,7 +93,7 @@ def build(plugin: Plugin, wheels: Path = WHEELS, out: Path = OUT) -> Path:
 
 
 def vendor(folder: Path, wheels: Path) -> None:
-    """Our packages and the wheels' content, not rewritten yet, with the licenses."""
+    """Copy our packages and the content of the wheels, with their licenses, without rewriting."""
     folder.mkdir()
     (folder / "__init__.py").write_text('"""Private copies; see licenses."""\n')
     for package, root in OURS.items():
@@ -115,13 +116,13 @@ def vendor(folder: Path, wheels: Path) -> None:
 
 
 def fetch_wheels(wheels: Path) -> list[Path]:
-    """Return the wheels of vendor.txt, by hash: from the folder, and if one is missing from pip."""
+    """Return the wheels of vendor.txt, identified by hash; download them if one is missing."""
     found = _find_wheels(wheels)
     if found is None:
         _download(wheels)
         found = _find_wheels(wheels)
     if found is None:
-        raise BuildError(f"pip did not bring every wheel of plugins/vendor.txt to {wheels}.")
+        raise BuildError(f"pip did not download every wheel of plugins/vendor.txt to {wheels}.")
     return found
 
 
@@ -144,8 +145,8 @@ def _download(wheels: Path) -> None:
         if command and subprocess.run([*command, *arguments], check=False).returncode == 0:  # noqa: S603
             return
     raise BuildError(
-        "The wheels of plugins/vendor.txt could not be downloaded (pip's words are above). "
-        f"Build where pip has a network, or put them into {wheels}."
+        "The wheels of plugins/vendor.txt could not be downloaded; see pip's messages above. "
+        f"Build with a network connection, or put the wheels into {wheels}."
     )
 
 
@@ -160,14 +161,16 @@ def _copy(path: Path, target: Path) -> None:
 
 
 def _pin_implementation(path: Path) -> None:
-    """Protobuf in pure Python, whatever the host's environment asks of the public one."""
+    """Make the private protobuf use pure Python, regardless of the host's environment variables."""
     text, count = re.subn(
         r"os\.getenv\('PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION',\s*_implementation_type\)",
         "'python'",
         path.read_text("utf-8"),
     )
     if count != 1:
-        raise BuildError(f"{path} has changed; look how it chooses its implementation now.")
+        raise BuildError(
+            f"{path} has changed; adapt _pin_implementation to its choice of the implementation."
+        )
     path.write_text(text, "utf-8")
 
 
@@ -176,7 +179,7 @@ def _pin_implementation(path: Path) -> None:
 
 
 def rewrite(source: str, private: str) -> str:
-    """`source` with every import of a PRIVATE package made one of `private.package`."""
+    """Replace every import of a PRIVATE package in `source` by one of `private.package`."""
     data = source.encode("utf-8")
     starts = [0]
     for line in data.splitlines(keepends=True):
@@ -195,7 +198,7 @@ def rewrite(source: str, private: str) -> str:
 
 
 def _replacement(node: ast.AST, private: str) -> tuple[ast.stmt | ast.expr, str] | None:
-    """Return what to put in place of a statement or of a string; None to leave it."""
+    """Return the node to replace and its new text; None to keep the node."""
     if isinstance(node, ast.ImportFrom) and node.level == 0 and _is_private(node.module or ""):
         names = ", ".join(_spelled(alias) for alias in node.names)
         return node, f"from {private}.{node.module} import {names}"
@@ -243,7 +246,7 @@ def _rewrite_file(path: Path, private: str) -> None:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """The top names of all packages that a file imports, wherever the statement stands."""
+    """Yield the top-level names of all packages that a file imports anywhere."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
@@ -252,13 +255,15 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def _check_own_imports(package: Path, name: str) -> None:
-    """Our code runs on the standard library and the host alone."""
+    """Check that our code only imports the standard library and the host's packages."""
     allowed = sys.stdlib_module_names | HOST_NAMES | {name}
     vendor_folder = package / "_vendor"
     for path in sorted(package.rglob("*.py")):
         own = path.relative_to(vendor_folder).parts[0] if vendor_folder in path.parents else name
         if own in {name, *OURS} and (foreign := set(imported(path)) - allowed):
-            raise BuildError(f"{path} imports {', '.join(sorted(foreign))}; no host has that.")
+            raise BuildError(
+                f"{path} imports {', '.join(sorted(foreign))}, which no host provides; remove it."
+            )
 
 
 # ---------------------------------------------------------------------------------------------
@@ -290,13 +295,13 @@ public = struct_pb2.Value(string_value="public")
 
 
 def verify(folder: Path, private: str) -> None:
-    """Import the built tree where nothing else exists, then beside the public packages."""
+    """Import the built tree in a clean interpreter, then together with the public packages."""
     use = _USE.format(folder=str(folder), private=private, package=private.partition(".")[0])
     _prove(use, "alone")
     site = _site_of_public_packages()
     if site:
         after = "assert struct_pb2.Value.FromString(public.SerializeToString()) == public\n"
-        _prove(_BESIDE.format(site=site) + use + after, "beside public packages")
+        _prove(_BESIDE.format(site=site) + use + after, "together with public packages")
 
 
 def _prove(code: str, where: str) -> None:
@@ -307,7 +312,7 @@ def _prove(code: str, where: str) -> None:
 
 
 def _site_of_public_packages() -> str:
-    """The folder that holds public copies of what is vendored; empty if this Python has none."""
+    """Return the folder with public copies of the vendored packages; empty if there is none."""
     places = (Path(entry) for entry in sys.path if entry)
     wanted = ("google/protobuf", "grpclib", "h2", "multidict")
     return next((str(p) for p in places if all((p / name).is_dir() for name in wanted)), "")
@@ -318,15 +323,15 @@ def _site_of_public_packages() -> str:
 
 
 def write_zip(archive: Path, folder: Path, executable: str) -> None:
-    """All of `folder`, the same bytes each time: sorted, with fixed times and modes.
+    """Pack `folder` reproducibly: sorted, with fixed times and modes.
 
-    Directories get entries of their own: Krita's importer looks for them.
+    Directories get their own entries, which Krita's importer requires.
     """
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()
             entry = zipfile.ZipInfo(name + "/" if path.is_dir() else name)
-            entry.create_system = 3  # Unix, wherever it is built: the modes count
+            entry.create_system = 3  # always Unix, so that the modes are used
             entry.compress_type = zipfile.ZIP_DEFLATED
             mode = 0o040755 if path.is_dir() else 0o100755 if name == executable else 0o100644
             entry.external_attr = mode << 16 | (0x10 if path.is_dir() else 0)
@@ -334,13 +339,13 @@ def write_zip(archive: Path, folder: Path, executable: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Build the plug-ins that are named, or all; return the exit status."""
+    """Build the given plug-ins, or all of them; return the exit status."""
     unknown = set(arguments) - set(ALL)
     if unknown:
         print(f"usage: python plugins/build.py [{'] ['.join(ALL)}]", file=sys.stderr)
         return 2
     try:
-        # The generated code is no part of the repository.
+        # The generated code is not part of the repository.
         subprocess.run([sys.executable, str(ROOT / "protos/hatch_build.py")], check=True)  # noqa: S603
         for name in arguments or ALL:
             archive = build(ALL[name])

@@ -1,4 +1,4 @@
-"""The daemon: owns the device, answers the wire."""
+"""The daemon, which owns the device and serves the wire protocol."""
 
 from inpaint_model import __version__
 

@@ -1,4 +1,4 @@
-"""`python -m inpaint_server`: the daemon without an installed command."""
+"""`python -m inpaint_server` runs the daemon without an installed command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `inpaint-server`. torch is imported only once the arguments are understood."""
+"""The command `inpaint-server`. torch is only imported after the arguments were parsed."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from .models.registry import Loader
 
 SPIN_COUNT = "5000"
-"""How often a thread of GNU OpenMP, torch's here, looks for more work before it sleeps.
+"""How often a thread of GNU OpenMP, which torch uses, polls for work before it sleeps.
 
-Some 0.2 ms: long enough from one operation to the next. The default is some 60 times as long, and
-threads that look for so long keep cores from those that they wait for, wherever an editor works
-on the same cores.
+This is about 0.2 ms, which is long enough between two operations. The default is about 60 times as
+long, and threads that poll for that long take cores away from the threads that they wait for,
+especially if an editor runs on the same cores.
 """
 
 DESCRIPTION = """\
-The inpainting daemon. It owns the device (a GPU, or the CPU) and answers the plug-ins and the
-`inpaint` command. Without options: the GPU if there is one, the bundled model, a free port of
-this machine. It fetches nothing from the network. Stop it with Ctrl-C or SIGTERM.
+Run the inpainting daemon, which owns the device (a GPU or the CPU) and serves the plug-ins and the
+`inpaint` command. By default, it uses the GPU if there is one, the bundled model, and a free port
+of this machine. It downloads nothing. Stop it with Ctrl-C or SIGTERM.
 """
 
 EPILOG = """\
@@ -46,13 +46,13 @@ examples:
   inpaint-server --model portrait --model /srv/models/cats --config server.yaml
   inpaint-server token new token
 
-All settings: docs/reference/daemon-settings.md. Exit status: 0 stopped on request, 2 cannot start
-with these settings, 3 the device failed too often.
+All settings are described in docs/reference/daemon-settings.md. The exit status is 0 on a clean
+shutdown, 2 on a configuration error, and 3 if the device failed too often.
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line."""
+    """Return the parser of the command line."""
     result = argparse.ArgumentParser(
         "inpaint-server",
         description=DESCRIPTION,
@@ -64,42 +64,43 @@ def parser() -> argparse.ArgumentParser:
         "--gpu",
         type=gpu_devices,
         metavar="GPU",
-        help="the GPU to use, by number or UUID (nvidia-smi -L); several: 0,1",
+        help="GPU to use, as a number or UUID (see nvidia-smi -L); list several as 0,1",
     )
     device.add_argument(
         "--device",
         metavar="DEVICE",
-        help="auto (default), cpu, cuda:N, cuda:UUID, xpu:N or mps; several: cuda:0,cuda:1",
+        help="device to use: auto (default), cpu, cuda:N, cuda:UUID, xpu:N or mps; list several "
+        "as cuda:0,cuda:1",
     )
     result.add_argument(
         "--listen",
         metavar="ADDRESS",
-        help="HOST:PORT or unix:PATH (default 127.0.0.1 and a free port)",
+        help="address to listen on: HOST:PORT or unix:PATH (default: 127.0.0.1 and a free port)",
     )
     result.add_argument(
         "--model",
         action="append",
         metavar="MODEL",
-        help="a bundle's name or folder; may be repeated, the first is the default",
+        help="name or folder of a model bundle; may be repeated, and the first is the default",
     )
     commands = result.add_subparsers(dest="command", metavar="COMMAND")
     token = commands.add_parser(
-        "token", help="`token new FILE` makes a token that only you can read, for `token_file`"
+        "token", help="create a token file that only you can read, for the setting `token_file`"
     )
-    token.add_argument("action", choices=["new"])
-    token.add_argument("file", type=Path, metavar="FILE")
-    result.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML")
+    token.add_argument("action", choices=["new"], help="create a new token")
+    token.add_argument("file", type=Path, metavar="FILE", help="file to create")
+    result.add_argument("--config", type=Path, metavar="FILE", help="YAML file with settings")
     result.add_argument("--version", action="version", version=__version__)
     return result
 
 
 def gpu_devices(text: str) -> str:
-    """Return what `--gpu` says, as the setting `device`: 0,GPU-8f3a -> cuda:0,cuda:GPU-8f3a."""
+    """Convert `--gpu` to the setting `device`: 0,GPU-8f3a -> cuda:0,cuda:GPU-8f3a."""
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if not re.fullmatch(r"\d+|GPU-[0-9a-f-]+", name, re.IGNORECASE):
             raise argparse.ArgumentTypeError(
-                f"{name!r} is no GPU; give a number (0), a UUID (GPU-...), or several (0,1)"
+                f"{name!r} is not a GPU; use a number (0), a UUID (GPU-...), or several (0,1)"
             )
     return ",".join(f"cuda:{name}" for name in names)
 
@@ -108,19 +109,21 @@ def main(
     arguments: Sequence[str] | None = None,
     make_loader: Callable[[torch.device, str], Loader] | None = None,
 ) -> int:
-    """Run the daemon; returns the exit status.
+    """Run the daemon and return the exit status.
 
-    make_loader: where models come from, given device and precision; None: bundles.
+    Args:
+        arguments: the command line; None = that of the process.
+        make_loader: returns the loader of models for a device and a precision; None = bundles.
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a name that a terminal cannot show ends nothing
+        if isinstance(stream, TextIOWrapper):  # do not fail on characters the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     try:
         Path.cwd()
-    except FileNotFoundError:  # torch's libraries do not load there
+    except FileNotFoundError:  # torch's libraries cannot be loaded then
         print(
-            "inpaint-server: the current folder has been removed; change to another one",
+            "inpaint-server: the current folder was deleted; change to another one",
             file=sys.stderr,
         )
         return 2
@@ -130,11 +133,11 @@ def main(
         foreign = foreign_package(error)
         if not (foreign or is_of_packages(error)):
             raise
-        first = f"leave {foreign} out of PYTHONPATH, or if it has to be there, " if foreign else ""
+        first = f"remove {foreign} from PYTHONPATH, or, if it is needed, " if foreign else ""
         print(
-            f"inpaint-server: the packages of this Python do not fit together "
-            f"({' '.join(str(error).split())}); {first}`{sys.executable} -m pip install --upgrade "
-            "inpaint-stylegan` mends that, or install it into an environment of its own",
+            f"inpaint-server: the installed Python packages are incompatible "
+            f"({' '.join(str(error).split())}); {first}run `{sys.executable} -m pip install "
+            "--upgrade inpaint-stylegan`, or install it into a separate environment",
             file=sys.stderr,
         )
         return 2
@@ -162,10 +165,10 @@ def foreign_package(error: Exception) -> str:
 
 
 def is_of_packages(error: Exception) -> bool:
-    """Return whether an error says that a package is missing, or of an unfit version."""
-    if isinstance(error, ImportError):  # one about our own modules is a mistake of ours
+    """Return whether an error means that a package is missing or has an incompatible version."""
+    if isinstance(error, ImportError):  # for one of our own modules, it is a bug
         return not (error.name or "").startswith("inpaint_")
-    # protobuf's own, which its older versions do not have; and what code made by grpcio-tools says.
+    # protobuf's own error, which older versions lack, and the error of code from grpcio-tools.
     return type(error).__name__ == "VersionError" or (
         isinstance(error, RuntimeError) and str(error).startswith("The grpc package installed")
     )
@@ -175,7 +178,7 @@ def _run(
     options: argparse.Namespace, make_loader: Callable[[torch.device, str], Loader] | None
 ) -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # read when torch is imported
-    # Imported now that --help has been answered; torch only when nothing speaks against a start.
+    # Not imported for --help. torch is imported even later, once the settings are valid.
     from .daemon.restarting import Restarts
     from .daemon.runtime_file import RuntimeFile, default_runtime_file, visible_copy
 
@@ -223,10 +226,10 @@ def _write_token(path: Path) -> int:
 
 
 def _settings(options: argparse.Namespace) -> ServerConfig:
-    """Return the settings of file and command line.
+    """Return the settings from the configuration file and the command line.
 
     Raises:
-        ConfigurationError: the file cannot be read, or they are wrong.
+        ConfigurationError: the file cannot be read, or the settings are invalid.
     """
     from .config import ServerConfig, override, read_config
 
@@ -239,7 +242,7 @@ def _settings(options: argparse.Namespace) -> ServerConfig:
 
 
 def _is_of_terminal() -> bool:
-    """Return whether SIGHUP means that the terminal is gone, and not that settings have changed."""
+    """Return whether SIGHUP means that the terminal was closed, not that settings changed."""
     try:
         return os.isatty(0)
     except OSError:

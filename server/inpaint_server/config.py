@@ -1,6 +1,6 @@
-"""The daemon's settings: one frozen dataclass, read from the command line and a YAML file.
+"""The daemon's settings, a frozen dataclass read from the command line and a YAML file.
 
-The YAML file has the same keys as the dataclass; those of `tls` and `limits` are nested:
+The YAML file has the same keys as the dataclass. The keys of `tls` and `limits` are nested:
 
     listen: 0.0.0.0:7860
     models: [portrait, /srv/models/cats]
@@ -37,7 +37,7 @@ def _path(text: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError as error:  # ~nobody
-        raise ValueError(f"{text!r} is no path on this machine: {error}") from None
+        raise ValueError(f"{text!r} is not a valid path on this machine: {error}") from None
 
 
 FilePath = Annotated[Path, ReadAs(Text, _path)]
@@ -56,62 +56,64 @@ SomeSeconds = Annotated[Finite, Interval(ge=0.1, le=1e9)]
 @closed
 @dataclass(frozen=True)
 class Limits:
-    """What a request may ask for; anything larger is refused before it is allocated."""
+    """Limits of a request; anything larger is refused before memory is allocated for it."""
 
-    max_picture_bytes: Bytes = 512 * MIB  # of one image
-    max_side: Pixels = 8192  # px of an image
+    max_picture_bytes: Bytes = 512 * MIB  # bytes of one image
+    max_side: Pixels = 8192  # side of an image, px
     max_seeds: Count = 64  # candidates of one request
     max_variants: CountOrNone = 64  # variants of one request
     max_queue: CountOrNone = 32  # requests that wait for the device
-    max_pending_bytes: BytesOrNone = 0  # of requests and kept sessions together; 0: by what is free
-    max_sessions: CountOrNone = 64  # cached for Edit; the least recently used goes first
-    max_session_bytes: BytesOrNone = 1024 * MIB  # images of all cached sessions together
+    max_pending_bytes: BytesOrNone = (
+        0  # bytes of all requests and kept sessions; 0 = based on the free memory
+    )
+    max_sessions: CountOrNone = 64  # sessions kept for Edit; the least recently used goes first
+    max_session_bytes: BytesOrNone = 1024 * MIB  # bytes of the images of all kept sessions
 
 
 @closed
 @dataclass(frozen=True)
 class TlsConfig:
-    """Encryption; needed for every address that other machines can reach."""
+    """Encryption, which is required for every address that other machines can reach."""
 
-    certificate: FilePath  # PEM, with the chain
-    key: FilePath  # PEM, not encrypted
-    client_ca: FilePath | None = None  # PEM; clients must show a certificate of it
+    certificate: FilePath  # PEM file with the certificate and its chain
+    key: FilePath  # PEM file with the unencrypted private key
+    client_ca: FilePath | None = None  # PEM file of the CA that clients need a certificate from
 
 
 @closed
 @dataclass(frozen=True)
 class ServerConfig:
-    """Everything that decides how the daemon runs."""
+    """All settings of the daemon."""
 
-    listen: Text = "127.0.0.1:0"  # HOST:PORT (port 0: any free one) or unix:PATH
-    device: Text = "auto"  # by the names of `inpaint_server.models.device.choose_devices`
+    listen: Text = "127.0.0.1:0"  # HOST:PORT (port 0 = any free port) or unix:PATH
+    device: Text = (
+        "auto"  # auto, cpu, cuda:N, cuda:UUID, xpu:N or mps; several CUDA GPUs as cuda:0,cuda:1
+    )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     models: Several[Text] = ()  # names or bundle folders; the first is the default
-    batch_size: Batch = 0  # renderings at a time after the first; 0: 8 on a CUDA GPU, else 1
-    threads: Threads = 0  # CPU threads of the networks; 0: torch's choice
-    model_memory_bytes: BytesOrNone = 0  # loaded models together, on each device; 0: no such limit
-    gpu_memory_share: Portion = 0.9  # of what a GPU has free at the start, for models
-    idle_unload_s: Seconds = 600.0  # a model unused for so long leaves the GPU; 0: never
+    batch_size: Batch = 0  # renderings per batch after the first; 0 = 8 on a CUDA GPU, else 1
+    threads: Threads = 0  # CPU threads of the networks; 0 = torch's default
+    model_memory_bytes: BytesOrNone = 0  # limit for all loaded models on each device; 0 = none
+    gpu_memory_share: Portion = 0.9  # fraction of a GPU's free memory at startup, for models
+    idle_unload_s: Seconds = 600.0  # unload a model after this idle time; 0 = never
     alone_unload_s: Seconds = (
-        60.0  # without a request for so long, models and sessions go; 0: never
+        60.0  # drop all models and sessions after this time without requests; 0 = never
     )
     session_ttl_s: SomeSeconds = 1800.0  # how long an unused session is kept
-    grace_s: Seconds = 20.0  # how long running fills may go on after SIGTERM
-    idle_s: SomeSeconds = (
-        60.0  # a request whose client neither sends nor reads for so long is ended
-    )
+    grace_s: Seconds = 20.0  # how long running fills may continue after SIGTERM
+    idle_s: SomeSeconds = 60.0  # end a request if its client neither sends nor reads for this long
     tls: TlsConfig | None = None
-    token_file: FilePath | None = None  # what clients must send; None: a new token each start
-    runtime_file: FilePath | None = None  # None: inpaint/server.json in the user's runtime folder
-    metrics: Text = ""  # HOST:PORT of Prometheus metrics, loopback only; empty: none
+    token_file: FilePath | None = None  # file with the token; None = a new token at each start
+    runtime_file: FilePath | None = None  # None = inpaint/server.json in the user's runtime folder
+    metrics: Text = ""  # HOST:PORT for Prometheus metrics, loopback only; empty = none
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         if not is_local(self.listen) and (self.tls is None or self.token_file is None):
             raise ConfigurationError(
-                f"listen: other machines can reach {self.listen}, which needs both `tls` and "
-                "`token_file` (docs/reference/daemon.md, Other machines)"
+                f"listen: other machines can reach {self.listen}; set both `tls` and "
+                "`token_file` (see docs/reference/daemon.md, Other machines)"
             )
         if self.metrics and not is_loopback(host_and_port(self.metrics, "metrics")[0]):
             raise ConfigurationError(
@@ -120,7 +122,11 @@ class ServerConfig:
 
 
 def host_and_port(address: str, setting: str = "listen") -> tuple[str, int]:
-    """Split HOST:PORT ([::1]:PORT for IPv6); raises ConfigurationError, naming the setting."""
+    """Split HOST:PORT ([::1]:PORT for IPv6).
+
+    Raises:
+        ConfigurationError: the address is invalid; the message names the setting.
+    """
     host, colon, port = address.rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
         kinds = "HOST:PORT or unix:PATH" if setting == "listen" else "HOST:PORT"
@@ -131,14 +137,14 @@ def host_and_port(address: str, setting: str = "listen") -> tuple[str, int]:
 
 
 def is_local(address: str) -> bool:
-    """Return whether only processes of this machine can reach the address."""
+    """Return whether only processes on this machine can reach the address."""
     if address.startswith("unix:"):
         return True
     return is_loopback(host_and_port(address)[0])
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine by its number (or is `localhost`)."""
+    """Return whether a host is a loopback IP address or `localhost`."""
     if host == "localhost":
         return True
     try:
@@ -148,10 +154,11 @@ def is_loopback(host: str) -> bool:
 
 
 def read_config(path: Path) -> ServerConfig:
-    """Return the settings in a YAML file.
+    """Read the settings from a YAML file. Relative paths are resolved against its folder.
 
-    Relative paths are taken from the file's folder. Raises ConfigurationError with the file, the
-    key and the remedy.
+    Raises:
+        ConfigurationError: the file or a setting is invalid; the message names the file, the key
+            and the remedy.
     """
     try:
         loaded = yaml.safe_load(path.read_text("utf-8"))
@@ -169,7 +176,7 @@ def read_config(path: Path) -> ServerConfig:
 
 
 def _from_folder(settings: Settings, folder: Path) -> Settings:
-    """Return the settings with their relative paths taken from `folder`."""
+    """Return the settings with relative paths resolved against `folder`."""
     given = {f.name: getattr(settings, f.name) for f in fields(settings)}
     paths: dict[str, Any] = {k: folder / v for k, v in given.items() if isinstance(v, Path)}
     return replace(settings, **paths)
@@ -179,5 +186,5 @@ def override(
     config: ServerConfig,
     **changes: Any,  # noqa: ANN401 (each has the type of its field)
 ) -> ServerConfig:
-    """Return `config` with the changes that are not None: the command line wins over the file."""
+    """Return `config` with the changes that are not None; the command line overrides the file."""
     return replace(config, **{key: value for key, value in changes.items() if value is not None})

@@ -1,18 +1,18 @@
-"""What the daemon answers with when it cannot do what was asked.
+"""Errors of the daemon.
 
-RequestError                what a client is told; `interceptor.py` maps each to one status
-├── InvalidRequestError          a field is wrong: names the field and the reason
-├── MalformedMessageError        bytes that are no message of the type that the call takes
-├── NotFoundError                no such model, direction or session: names the known ones
-├── ResourceExhaustedError                 the queue, a size or the memory: says what would fit
-│   └── DeviceOutOfMemoryError         the device's memory did not suffice even for one candidate
-├── WrongModelError              a recipe of a model that is not here
-├── Unavailable             stopping, or the device has failed
-├── UnknownMethodError           no such call
-└── DeadlineExceededError          the client's deadline passed before the work was done
+RequestError                    sent to the client; `interceptor.py` maps each class to a status
+├── InvalidRequestError         a field is invalid; the message names the field and the reason
+├── MalformedMessageError       the bytes are not a message of the expected type
+├── NotFoundError               unknown model, direction or session; the message lists known ones
+├── ResourceExhaustedError      the queue, a size or memory; the message says what would fit
+│   └── DeviceOutOfMemoryError  the device does not have enough memory for one candidate
+├── WrongModelError             the recipe was made with a model that the daemon does not have
+├── UnavailableError            the daemon is shutting down, or the device has failed
+├── UnknownMethodError          there is no such call
+└── DeadlineExceededError       the client's deadline passed before the work was done
 
-ConfigurationError          the daemon cannot start as it was told to: exit status 2
-└── AlreadyRunningError          another daemon uses the same runtime file
+ConfigurationError              the daemon cannot start with these settings; exit status 2
+└── AlreadyRunningError         another daemon uses the same runtime file
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from inpaint_model.document.notices import RefusalError
 from inpaint_protos.sentences import ERRORS
 
 MAX_BYTES, MAX_VALUE_BYTES = 1000, 400
-"""Of a sentence and of a value: what a client sent may be long, and metadata may have 8 KiB."""
+"""Maximum size of a message and of a value, because metadata is limited to 8 KiB."""
 
 RETRY_AFTER_S: Mapping[str, float] = {
     "QUEUE_FULL": 1.0,
@@ -32,11 +32,11 @@ RETRY_AFTER_S: Mapping[str, float] = {
     "TOO_MANY_CALLS": 1.0,
     "DEVICE_LOST": 2.0,
 }
-"""What may succeed when it is tried again unchanged, and after how long at the earliest."""
+"""Codes of requests that may succeed unchanged later, with the shortest delay before a retry."""
 
 
 def _cut(text: str, num_bytes: int) -> str:
-    """Return the text, or as much of it as has so many bytes, with an ellipsis."""
+    """Return the text, cut to `num_bytes` with an ellipsis if it is longer."""
     encoded = text.encode("utf-8", "replace")
     if len(encoded) <= num_bytes:
         return text
@@ -44,27 +44,27 @@ def _cut(text: str, num_bytes: int) -> str:
 
 
 class RequestError(Exception):
-    """A request that cannot be answered, with one sentence for whoever sent it.
+    """A request that cannot be answered, with a message for the client.
 
     Attributes:
-        code: of the sentence, in `inpaint_protos.sentences`.
-        values: what its places are filled with.
+        code: code of the message in `inpaint_protos.sentences`.
+        values: values for its placeholders.
     """
 
     def __init__(self, code: str, text: str = "", **values: object) -> None:
-        """Take the sentence of `code`, or `text`, which says it better in English."""
+        """Use the message of `code`, or `text` as a more specific English message."""
         self.code = code
         self.values = {name: _cut(str(v), MAX_VALUE_BYTES) for name, v in values.items()}
         super().__init__(_cut(text or ERRORS[code].format(**self.values), MAX_BYTES))
 
     @property
     def retry_after_s(self) -> float | None:
-        """How long to wait before the same request may succeed; None: it will not."""
+        """The delay after which the same request may succeed; None if it never will."""
         return RETRY_AFTER_S.get(self.code)
 
 
 class InvalidRequestError(RequestError):
-    """A field of the request is wrong; the English text begins with its name."""
+    """A field of the request is invalid; the English text begins with its name."""
 
     def __init__(self, field: str, reason: str, code: str = "INVALID_FIELD") -> None:
         super().__init__(code, f"{field}: {reason}", field=field, reason=reason)
@@ -72,7 +72,7 @@ class InvalidRequestError(RequestError):
 
     @classmethod
     def because(cls, field: str, error: ValueError) -> InvalidRequestError:
-        """Return what a client is told of an error of the model: with its code, if it has one."""
+        """Convert an error of the model, and keep its code if it has one."""
         refused = cls(field, str(error))
         if isinstance(error, RefusalError):
             refused.code, refused.values = error.notice.code, dict(error.notice.values)
@@ -83,7 +83,7 @@ class MalformedMessageError(RequestError):
     """The bytes of a message cannot be read."""
 
     def __init__(self, deserialize: object) -> None:
-        """Take what should have read them: `FromString` of a type of message."""
+        """Take the function that failed to parse them: `FromString` of a message type."""
         kind = getattr(deserialize, "__self__", None)
         name = getattr(getattr(kind, "DESCRIPTOR", None), "full_name", "that this call takes")
         super().__init__("MALFORMED_MESSAGE", type=name)
@@ -103,11 +103,11 @@ class NotFoundError(RequestError):
 
 
 class ResourceExhaustedError(RequestError):
-    """The request asks for more than there is room for."""
+    """The request exceeds the available capacity."""
 
 
 class DeviceOutOfMemoryError(ResourceExhaustedError):
-    """The device's memory does not suffice."""
+    """The device does not have enough memory."""
 
 
 class WrongModelError(RequestError):
@@ -115,10 +115,10 @@ class WrongModelError(RequestError):
 
 
 class UnavailableError(RequestError):
-    """The daemon cannot work now: it stops, or its device has failed."""
+    """The daemon is shutting down, or its device has failed."""
 
     def again(self) -> UnavailableError:
-        """Return the same for another request: an exception that is raised keeps its trace."""
+        """Return a copy for another request, because a raised exception keeps its traceback."""
         return UnavailableError(self.code, str(self), **self.values)
 
 

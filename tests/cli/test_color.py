@@ -71,7 +71,7 @@ def gray_profile(curve: bytes) -> bytes:
 
 
 def table_profile(red: Triple, green: Triple, blue: Triple, gamma: float) -> bytes:
-    """The same kind of space as two tables: what a matrix profile says, said another way."""
+    """Return the same space as a profile with two tables instead of a matrix."""
     encoded = 32768 / 65535  # 1.0 of XYZ in 16 bits
     matrix = np.array([red, green, blue]).T
     ramp = np.linspace(0, 1, 1024)
@@ -186,7 +186,7 @@ def test_matrix_profiles_give_what_they_gave(
     np.testing.assert_allclose(space.from_srgb(COLORS)[0], from_srgb, atol=5e-4)
 
 
-def test_a_table_says_what_the_matrix_says() -> None:
+def test_a_table_gives_the_same_result_as_the_matrix() -> None:
     gamma = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(1.8 * 256)) + b"\0\0"
     table, matrix = IccSpace(PROFILES["tables"], 3), IccSpace(profile(*WIDE, gamma), 3)
     np.testing.assert_allclose(table.to_srgb(COLORS), matrix.to_srgb(COLORS), atol=1e-3)
@@ -217,7 +217,7 @@ def test_srgb_profiles_change_nothing() -> None:
         assert wire_pixels(document, space_of(document)) is document.pixels
 
 
-def test_gray_with_alpha_travels_as_rgba() -> None:
+def test_gray_with_alpha_is_sent_as_rgba() -> None:
     pixels = RNG.integers(0, 65536, (8, 9, 2)).astype(np.uint16)
     document = Document(pixels)
     sent = wire_pixels(document, space_of(document))
@@ -230,7 +230,7 @@ def test_gray_with_alpha_travels_as_rgba() -> None:
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("space", [b"CMYK", b"Lab ", b"XYZ ", b"RGB ", b"GRAY"])
 def test_profiles_of_other_images_count_as_none(space: bytes, channels: int) -> None:
-    """A gray image with an RGB profile, say, or one whose profile is of a printer."""
+    """For example, a gray image with an RGB profile, or an image with a printer's profile."""
     icc = bytearray(PROFILES["tables"] if space != b"GRAY" else gray_profile(GAMMA_22))
     icc[16:20] = space
     document = Document(RNG.random((4, 5, channels), np.float32), bytes(icc))

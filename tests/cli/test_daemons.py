@@ -42,7 +42,7 @@ def workers() -> int:
     return min(int(done.stdout), 4)
 
 
-def test_ps_says_what_the_daemon_is_doing(daemon: DaemonProcess, inpaint: Command) -> None:
+def test_ps_shows_the_activity_of_the_daemon(daemon: DaemonProcess, inpaint: Command) -> None:
     with daemon.caller() as caller:
         caller.fill(header(seeds=[1]))
     runtime = daemon.runtime()
@@ -77,7 +77,7 @@ def test_neither_starts_a_daemon(tmp_path: Path, command: str) -> None:
     assert not list(tmp_path.rglob("server.json"))
 
 
-def test_stop_lets_a_fill_end_and_waits(tmp_path: Path) -> None:
+def test_stop_lets_a_fill_finish_and_waits(tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.3) as daemon, daemon.caller() as caller:
         running = caller.start_fill(header(seeds=[1], count=8))
         next(running)
@@ -93,7 +93,7 @@ def test_stop_lets_a_fill_end_and_waits(tmp_path: Path) -> None:
         assert list(running)[-1].WhichOneof("event") == "done"
 
 
-def test_a_daemon_of_somebody_else_goes_on(daemon: DaemonProcess, tmp_path: Path) -> None:
+def test_a_daemon_of_another_user_keeps_running(daemon: DaemonProcess, tmp_path: Path) -> None:
     """One that the settings name and that has no runtime file here."""
     runtime = daemon.runtime()
     named = {"INPAINT_SERVER": runtime["address"], "INPAINT_TOKEN": runtime["token"]}

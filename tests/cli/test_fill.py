@@ -237,7 +237,7 @@ def test_edit_mixes_two_candidates(inpaint: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_edit_looks_like_another_image(inpaint: Command, tmp_path: Path) -> None:
+def test_edit_mixes_in_the_style_of_another_image(inpaint: Command, tmp_path: Path) -> None:
     image, mask, *_ = make(tmp_path)
     inpaint("fill", image, "--mask", mask, "--out", "out", "-n", "1")
     rng = np.random.default_rng(3)
@@ -296,7 +296,7 @@ def test_a_large_image_sends_a_crop_and_an_overview(inpaint: Command, tmp_path: 
     ]
 
 
-def test_a_folder_goes_on_after_failures_and_resumes(inpaint: Command, tmp_path: Path) -> None:
+def test_a_folder_continues_after_failures_and_resumes(inpaint: Command, tmp_path: Path) -> None:
     images, masks = tmp_path / "images", tmp_path / "masks"
     images.mkdir()
     masks.mkdir()
@@ -358,7 +358,7 @@ def test_progress_is_shown_on_a_terminal_and_goes_away(
     assert not lines[-1].strip(), "the line is empty again"
 
 
-def test_without_a_terminal_nothing_is_said(inpaint: Command, tmp_path: Path) -> None:
+def test_without_a_terminal_nothing_is_printed(inpaint: Command, tmp_path: Path) -> None:
     image, mask, *_ = make(tmp_path)
     command = ["fill", image, "--mask", mask, "--out", "out", "--frame", "box"]
     ended = inpaint(*command, "--smooth", "never")
@@ -378,7 +378,7 @@ def test_info(inpaint: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["fill", "none.png", "--mask", "p-mask.png"], 2, ["none.png", "no such file"]),
+        (["fill", "none.png", "--mask", "p-mask.png"], 2, ["none.png", "does not exist"]),
         (["fill", "p.png", "--mask", "p.png", "-n", "0"], 2, ["from 1 to 1000"]),
         (["fill", "p.png", "--mask", "p-mask.png", "-n", "1000000000000"], 2, ["from 1 to 1000"]),
         (["edit", "p.json", "--strength", "x"], 2, ["between 0 and 1"]),
@@ -392,7 +392,7 @@ def test_info(inpaint: Command) -> None:
         (["fill", "p.png", "--mask", "p-mask.png", "--frame", "999,9,9,0"], 4, ["frame"]),
         (["edit", "none.json"], 2, ["none.json"]),
         (["edit", "p.png"], 2, ["p.png"]),
-        (["edit", "x.json", "--image", "p.png"], 2, ["belong together"]),
+        (["edit", "x.json", "--image", "p.png"], 2, ["must be used together"]),
     ],
 )
 def test_errors_are_one_line_with_a_status(
@@ -429,7 +429,7 @@ def test_a_daemon_is_started_when_none_runs(inpaint: Command, tmp_path: Path) ->
     try:
         ended = inpaint("info", **environment)
         assert ended.returncode == 0, ended.stderr
-        assert "no daemon runs; starting" in ended.stderr
+        assert "no daemon is running; starting" in ended.stderr
         assert "model tiny" in ended.stdout
         again = inpaint("info", **environment)
         assert again.returncode == 0
@@ -463,7 +463,7 @@ def test_nothing_loads_torch() -> None:
     assert ended.stdout.strip() == "[]"
 
 
-def test_info_tells_what_the_last_daemon_was_killed_at() -> None:
+def test_info_reports_the_work_at_which_the_previous_daemon_was_killed() -> None:
     killed = LastKilled(("Fill crop=8192x8192x3 seeds=4",), 5.0)
     lines = _info_lines(DaemonInfo(last_killed=killed))
     assert lines[1].startswith(

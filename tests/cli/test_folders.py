@@ -70,7 +70,7 @@ def test_a_bad_file_never_stops_the_others(inpaint: Command, tmp_path: Path) -> 
     assert "Traceback" not in ended.stderr
     lines = ended.stderr.splitlines()
     assert [line.split(": ")[1][-5:] for line in lines] == ["a.png", "b.png", "c.jpg", "d.png"]
-    assert "no such file" in lines[1]
+    assert "does not exist" in lines[1]
     assert "profile is damaged and is ignored" in lines[2]
     assert "empty" in lines[3]
     result = json.loads(ended.stdout)
@@ -108,7 +108,7 @@ def test_a_second_run_makes_anew_what_has_changed(inpaint: Command, tmp_path: Pa
     assert own.exists(), "what others put there stays"
 
 
-def test_links_are_followed_and_folders_named(inpaint: Command, tmp_path: Path) -> None:
+def test_links_are_followed_and_folders_reported(inpaint: Command, tmp_path: Path) -> None:
     pair(tmp_path, "a")
     (tmp_path / "elsewhere").mkdir()
     for kind in ("images", "masks"):

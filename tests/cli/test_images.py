@@ -135,7 +135,7 @@ def refused(function: Any, *words: str) -> None:
 
 
 def test_what_cannot_be_used(tmp_path: Path) -> None:
-    refused(lambda: read_document(tmp_path / "none.png"), "none.png", "no such file")
+    refused(lambda: read_document(tmp_path / "none.png"), "none.png", "does not exist")
     (tmp_path / "text.png").write_text("hello")
     refused(lambda: read_document(tmp_path / "text.png"), "text.png", "cannot be read")
     whole = io.BytesIO()

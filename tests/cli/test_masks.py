@@ -61,7 +61,7 @@ def palette(colors: list[int], index: int = 1) -> Image.Image:
         (painted(0, 0, 255), ""),
         (painted(128, 0, 0), "no white"),
         (painted(255, 255, 255, 255), ""),
-        (painted(0, 0, 0, 255), "transparent stays"),
+        (painted(0, 0, 0, 255), "painted areas are filled"),
         (painted(255, 0, 255, 255), ""),
         (palette([0, 0, 0, 255, 255, 255]), ""),
         (palette([0, 0, 0, 128, 0, 0]), "no white"),
@@ -131,16 +131,16 @@ def photograph() -> npt.NDArray[np.uint8]:
 @pytest.mark.parametrize(
     ("pixels", "words"),
     [
-        (np.zeros((SIDE, SIDE), np.uint8), ["empty", "white marks what to fill"]),
-        (np.full((SIDE, SIDE), 255, np.uint8), ["covers the whole image"]),
-        (np.full((SIDE, SIDE), 1, np.uint8), ["covers the whole image"]),
-        (255 - ellipse(), ["white all around", "--white keep", "--white fill"]),
-        (photograph(), ["looks like a photograph"]),
+        (np.zeros((SIDE, SIDE), np.uint8), ["empty", "areas to fill white"]),
+        (np.full((SIDE, SIDE), 255, np.uint8), ["covers the entire image"]),
+        (np.full((SIDE, SIDE), 1, np.uint8), ["covers the entire image"]),
+        (255 - ellipse(), ["white along all its edges", "--white keep", "--white fill"]),
+        (photograph(), ["appears to be a photograph"]),
         (ellipse(0, 1) + ellipse(0, 1) * (np.arange(SIDE) > 32), ["numbers 1, 2", "classes"]),
         (np.zeros((SIDE, SIDE, 4), np.uint8), ["empty"]),
     ],
 )
-def test_what_may_mean_two_things_is_refused(
+def test_ambiguous_masks_are_refused(
     tmp_path: Path, pixels: npt.NDArray[np.uint8], words: list[str]
 ) -> None:
     path = tmp_path / "mask.png"
@@ -151,19 +151,19 @@ def test_what_may_mean_two_things_is_refused(
         assert word in str(raised.value)
 
 
-def test_white_may_be_said_to_stay(tmp_path: Path) -> None:
+def test_white_can_mean_keep(tmp_path: Path) -> None:
     path = tmp_path / "mask.png"
     Image.fromarray(255 - ellipse()).save(path)
     is_the_ellipse(path, white="keep")
     assert (read_mask(path, SIDE, SIDE, "fill").coverage == 255 - ellipse()).all()
     Image.fromarray(np.full((SIDE, SIDE), 255, np.uint8)).save(path)
-    with pytest.raises(UnusableImageError, match="black marks what to fill"):
+    with pytest.raises(UnusableImageError, match="areas to fill black"):
         read_mask(path, SIDE, SIDE, "keep")
 
 
 def test_another_size_is_refused(tmp_path: Path) -> None:
     Image.new("L", (5, 4), 255).save(tmp_path / "mask.png")
-    with pytest.raises(UnusableImageError, match="5 x 4 px and the image 4 x 4"):
+    with pytest.raises(UnusableImageError, match="5 x 4 px, but the image is 4 x 4"):
         read_mask(tmp_path / "mask.png", 4, 4)
 
 

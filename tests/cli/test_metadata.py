@@ -132,7 +132,7 @@ def test_transparency_and_depth_are_kept_where_the_format_can(
     pixels[3:5, 3:9, -1] = 7
     out = tmp_path / f"out{target}"
     if target == ".webp" and depth == "uint16":
-        with pytest.raises(UnusableImageError, match="cannot hold uint16"):
+        with pytest.raises(UnusableImageError, match="cannot store uint16"):
             write_document(out, Document(pixels))
         return
     write_document(out, Document(pixels))
@@ -213,14 +213,14 @@ def test_many_texts_share_one_bound(tmp_path: Path) -> None:
     assert len(found.notes) == 5
 
 
-def test_what_jpeg_has_no_place_for_is_said(tmp_path: Path) -> None:
+def test_metadata_that_jpeg_cannot_store_is_reported(tmp_path: Path) -> None:
     entries = exif()
     entries.get_ifd(DETAILS)[0x927C] = bytes(100_000)  # a maker's note
     document = Document(turned(), ICC, entries.tobytes())
     path = tmp_path / "out.jpg"
     (note,) = write_document(path, document)
     assert "some EXIF" in note
-    assert "--format png keeps it" in note
+    assert "--format png to keep it" in note
     assert exif_of(read_document(path).exif).get_ifd(DETAILS)[0x9003] == TAKEN
     beside = replace(document.beside, xmp=bytes(70_000), texts=(("Comment", "x" * 70_000),))
     notes = write_document(path, replace(document, exif=b"", beside=beside))
@@ -295,9 +295,7 @@ def test_a_profile_that_does_not_fit_is_ignored_with_one_line(
 
 @pytest.mark.parametrize("icc", [ICC, GRAY, LAB, ICC[:200], b"x" * 3000, profile_of(b"CMYK")])
 @pytest.mark.parametrize("extension", [".jpg", ".tif"])
-def test_cmyk_with_whatever_profile_becomes_srgb(
-    tmp_path: Path, extension: str, icc: bytes
-) -> None:
+def test_cmyk_with_any_profile_becomes_srgb(tmp_path: Path, extension: str, icc: bytes) -> None:
     path = tmp_path / f"in{extension}"
     Image.fromarray(turned()).convert("CMYK").save(path, icc_profile=icc)
     read = read_document(path)

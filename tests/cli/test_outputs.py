@@ -88,7 +88,7 @@ def test_names_that_the_terminal_cannot_show(
 
 
 @pytest.mark.parametrize(("place", "status"), [("/dev/full", 2), ("a closed pipe", 4)])
-def test_output_that_nobody_takes(daemon: DaemonProcess, place: str, status: int) -> None:
+def test_output_without_a_reader(daemon: DaemonProcess, place: str, status: int) -> None:
     if place == "a closed pipe":
         reading, writing = os.pipe()
         os.close(reading)

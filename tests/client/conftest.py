@@ -63,7 +63,7 @@ def slow_daemon() -> Iterator[FakeDaemon]:
 
 
 class DaemonProcess:
-    """fake_daemon.py in a process of its own."""
+    """Run fake_daemon.py in a separate process."""
 
     def __init__(self, *arguments: str) -> None:
         self._process = subprocess.Popen(

@@ -287,7 +287,7 @@ def test_each_status_arrives_as_its_error(
         assert isinstance(list(client.fill(job()))[-1], Done)  # the connection is still good
 
 
-def test_an_answer_without_its_end_is_no_answer(daemon: FakeDaemon, job: Jobs) -> None:
+def test_an_answer_without_its_end_is_incomplete(daemon: FakeDaemon, job: Jobs) -> None:
     """The client requests the missing candidates once more."""
     with connect(daemon.address) as client:
         with pytest.raises(ConnectionLostError, match="stopped twice") as caught:
@@ -307,7 +307,7 @@ def test_the_networks_timeout_is_not_the_deadlines() -> None:
 
 
 def test_a_host_that_swallows_everything(job: Jobs) -> None:
-    """A TLS handshake that is never answered ends as if nobody were there."""
+    """A TLS handshake without an answer fails as if no daemon were running."""
 
     async def ask(endpoint: Endpoint) -> None:
         async with Client(endpoint, connect_timeout_s=0.3) as client:
@@ -403,7 +403,7 @@ def test_the_daemon_comes_back_at_the_same_address(
         assert isinstance(list(client.fill(job()))[-1], Done)
 
 
-def test_nobody_there(job: Jobs) -> None:
+def test_no_daemon_answers(job: Jobs) -> None:
     with connect("127.0.0.1:1") as client:
         with pytest.raises(DaemonNotFoundError, match=r"127\.0\.0\.1:1"):
             client.info()

@@ -88,7 +88,7 @@ def test_the_hosts_python_variables_stay_in_the_host(
         ensure_daemon(ConnectionSettings())
 
 
-def test_its_last_words_are_passed_on(home: Path) -> None:
+def test_its_last_log_line_is_passed_on(home: Path) -> None:
     lines = ("echo started", "echo 'inpaint-server: no GPU 7; there are GPUs 0, 1' >&2", "exit 2")
     program(home / "bin/inpaint-server", *lines)
     with pytest.raises(StartFailedError, match="exited immediately: inpaint-server: no GPU 7"):
@@ -136,7 +136,7 @@ def test_starting_is_forbidden_or_makes_no_sense(monkeypatch: pytest.MonkeyPatch
     assert str(ensure_daemon(remote)) == "tls://gpu.example:1"
 
 
-def test_where_the_program_is_looked_for(home: Path, server: Path) -> None:
+def test_where_the_program_is_searched_for(home: Path, server: Path) -> None:
     assert find_command() == [str(server)]
     own = program(home / "elsewhere/inpaint-server")
     assert find_command(str(own)) == [str(own)]

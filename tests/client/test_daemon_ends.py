@@ -56,7 +56,7 @@ def endpoint(daemon: DaemonProcess) -> Endpoint:
 
 
 class Daemons:
-    """Finds the daemon in a folder, and starts one when there is none, as `ensure_daemon` does."""
+    """Finds the daemon in a folder, or starts one if there is none, as `ensure_daemon` does."""
 
     def __init__(self, folder: Path, stack: ExitStack, most: int = 2) -> None:
         self.started: list[DaemonProcess] = []
@@ -128,7 +128,7 @@ def test_a_fill_that_kills_every_daemon_ends_with_what_helps(tmp_path: Path) -> 
     assert "memory" in str(message.error)
 
 
-def test_without_another_daemon_the_first_end_is_told(tmp_path: Path) -> None:
+def test_without_another_daemon_the_first_error_is_reported(tmp_path: Path) -> None:
     messages: SimpleQueue[Message] = SimpleQueue()
     with daemons(tmp_path, most=1) as some:
         where = some.locate()
@@ -143,7 +143,7 @@ def test_without_another_daemon_the_first_end_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGSTOP")
-def test_a_stopped_daemon_is_told_from_a_slow_one(tmp_path: Path) -> None:
+def test_a_suspended_daemon_is_distinguished_from_a_slow_one(tmp_path: Path) -> None:
     async def fill(client: Client, stop: bool, timeout_s: float | None) -> list[FillEvent]:
         events = []
         async for event in client.fill(JOB, timeout_s):

@@ -79,7 +79,7 @@ def test_a_stale_file_is_passed_over(home: Path, listener: str) -> None:
     assert str(find_daemon()) == listener
 
 
-def test_a_dead_process_is_stale_though_somebody_took_its_port(home: Path, listener: str) -> None:
+def test_a_dead_process_is_stale_even_if_its_port_is_in_use(home: Path, listener: str) -> None:
     pid = os.fork()
     if pid == 0:
         os._exit(0)
@@ -90,7 +90,7 @@ def test_a_dead_process_is_stale_though_somebody_took_its_port(home: Path, liste
         find_daemon()
 
 
-def test_a_lock_that_nobody_holds_is_stale_though_number_and_port_are_in_use(
+def test_a_free_lock_is_stale_even_if_process_id_and_port_are_in_use(
     home: Path, listener: str
 ) -> None:
     """Of a killed daemon whose number and port other programs have now."""
@@ -114,7 +114,7 @@ def test_inside_a_sandbox_process_numbers_mean_nothing(
     assert str(find_daemon()) == listener
 
 
-def test_a_sandbox_looks_in_the_real_home_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sandbox_also_searches_the_real_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SNAP", "/snap/krita/1")
     monkeypatch.setenv("SNAP_REAL_HOME", "/home/artist")
     found = runtime_folders()
@@ -243,7 +243,7 @@ def test_the_folders_are_platformdirs(
 def test_where_platformdirs_disagrees_with_itself(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Files that lie there must be found again, whatever later releases of it say."""
+    """Existing files must be found again, regardless of later releases of platformdirs."""
     for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(home / "elsewhere"))
     monkeypatch.setattr(sys, "platform", "darwin")

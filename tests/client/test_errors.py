@@ -37,7 +37,7 @@ def test_each_status_has_its_error(code: grpc.StatusCode) -> None:
 
 
 @pytest.mark.parametrize("code", list(CODES))
-def test_each_says_what_to_do_next(code: grpc.StatusCode) -> None:
+def test_each_has_a_remedy(code: grpc.StatusCode) -> None:
     error = from_status(code.value[0], "the reason")
     assert error.remedy or isinstance(error, errors.RequestCancelledError)
     assert str(error).endswith(error.remedy)

@@ -26,7 +26,7 @@ def test_it_is_the_daemons_square(
 
 @given(st.integers(10, 500), st.floats(-180, 180), st.integers(2, 300))
 def test_a_turned_square_holds_what_is_inside_it(size: int, angle: float, hole: int) -> None:
-    """A small one in the middle is held however the frame is turned, a large one never is."""
+    """A small box in the middle is inside for every angle, and a large one never is."""
     box = Box(1000 - hole // 2, 1000 - hole // 2, hole // 2 * 2, hole // 2 * 2)
     frame = Frame(1000, 1000, size, angle)
     if box.width * 2**0.5 < size - 1:
@@ -36,7 +36,7 @@ def test_a_turned_square_holds_what_is_inside_it(size: int, angle: float, hole: 
 
 
 def test_which_way_a_square_is_turned() -> None:
-    """The corner that a turn takes away is the one that the daemon's frame loses, too."""
+    """A rotation excludes the same corner as the daemon's frame does."""
     box = Box(60, 40, 40, 10)
     for angle in (0.0, 20.0, -20.0, 45.0, 70.0):
         frame = Frame(80, 60, 60, angle)

@@ -46,7 +46,7 @@ def test_a_run_survives_the_document() -> None:
     assert RUN.seeds == (5, 6)
 
 
-def test_the_recipe_tells_that_a_result_is_smooth() -> None:
+def test_the_recipe_shows_that_a_result_is_smooth() -> None:
     recipe = '{"format":2,"method":"smooth","model":"faces","seed":0}'
     smooth = Result(0, "{d}", recipe, 2, method=Method.SMOOTH)
     run = replace(RUN, results=(*RUN.results, smooth))
@@ -101,7 +101,7 @@ def test_a_variant_shares_its_candidates_attachment() -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"{}", b"[1]", b'{"format":2}', b"\xff\xfe", pack(RUN)[:-9], b'"text"']
 )
-def test_damaged_bytes_are_refused_in_words(data: bytes) -> None:
+def test_damaged_bytes_are_refused_with_a_message(data: bytes) -> None:
     with pytest.raises(InputError):
         unpack(data)
 
@@ -114,14 +114,16 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(sorted(json.loads(pack(RUN)))), JSON)
-def test_a_key_of_any_value_is_read_or_refused_in_words(key: str, value: object) -> None:
+def test_a_key_of_any_value_is_read_or_refused_with_a_message(key: str, value: object) -> None:
     content = {**json.loads(pack(RUN)), key: value}
     with contextlib.suppress(InputError):
         unpack(json.dumps(content).encode())
 
 
 @given(st.sampled_from(sorted(json.loads(pack(RUN))["results"][2])), JSON)
-def test_a_results_key_of_any_value_is_read_or_refused_in_words(key: str, value: object) -> None:
+def test_a_results_key_of_any_value_is_read_or_refused_with_a_message(
+    key: str, value: object
+) -> None:
     content = json.loads(pack(RUN))
     content["results"][2][key] = value
     with contextlib.suppress(InputError):

@@ -29,7 +29,7 @@ class Wanted(NamedTuple):
 
 
 class Run:
-    """A submitted job; the test delivers what the daemon says."""
+    """A submitted job; the test delivers the daemon's messages."""
 
     def __init__(self, job: EditJob, receive: Callable[[Message], None]) -> None:
         self.job = job
@@ -62,7 +62,7 @@ def candidate() -> Candidate:
 
 
 class Host:
-    """Notes what it is told. `slow`: sources and showing take until the test says so."""
+    """Host that records its calls. If `slow`, the test completes sources and showing."""
 
     def __init__(self, slow: bool = False) -> None:
         self.slow = slow

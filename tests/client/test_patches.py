@@ -42,7 +42,7 @@ def candidates(draw: st.DrawFn) -> tuple[list[Patch], np.ndarray, np.ndarray]:
 
 
 @given(candidate=candidates(), max_bytes=st.integers(1, 400), backward=st.booleans())
-def test_pieces_painted_in_any_order_hold_every_group(
+def test_strips_painted_in_any_order_contain_every_group(
     candidate: tuple[list[Patch], np.ndarray, np.ndarray], max_bytes: int, backward: bool
 ) -> None:
     patches, fill, coverage = candidate
@@ -61,7 +61,7 @@ def test_pieces_painted_in_any_order_hold_every_group(
     assert before == [bytes(patch.fill.data) + bytes(patch.coverage.data) for patch in patches]
 
 
-def test_a_single_patch_comes_whole_and_from_top_to_bottom() -> None:
+def test_a_single_patch_is_split_completely_from_top_to_bottom() -> None:
     data = bytes(range(60))
     patch = Patch(Picture(4, 5, 3, data), Picture(4, 5, 1, bytes(range(20))), Box(7, 9, 4, 5))
     made = list(pieces([patch], max_bytes=24))

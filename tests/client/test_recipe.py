@@ -21,7 +21,7 @@ def test_a_recipe_shows_its_main_fields_and_keeps_the_rest() -> None:
     assert recipe.fields["other"] == [1, 2]
 
 
-def test_a_recipe_tells_a_smooth_fill_apart() -> None:
+def test_a_recipe_identifies_a_smooth_fill() -> None:
     assert parse_recipe(json.dumps(RECIPE)).method is Method.MODEL
     smooth = json.dumps({**RECIPE, "format": 2, "method": "smooth"})
     assert parse_recipe(smooth).method is Method.SMOOTH

@@ -63,7 +63,7 @@ def test_seeds_out_of_range(job: Callable[..., FillJob], seed: int) -> None:
 def test_the_frame_is_a_mode_or_the_square_itself(job: Callable[..., FillJob]) -> None:
     for frame in (FrameMode.AUTO, FrameMode.BOX, Frame(1, 2, 3)):
         assert job(frame=frame).frame == frame
-    with pytest.raises(InputError, match="given as a Frame"):
+    with pytest.raises(InputError, match="pass a Frame instead"):
         job(frame=FrameMode.EXPLICIT)
 
 

@@ -67,7 +67,7 @@ def key(candidate: Candidate) -> tuple[Any, ...]:
     offers=st.booleans(),
     cuts=st.lists(st.integers(0, 40), min_size=1, max_size=3),
 )
-def test_wherever_it_was_cut_the_whole_fill_comes_and_nothing_twice(
+def test_a_fill_cut_anywhere_is_completed_without_duplicates(
     seeds: list[int], variants: int, wish: SmoothFill, offers: bool, cuts: list[int]
 ) -> None:
     job = FillJob(
@@ -110,7 +110,7 @@ def test_a_seed_that_the_daemon_drew_stays() -> None:
 
 
 @pytest.mark.parametrize("seeds", [(), (3, 4)])
-def test_a_fill_of_which_nothing_came_is_asked_for_whole(seeds: tuple[int, ...]) -> None:
+def test_a_fill_without_any_result_is_requested_completely(seeds: tuple[int, ...]) -> None:
     job = FillJob(capture=CAPTURE, seeds=seeds, smooth=SmoothFill.ALWAYS)
     fill = Resumable(job)
     told(fill, answer(job, session="a", smooth=True)[:2])

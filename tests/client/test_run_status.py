@@ -73,7 +73,7 @@ def test_what_asks_for_no_decision_is_no_warning() -> None:
     assert (status.warnings, status.details) == (("Look.",), ("Enlarged.",))
 
 
-def test_the_rest_is_told_from_the_pace_since_the_first() -> None:
+def test_the_remaining_time_follows_from_the_pace_since_the_first() -> None:
     status = RunStatus(Stage.CONNECTING)
     for now, done in ((10.0, 0), (12.0, 1), (14.0, 2), (16.0, 3)):
         status = status.after(Progress(done, 7), now)
@@ -103,7 +103,7 @@ def test_the_rest_never_grows_while_nothing_happens(paces: list[float], waits: l
 
 
 @given(seconds=st.floats(0, 7200))
-def test_times_are_spoken_in_whole_seconds_or_minutes(seconds: float) -> None:
+def test_times_are_shown_in_full_seconds_or_minutes(seconds: float) -> None:
     said = spoken_time(seconds)
     assert said != "0 s"
     assert said.endswith(" s" if seconds <= 59 else " min")

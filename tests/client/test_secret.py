@@ -56,7 +56,7 @@ def test_what_can_be_sent_is_a_header(text: str) -> None:
     assert all(32 <= byte < 127 for byte in header)
 
 
-def test_a_line_break_at_the_end_is_no_part_of_it() -> None:
+def test_a_trailing_line_break_is_dropped() -> None:
     assert parse_endpoint("127.0.0.1:7", f"{WORD}\r\n") == Endpoint(
         "127.0.0.1", 7, token=Secret(WORD)
     )

@@ -79,7 +79,7 @@ def test_a_broken_file_counts_as_empty_and_is_set_aside(
     assert file.path.with_suffix(".broken").read_bytes() == content
 
 
-def test_a_host_has_a_dataclass_of_its_own(tmp_path: Path) -> None:
+def test_a_host_has_its_own_dataclass(tmp_path: Path) -> None:
     @dataclass(frozen=True)
     class HostSettings:
         candidates: int = 4

@@ -24,7 +24,7 @@ def test_deleted_results_are_not_listed() -> None:
     assert positions_left(run_of(4), {"layer 1", "another"}) == (0, 2, 3)
 
 
-def test_a_run_that_is_undone_is_listed_whole() -> None:
+def test_a_run_that_is_undone_is_listed_completely() -> None:
     assert positions_left(run_of(2), {"layer 0", "layer 1"}) == (0, 1)
 
 

@@ -29,7 +29,7 @@ def catalog(folder: Path, **entries: str) -> Catalog:
         ([], "en", "one"),
     ],
 )
-def test_the_first_language_that_there_is(
+def test_the_first_available_language(
     languages: list[str], chosen: str, text: str, tmp_path: Path
 ) -> None:
     texts = catalog(tmp_path, xy='\nmsgid "one"\nmsgstr "eins"\n')

@@ -67,7 +67,7 @@ def test_a_job_becomes_its_header(job: Callable[..., FillJob]) -> None:
     assert header.crop.transfer == pb.TRANSFER_SRGB
 
 
-def test_what_lies_around_a_crop_travels_in_the_header(job: Callable[..., FillJob]) -> None:
+def test_the_context_of_a_crop_is_sent_in_the_header(job: Callable[..., FillJob]) -> None:
     plain = job()
     seen = replace(plain.capture, context=Context(Picture(2, 1, 3, b"abcdef"), Box(0, 8, 20, 10)))
     first, *_ = fill_requests(replace(plain, capture=seen), 100)
@@ -97,7 +97,7 @@ def test_zero_and_false_are_sent(job: Callable[..., FillJob]) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), piece=st.integers(100, 10_000))
-def test_large_images_travel_in_chunks(
+def test_large_images_are_sent_in_chunks(
     job: Callable[..., FillJob], data: st.DataObject, piece: int
 ) -> None:
     overview = data.draw(st.none() | st.just(Picture(5, 5, 3, bytes(range(75)))))
@@ -132,7 +132,7 @@ def test_an_edit_with_everything(job: Callable[..., FillJob]) -> None:
     assert request.header.index == 2
 
 
-def test_an_image_to_mix_travels_in_the_header() -> None:
+def test_an_image_to_mix_is_sent_in_the_header() -> None:
     mixing = Mixing(image=Picture(2, 1, 3, b"abcdef"), image_box=Box(-3, 4, 20, 10))
     [request] = edit_requests(EditJob(session_id="s", mixing=mixing))
     sent = request.header.mixing
@@ -194,7 +194,7 @@ def test_an_event_of_a_newer_daemon_is_passed_over() -> None:
     assert event(pb.FillEvent()) is None
 
 
-def test_a_frame_found_otherwise_says_so() -> None:
+def test_a_frame_found_otherwise_reports_its_mode() -> None:
     message = pb.FrameChosen(group=1, mode=pb.FRAME_MODE_BOX, warning="Unsure.", model="large")
     value = event(pb.FillEvent(frame_chosen=message))
     assert isinstance(value, FrameChosen)
@@ -206,7 +206,7 @@ def test_a_frame_found_otherwise_says_so() -> None:
 
 @given(service=st.text(), status=st.sampled_from([0, 1, 2]))
 def test_health_messages_are_those_of_the_standard(service: str, status: int) -> None:
-    """Byte for byte what the package grpcio-health-checking sends and reads."""
+    """The bytes are the same as those of the package grpcio-health-checking."""
     ours = health_pb2.HealthCheckRequest(service=service).SerializeToString()
     assert ours == standard.HealthCheckRequest(service=service).SerializeToString()
     reply = standard.HealthCheckResponse(status=status).SerializeToString()

@@ -142,7 +142,7 @@ def test_changing_the_daemon_leaves_runs_alone(job: Jobs, inbox: Inbox) -> None:
     assert isinstance(inbox.messages[-1], Done)
 
 
-def test_a_daemon_that_ended_after_it_was_found_is_looked_for_once_more(
+def test_a_daemon_that_exited_after_it_was_found_is_searched_for_once_more(
     daemon: FakeDaemon, job: Jobs, inbox: Inbox
 ) -> None:
     with FakeDaemon() as other:
@@ -239,7 +239,7 @@ def test_a_run_waits_for_a_daemon_that_is_loading(job: Jobs, inbox: Inbox) -> No
     assert not any(isinstance(message, Failed) for message in inbox.messages)
 
 
-def test_patience_ends(job: Jobs, inbox: Inbox) -> None:
+def test_patience_is_limited(job: Jobs, inbox: Inbox) -> None:
     with FakeDaemon(Script(fail="UNAVAILABLE")) as daemon:
         worker = worker_for(daemon, patience_s=0.3)
         assert worker.submit(job(), inbox).wait(20)
@@ -249,7 +249,7 @@ def test_patience_ends(job: Jobs, inbox: Inbox) -> None:
     assert type(inbox.messages[-1].error) is UnavailableError
 
 
-def test_a_run_asks_a_busy_daemon_again_and_says_so(job: Jobs, inbox: Inbox) -> None:
+def test_a_run_retries_a_busy_daemon_and_reports_it(job: Jobs, inbox: Inbox) -> None:
     with FakeDaemon(Script(busy=2)) as daemon:
         worker = worker_for(daemon)
         assert worker.submit(job(), inbox).wait(20)
@@ -261,7 +261,7 @@ def test_a_run_asks_a_busy_daemon_again_and_says_so(job: Jobs, inbox: Inbox) -> 
     assert isinstance(inbox.messages[-1], Done)
 
 
-def test_a_daemon_that_stays_busy_is_told(job: Jobs, inbox: Inbox) -> None:
+def test_a_daemon_that_stays_busy_is_reported(job: Jobs, inbox: Inbox) -> None:
     with FakeDaemon(Script(busy=9)) as daemon:
         worker = worker_for(daemon)
         assert worker.submit(job(), inbox).wait(20)
@@ -270,7 +270,7 @@ def test_a_daemon_that_stays_busy_is_told(job: Jobs, inbox: Inbox) -> None:
     assert isinstance(failed, Failed)
     assert isinstance(failed.error, ResourceExhaustedError)
     assert failed.error.code == "QUEUE_FULL"
-    assert str(failed.error) == "The queue is full: 3 requests wait. Try again in a moment."
+    assert str(failed.error) == "The queue is full: 3 requests are waiting. Try again in a moment."
 
 
 def test_what_has_begun_ends_if_no_other_daemon_comes(

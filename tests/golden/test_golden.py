@@ -161,7 +161,7 @@ class TestRecipe:
         newer = json.dumps({**content, "format": 3})
         with pytest.raises(RecipeError, match="is not a recipe of format 1 or 2"):
             read_recipe(newer)
-        with pytest.raises(InputError, match=r"has format 3. Update this program"):
+        with pytest.raises(InputError, match=r"unknown format 3. Update this program"):
             parse_recipe(newer)
 
     def test_clients_read_the_same(self) -> None:

@@ -74,8 +74,8 @@ def test_all_is_well(home: Path, daemon: DaemonProcess, monkeypatch: pytest.Monk
     assert examine("krita", said.append) == 0, said
     assert problems_of(said) == []
     assert f"daemon of Krita (native): {server}" in said[2]
-    assert "runs already" in said[3]
-    assert "a candidate arrived after" in said[4]
+    assert "already running" in said[3]
+    assert "received a candidate after" in said[4]
     said.clear()
     assert examine(None, said.append) == 0  # one of them is enough
     assert problems_of(said) == ["GIMP: no GIMP 3 was found"]
@@ -109,11 +109,11 @@ def test_a_plug_in_that_was_never_configured(
 ) -> None:
     assert own_program() is None
     install_krita(home)
-    assert "the plug-in will look for it itself" in capsys.readouterr().out
+    assert "so the plug-in will search for it" in capsys.readouterr().out
     assert not (home / PLUG_IN / PROGRAM_FILE).exists()
     said: list[str] = []
     assert examine("krita", said.append) == 1
-    assert "daemon of Krita (native): the plug-in was not told where it is" in problems_of(said)
+    assert "daemon of Krita (native): its path is not stored in the plug-in" in problems_of(said)
 
 
 def test_a_daemon_that_ends_at_once_is_quoted(home: Path) -> None:

@@ -160,7 +160,7 @@ def test_a_gimp_without_python_is_named_and_the_others_go_on(programs: Path, arc
     folder = console(programs, "gimp-console-3.2", "3.2.0")
     said: list[str] = []
     assert not install_everywhere(archive, said.append)
-    assert any("does not answer in Python" in line and "no interpreter" in line for line in said)
+    assert any("does not run Python" in line and "no interpreter" in line for line in said)
     assert (folder / "plug-ins" / "inpaint-gimp").is_dir()
 
 

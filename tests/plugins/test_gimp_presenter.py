@@ -369,10 +369,11 @@ def test_the_daemon_speaks_the_artists_language(
     try:
         filled(presenter, window)
         assert window.notice == (
-            "Die Auswahl ist größer als der Rahmen; nur der Teil darin wird gefüllt. Something new."
+            "Die Auswahl reicht über den Rahmen hinaus. Nur der Teil im Rahmen wird gefüllt. "
+            "Something new."
         )
         assert presenter.state.status == (
-            "Fertig. Mit 256 px gefüllt, auf das 2.1-Fache vergrößert."
+            "Fertig. Mit 256 px gefüllt und auf das 2.1-Fache vergrößert."
         )
         script.fail = "RESOURCE_EXHAUSTED"
         script.reason = ErrorInfo(reason="QUEUE_FULL", domain=DOMAIN, metadata={"limit": "32"})

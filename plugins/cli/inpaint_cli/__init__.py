@@ -1,1 +1,1 @@
-"""The `inpaint` command: fills and edits from the shell, through the daemon."""
+"""The command `inpaint`, which fills and edits images from the shell through the daemon."""

@@ -1,4 +1,4 @@
-"""`python -m inpaint_cli`: the command without an installation."""
+"""`python -m inpaint_cli` runs the command without an installation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder of images: resumable, one line per failure, the others go on."""
+"""Fill a folder of images. A batch can be resumed, and a failure does not stop the other images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .fill import fill_one
 from .images import EXTENSIONS, UnusableImageError
 from .output import write_bytes
 
-DONE = "result.json"  # written last: its presence says that an image is complete
+DONE = "result.json"  # written last, so it exists only if an image is complete
 _OPTIONS = (
     "n", "seed", "truncation", "edit", "variant", "frame", "model", "smooth", "no_blend", "format",
     "white",
@@ -28,15 +28,20 @@ _OPTIONS = (
 
 
 def fill_folder(client: BlockingClient, options: Namespace) -> int:
-    """Fill every image of a folder with the mask of the same name, each into its own folder.
+    """Fill every image of a folder, each with the mask of the same name and into its own folder.
 
-    What is complete, and was made of the same image and mask with the same options, is not made
-    again. Returns the worst exit status. DaemonNotFoundError ends the
-    batch: nothing after it could succeed.
+    Complete results of the same image, mask and options are kept.
+
+    Returns:
+        The worst exit status.
+
+    Raises:
+        UnusableImageError: the folder contains no image.
+        DaemonNotFoundError: there is no daemon, so no further image could succeed.
     """
     images = _images_in(options.image, options.out)
     if not images:
-        raise UnusableImageError(f"{options.image} holds no PNG, JPEG, TIFF or WebP image")
+        raise UnusableImageError(f"{options.image} contains no PNG, JPEG, TIFF or WebP image")
     masks = _images_in(options.mask) if options.mask.is_dir() else [options.mask]
     worst, results = 0, []
     pairs = list(zip(images, _folder_names(images), strict=True))
@@ -71,9 +76,10 @@ def fill_folder(client: BlockingClient, options: Namespace) -> int:
 
 
 def _images_in(folder: Path, out: Path | None = None) -> list[Path]:
-    """Return a folder's images by name; folders in it are named, hidden files are nothing.
+    """Return the images of a folder, sorted by name, without hidden files.
 
-    Links are followed. A link that leads nowhere stays, so that reading it fails and is told.
+    Subfolders are skipped with a message. Links are followed; a broken link is included, so that
+    reading it reports an error.
     """
     found = []
     for path in sorted(folder.iterdir()):
@@ -82,7 +88,7 @@ def _images_in(folder: Path, out: Path | None = None) -> list[Path]:
         if path.is_dir():
             if out is None or not (out.exists() and path.samefile(out)):
                 print(
-                    f"inpaint: {path} is a folder and is passed over; fill it by itself",
+                    f"inpaint: {path} is a folder and is skipped; fill it separately",
                     file=sys.stderr,
                 )
         elif path.suffix.lower() in EXTENSIONS:
@@ -91,12 +97,12 @@ def _images_in(folder: Path, out: Path | None = None) -> list[Path]:
 
 
 def _plain(name: str) -> str:
-    """Return a name as file systems compare it that mind neither case nor Unicode's forms."""
+    """Return a name in a form that ignores case and Unicode normalization, as file systems may."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def _folder_names(images: Sequence[Path]) -> list[str]:
-    """Return a folder for each image: its stem, or its name where others have the same stem."""
+    """Return a folder name for each image: its stem, or its full name if stems are not unique."""
     stems = Counter(_plain(image.stem) for image in images)
     names = [image.stem if stems[_plain(image.stem)] == 1 else image.name for image in images]
     taken: set[str] = set()
@@ -111,7 +117,7 @@ def _folder_names(images: Sequence[Path]) -> list[str]:
 
 
 def _mask_of(image: Path, given: Path, masks: Sequence[Path]) -> Path:
-    """The mask of an image: of the same name in the folder of masks, or the one mask for all."""
+    """Return the mask of an image: the one mask for all, or the one with the image's name."""
     if not given.is_dir():
         return given
     for same in (
@@ -125,11 +131,11 @@ def _mask_of(image: Path, given: Path, masks: Sequence[Path]) -> Path:
             raise UnusableImageError(f"{given} has several masks for {image.name}: {names}")
         if found:
             return found[0]
-    raise UnusableImageError(f"{given} has no mask called {image.stem}")
+    raise UnusableImageError(f"{given} has no mask named {image.stem}")
 
 
 def _wanted(options: Namespace, image: Path, mask: Path) -> dict[str, Any]:
-    """Return what decides the results, as it is kept beside them."""
+    """Return the options and hashes that determine the results, which are stored with them."""
     kept = {name: getattr(options, name) for name in _OPTIONS}
     return {
         "options": json.loads(json.dumps(kept)),
@@ -143,13 +149,13 @@ def _sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
-        raise UnusableImageError(f"{path}: there is no such file") from None
+        raise UnusableImageError(f"{path} does not exist") from None
     except OSError as error:
         raise UnusableImageError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    """Return what an earlier, complete run left; empty without one."""
+    """Return the record of an earlier complete run; empty if there is none."""
     try:
         kept = json.loads((folder / DONE).read_text("utf-8"))
         return kept if isinstance(kept, dict) and isinstance(kept["result"], dict) else {}
@@ -167,7 +173,7 @@ def _files(record: dict[str, Any]) -> list[Path]:
 
 
 def _finished(folder: Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the result of an earlier run of the same image, mask and options, if it is whole."""
+    """Return the complete result of an earlier run with the same image, mask and options."""
     record = _record(folder)
     files = _files(record)
     same = all(record.get(name) == value for name, value in wanted.items())
@@ -178,12 +184,12 @@ def _finished(folder: Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _made(folder: Path, file: Path) -> Path:
-    """Return a recorded file where it is now: the record may be from another working folder."""
+    """Return the current path of a recorded file, because the folder may have been moved."""
     return folder / file.name
 
 
 def _clear(folder: Path) -> None:
-    """Remove what an earlier run made of another mask, image or other options."""
+    """Remove the files of an earlier run with another image, mask or options."""
     for file in _files(_record(folder)):
         _made(folder, file).unlink(missing_ok=True)
     (folder / DONE).unlink(missing_ok=True)

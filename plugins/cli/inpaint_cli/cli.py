@@ -1,4 +1,4 @@
-"""The command `inpaint`. Whatever is heavy is imported once the arguments are understood."""
+"""The command `inpaint`. Large modules are only imported after the arguments were parsed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SMOOTH = ("auto", "always", "never")
 MOST = 1000  # candidates; the daemon may allow fewer
 LEVELS = ("structure", "features", "colors")
-DESCRIPTION = "Fill holes in images, and edit the fills, through the inpaint daemon."
+DESCRIPTION = "Fill holes in images and edit the fills, using the inpainting daemon."
 EPILOG = """\
 examples:
   inpaint fill portrait.png --mask mask.png --out filled -n 4 --variant hair_lightness=1
@@ -26,14 +26,14 @@ examples:
   inpaint info
   inpaint ps
 
-In a mask, white is what to fill. The daemon is started if none runs; INPAINT_SERVER and
-INPAINT_TOKEN name another one. Exit status: 0 done, 2 bad usage or input, 3 no daemon, 4 the daemon
-refused or failed.
+White areas of the mask are filled. If no daemon is running, the command starts one and says so. Set
+INPAINT_SERVER and INPAINT_TOKEN to use another daemon. The exit status is 0 on success, 2 on
+invalid usage or input, 3 without a daemon, and 4 if the daemon refused the request or failed.
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the command line."""
+    """Return the parser of the command line."""
     result = argparse.ArgumentParser(
         "inpaint",
         description=DESCRIPTION,
@@ -41,44 +41,53 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = result.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    info = commands.add_parser("info", help="what the daemon is and can do")
+    info = commands.add_parser("info", help="describe the daemon and its models")
     info.add_argument("--json", action="store_true", help="print one JSON object")
-    ps = commands.add_parser("ps", help="the daemon that runs, and what it is doing")
+    ps = commands.add_parser("ps", help="show the running daemon and its activity")
     ps.add_argument("--json", action="store_true", help="print one JSON object")
     commands.add_parser(
         "stop",
-        help="stop the daemon of this user on this machine",
-        description="Stop the daemon of this user on this machine. Fills that are running may "
-        "end first (`grace_s` in its settings), and new ones are refused.",
+        help="stop this user's daemon on this machine",
+        description="Stop this user's daemon on this machine. Running fills may finish first "
+        "(see `grace_s` in its settings); new ones are refused.",
     )
-    _add_fill(commands.add_parser("fill", help="fill a hole in an image, or in a folder of them"))
-    _add_edit(commands.add_parser("edit", help="render a fill again with other edits"))
+    _add_fill(commands.add_parser("fill", help="fill the holes of an image or a folder of images"))
+    _add_edit(commands.add_parser("edit", help="render a candidate again with other edits"))
     plugins = commands.add_parser(
         "plugins",
-        help="install the Krita and GIMP plug-ins, and examine what does not work",
-        description="doctor examines the whole chain: the editors, the plug-ins, the daemon, a "
-        "fill. It starts the daemon if none runs.",
+        help="manage the plug-ins for Krita and GIMP",
+        description="Install, check or remove the plug-ins for Krita and GIMP. The action doctor "
+        "checks the editors, the plug-ins and the daemon, and runs a test fill. It starts the "
+        "daemon if none is running.",
     )
-    plugins.add_argument("action", choices=["install", "status", "doctor", "uninstall"])
-    plugins.add_argument("host", nargs="?", choices=["krita", "gimp"], help="default: both")
+    plugins.add_argument(
+        "action", choices=["install", "status", "doctor", "uninstall"], help="what to do"
+    )
+    plugins.add_argument(
+        "host", nargs="?", choices=["krita", "gimp"], help="the editor (default: both)"
+    )
     return result
 
 
 def _add_fill(fill: argparse.ArgumentParser) -> None:
-    fill.add_argument("image", type=Path, metavar="IMAGE", help="an image, or a folder of images")
+    fill.add_argument("image", type=Path, metavar="IMAGE", help="image or folder of images to fill")
     fill.add_argument(
         "--mask",
         type=Path,
         required=True,
-        help="white = fill; for a folder, masks of the same names",
+        help="mask image, or folder of masks with the names of the images; white areas are filled",
     )
-    fill.add_argument("-n", type=_count, default=4, metavar="N", help="candidates (default 4)")
-    fill.add_argument("--seed", type=_seed, default=0, help="of the first candidate (default 0)")
+    fill.add_argument(
+        "-n", type=_count, default=4, metavar="N", help="number of candidates (default: 4)"
+    )
+    fill.add_argument(
+        "--seed", type=_seed, default=0, help="seed of the first candidate (default: 0)"
+    )
     fill.add_argument(
         "--truncation",
         type=_psi,
         metavar="PSI",
-        help="0..1: variety; 1 is the widest (default 0.8)",
+        help="variety of the candidates, 0..1, where 1 is the widest (default: 0.8)",
     )
     fill.add_argument(
         "--variant",
@@ -86,50 +95,57 @@ def _add_fill(fill: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE[,NAME=VALUE]",
-        help="a further rendering of every candidate; may be repeated",
+        help="additional rendering of every candidate with these edits; may be repeated",
     )
     fill.add_argument(
         "--frame",
         type=_frame,
         default="auto",
         metavar="auto|box|X,Y,SIDE,ANGLE",
-        help="what the model sees (default auto)",
+        help="square of the document that the model sees (default: auto)",
     )
     fill.add_argument(
         "--model",
         default="",
-        help="a model of `inpaint info` (default: the daemon's, or one with more detail if needed)",
+        help="name of a model listed by `inpaint info` (default: the daemon's default, or one with "
+        "a higher resolution if needed)",
     )
     fill.add_argument(
         "--smooth",
         choices=SMOOTH,
         default="auto",
-        help="one more candidate, filled from the surroundings without the model: where that is "
-        "likely to be better (auto, the default), always or never",
+        help="whether to add a candidate that continues the surroundings without the model: if it "
+        "is likely to be better (auto, the default), always or never",
     )
     fill.add_argument(
-        "--no-blend", action="store_true", help="do not blend beyond the softness of the mask"
+        "--no-blend",
+        action="store_true",
+        help="do not match the fill to its surroundings; only apply the softness of the mask",
     )
     _add_former(fill, "--raw", dest="no_blend", action="store_true")
     _add_common(fill)
 
 
 def _add_edit(edit: argparse.ArgumentParser) -> None:
-    edit.add_argument("recipe", type=Path, metavar="RECIPE", help="recipe-KK.json of a fill")
-    edit.add_argument("--image", type=Path, help="the image to lay it over (with --mask)")
-    edit.add_argument("--mask", type=Path)
+    edit.add_argument(
+        "recipe", type=Path, metavar="RECIPE", help="recipe of a candidate (recipe-KK.json)"
+    )
+    edit.add_argument(
+        "--image", type=Path, help="image to composite the result over; requires --mask"
+    )
+    edit.add_argument("--mask", type=Path, help="mask of the image; requires --image")
     other = edit.add_mutually_exclusive_group()
     other.add_argument(
         "--style-recipe",
         type=Path,
         metavar="RECIPE",
-        help="take styles from this candidate of the same model",
+        help="recipe of a candidate of the same model whose style to mix in",
     )
     other.add_argument(
         "--style-image",
         type=Path,
         metavar="IMAGE",
-        help="take styles from this image, which must have the same size as the document",
+        help="image whose style to mix in; must have the size of the edited image",
     )
     _add_former(other, "--mix", dest="style_recipe", type=Path)
     _add_former(other, "--like", dest="style_image", type=Path)
@@ -138,15 +154,15 @@ def _add_edit(edit: argparse.ArgumentParser) -> None:
         type=_levels,
         default=(),
         metavar="LEVEL[,LEVEL]",
-        help=f"which styles to take: {', '.join(LEVELS)} (default: all with --style-recipe, colors "
-        "with --style-image)",
+        help=f"which styles to mix in: {', '.join(LEVELS)} (default: all with --style-recipe, "
+        "colors with --style-image)",
     )
     edit.add_argument(
         "--strength",
         type=_share,
         default=1.0,
         metavar="0..1",
-        help="how much of the styles to take; 0.5 is halfway between the two (default 1)",
+        help="strength of the mixing; 0.5 is halfway between both styles (default: 1)",
     )
     _add_former(edit, "--amount", dest="strength", type=_share)
     _add_common(edit)
@@ -157,7 +173,7 @@ def _add_former(
     name: str,
     **arguments: Any,  # noqa: ANN401 (those of add_argument)
 ) -> None:
-    """Accept the name that an earlier version gave an option, without showing it."""
+    """Add a hidden option for the name that an option had in an earlier version."""
     command.add_argument(name, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **arguments)
 
 
@@ -165,7 +181,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--white",
         choices=["fill", "keep"],
-        help="what white is in the mask: what to fill (default), or what stays",
+        help="meaning of white in the mask: fill it (default) or keep it",
     )
     command.add_argument(
         "--edit",
@@ -173,19 +189,25 @@ def _add_common(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="go along a direction, in its units; may be repeated",
+        help="move along a direction by VALUE units; may be repeated",
     )
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="for the results")
     command.add_argument(
-        "--format", choices=["png", "jpeg", "tiff", "webp"], help="of the images (default png)"
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the results"
     )
-    command.add_argument("--json", action="store_true", help="end with one JSON object")
+    command.add_argument(
+        "--format",
+        choices=["png", "jpeg", "tiff", "webp"],
+        help="file format of the images (default: png, or tiff for float images)",
+    )
+    command.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of file names"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
+    """Run the command and return the exit status."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a name that a terminal cannot show ends nothing
+        if isinstance(stream, TextIOWrapper):  # do not fail on characters the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
     options = _checked(parser(), arguments)
     if options.command == "plugins":
@@ -200,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _told(options: argparse.Namespace) -> int:
-    """Run a command that fills; tell errors in one line."""
+    """Run a command that uses the daemon, and print errors in one line."""
     from inpaint_client import InpaintError
 
     from . import commands, daemons
@@ -221,12 +243,12 @@ def _told(options: argparse.Namespace) -> int:
         return status_of(error)
     except MemoryError:
         print(
-            "inpaint: there is not enough memory for an image of this size; reduce it, or end "
+            "inpaint: there is not enough memory for an image of this size; reduce it, or close "
             "other programs",
             file=sys.stderr,
         )
         return BAD_INPUT
-    except BrokenPipeError:  # who reads the output has gone; nor can what is left be flushed
+    except BrokenPipeError:  # the reader of the output is gone; the rest cannot be flushed either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return REFUSED
     except OSError as error:
@@ -237,12 +259,12 @@ def _told(options: argparse.Namespace) -> int:
 
 
 def _checked(line: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Return the options, with what argparse cannot check by itself."""
+    """Parse the arguments and check what argparse cannot check."""
     options = line.parse_args(arguments)
     if options.command == "fill":
         options.frame = _frame_mode(options.frame)
     if options.command == "edit" and (options.image is None) != (options.mask is None):
-        line.error("--image and --mask belong together")
+        line.error("--image and --mask must be used together")
     if (
         options.command == "edit"
         and options.style_recipe is None
@@ -275,7 +297,7 @@ def _levels(text: str) -> tuple[str, ...]:
     parts = (part.strip() for part in text.split(","))
     levels = tuple("colors" if part == "colours" else part for part in parts)
     if not set(levels) <= set(LEVELS):
-        raise argparse.ArgumentTypeError(f"{text!r}: there are {', '.join(LEVELS)}")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a list of {', '.join(LEVELS)}")
     return levels
 
 

@@ -1,6 +1,6 @@
-"""Between a document's colors and the wire's: sRGB primaries, on the sRGB curve or linear.
+"""Convert between a document's colors and those of the wire: sRGB primaries, sRGB curve or linear.
 
-Only a fill is converted back, never a known pixel.
+Only fills are converted back, never known pixels.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from inpaint_model.document.color import LUMA, quantize, srgb_from_linear, unit_
 from .images import Document, Pixels
 from .profiles import Floats, IccSpace
 
-NEAR_SRGB = 0.004  # the largest difference at which a profile counts as sRGB itself; 1 is white
+NEAR_SRGB = 0.004  # the largest difference at which a profile is treated as sRGB; 1 is white
 
 
 class ColorSpace(Protocol):
-    """Display values [H, W, 1 or 3] in 0..1 of a document's space, to sRGB's and back."""
+    """Conversion of display values [H, W, 1 or 3], 0..1, between a document's space and sRGB."""
 
     def to_srgb(self, values: Floats) -> Floats:
-        """Return sRGB's values [H, W, 1 or 3] for this space's."""
+        """Convert values [H, W, 1 or 3] of this space to sRGB."""
 
     def from_srgb(self, values: Floats) -> Floats:
-        """Return this space's values [H, W, 1 or 3] for sRGB's."""
+        """Convert sRGB values [H, W, 1 or 3] to this space."""
 
 
 class Srgb:
-    """Nothing to convert."""
+    """sRGB, which needs no conversion."""
 
     def to_srgb(self, values: Floats) -> Floats:
-        """Return the values as they are."""
+        """Return the values unchanged."""
         return values
 
     def from_srgb(self, values: Floats) -> Floats:
-        """Return the values as they are."""
+        """Return the values unchanged."""
         return values
 
 
 def space_of(document: Document) -> ColorSpace:
-    """Return the color space that a document's profile names; sRGB without one.
+    """Return the color space of a document's profile; sRGB if there is none.
 
-    A profile that cannot be used (a broken one, or a printer's) counts as sRGB, as it does in other
-    programs. So does one that hardly differs from sRGB: then integers survive exactly.
+    An unusable profile (damaged, or for a printer) is treated as sRGB, as in other programs. So is
+    a profile that hardly differs from sRGB, because integers are then preserved exactly.
     """
     if not document.icc:
         return Srgb()
@@ -65,7 +65,7 @@ def space_of(document: Document) -> ColorSpace:
 
 
 def wire_pixels(document: Document, space: ColorSpace) -> Pixels:
-    """Return what is sent: sRGB at the document's own depth; gray with alpha becomes RGBA."""
+    """Convert a document to sRGB at its own depth for sending; gray with alpha becomes RGBA."""
     pixels = document.pixels
     if isinstance(space, Srgb):
         if pixels.shape[2] != 2:
@@ -81,7 +81,7 @@ def wire_pixels(document: Document, space: ColorSpace) -> Pixels:
 
 
 def document_pixels(fill: Pixels, document: Document, space: ColorSpace) -> Pixels:
-    """Return a fill as it came back, in the document's colors and channels."""
+    """Convert a fill from the daemon to the document's colors and channels."""
     if document.pixels.shape[2] == 2:
         values = unit_values(fill)
         gray = space.from_srgb((values[..., :3] @ LUMA)[..., None])
@@ -94,12 +94,12 @@ def document_pixels(fill: Pixels, document: Document, space: ColorSpace) -> Pixe
 
 
 def is_linear(document: Document) -> bool:
-    """Float images without a profile hold linear light."""
+    """Return whether the values are linear light: float images without a profile."""
     return document.pixels.dtype == np.float32 and not document.icc
 
 
 def thumbnail_pixels(pixels: Pixels, *, linear: bool) -> npt.NDArray[np.uint8]:
-    """8-bit RGB(A) or gray for looking at, from pixels as they are sent."""
+    """Convert pixels in the wire's colors to 8-bit RGB(A) or gray for display."""
     values = unit_values(pixels)
     if linear:
         colors = 3 if pixels.shape[2] >= 3 else 1

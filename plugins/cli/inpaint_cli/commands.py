@@ -1,4 +1,4 @@
-"""What the sub-commands do. Each returns the exit status."""
+"""The sub-commands. Each returns the exit status."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .output import Run, Writer
 
 
 def info(options: Namespace) -> int:
-    """`inpaint info`."""
+    """Run `inpaint info`."""
     with connect() as client:
         known = client.info()
     if options.json:
@@ -73,7 +73,7 @@ def _direction_lines(model: Model) -> list[str]:
 
 
 def fill(options: Namespace) -> int:
-    """`inpaint fill`, of one image or a folder of them."""
+    """Run `inpaint fill` for one image or a folder of images."""
     with connect() as client:
         if options.image.is_dir():
             return fill_folder(client, options)
@@ -83,7 +83,7 @@ def fill(options: Namespace) -> int:
 
 
 def edit(options: Namespace) -> int:
-    """`inpaint edit`: a candidate again, with other edits."""
+    """Run `inpaint edit`, which renders a candidate again with other edits."""
     recipe_text = _read_text(options.recipe)
     recipe = parse_recipe(recipe_text)
     attachment = _read_bytes(source_of(options.recipe))
@@ -125,15 +125,15 @@ def _mixing(options: Namespace, prepared: Prepared) -> Mixing | None:
         width, height = prepared.capture.document
         raise UnusableImageError(
             f"{options.style_image} is {style.width} x {style.height} px; it must have the "
-            f"size of what is edited, {width} x {height} px"
-            + (" (without --image that is the model's square)" if options.image is None else "")
+            f"size of the edited image, {width} x {height} px"
+            + (" (without --image, this is the model's square)" if options.image is None else "")
         )
     image, box = mixed_image(style, prepared.capture.crop_box)
     return Mixing(levels=levels, amount=options.strength, image=image, image_box=box)
 
 
 def source_of(recipe: Path) -> Path:
-    """Return the attachment beside a recipe; a candidate's variants share it."""
+    """Return the path of a recipe's attachment, which a candidate and its variants share."""
     stem = recipe.name.removesuffix(".json").partition("-variant-")[0]
     return recipe.with_name(f"{stem}.source.png")
 

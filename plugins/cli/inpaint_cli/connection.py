@@ -1,4 +1,4 @@
-"""The daemon to talk to: the one that runs, or one that is started and said to be."""
+"""Connection to the running daemon, or to one that is started with a message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from inpaint_client import (
 
 
 def connect() -> BlockingClient:
-    """Return a client of the daemon that settings and environment name."""
+    """Return a client of the daemon from the settings and environment variables."""
     return BlockingClient(_locate)
 
 
@@ -24,7 +24,7 @@ def _locate() -> Endpoint:
     def starting(progress: Starting) -> None:
         nonlocal said
         if not said:
-            print("inpaint: no daemon runs; starting inpaint-server ...", file=sys.stderr)
+            print("inpaint: no daemon is running; starting inpaint-server ...", file=sys.stderr)
             said = True
 
     return ensure_daemon(connection_file().load(), starting)

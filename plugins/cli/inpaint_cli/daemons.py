@@ -1,4 +1,4 @@
-"""`inpaint ps` and `inpaint stop`: the daemon that runs. Neither starts one."""
+"""`inpaint ps` and `inpaint stop`, which show and stop the running daemon. Neither starts one."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from inpaint_client.discovery import RuntimeFile, process_exists, runtime_files
 
 from .exit_status import DONE, REFUSED
 
-STOP_S = 60.0  # longer than a daemon lets fills go on, unless its settings say otherwise
+STOP_S = 60.0  # longer than the default time that a daemon allows for running fills
 POLL_INTERVAL_S = 0.1
 
 
 def ps(options: Namespace) -> int:
-    """`inpaint ps`."""
+    """Run `inpaint ps`."""
     endpoint = find_daemon()
     with BlockingClient(lambda: endpoint) as client:
         known = client.info()
@@ -62,10 +62,10 @@ def _lines(known: DaemonInfo, address: str, here: RuntimeFile | None) -> list[st
         f"queue     {known.queue_length} waiting",
     ]
     doing = known.activity
-    if doing is not None:  # else it is of an earlier version
+    if doing is not None:  # None from older daemons
         lines[1] += f", {doing.busy_workers} of {doing.workers} workers busy"
-        lines[2] += f", {doing.calls - 1} calls open"  # but for this one
-        memory = _mib(doing.memory_bytes) if doing.memory_bytes else "not known"
+        lines[2] += f", {doing.calls - 1} calls open"  # without this one
+        memory = _mib(doing.memory_bytes) if doing.memory_bytes else "unknown"
         lines.append(f"memory    {memory}")
         lines.append(f"sessions  {doing.sessions}, {_mib(doing.session_bytes)}")
     titles = ["models", *[""] * len(known.models)]
@@ -93,15 +93,17 @@ def _spoken(seconds: float) -> str:
 
 
 def stop(options: Namespace) -> int:
-    """`inpaint stop`: ask the daemon to end, and wait until it has."""
+    """Run `inpaint stop`, which stops the daemon and waits until it has exited."""
     if sys.platform == "win32":
-        raise InputError("Windows cannot ask a program to end.", "Press Ctrl-C where it runs.")
+        raise InputError(
+            "`inpaint stop` does not work on Windows.", "Press Ctrl-C in the daemon's window."
+        )
     here = _of_this_user()
     name = f"inpaint-server {here.version} at {here.address}, process {here.pid}"
     print(f"stopping {name}", flush=True)
     try:
         os.kill(here.pid, signal.SIGTERM)
-    except ProcessLookupError:  # it was about to end
+    except ProcessLookupError:  # it has just exited
         pass
     except PermissionError as error:
         raise InputError(
@@ -110,7 +112,7 @@ def stop(options: Namespace) -> int:
     until = time.monotonic() + STOP_S
     while not here.is_stale() and process_exists(here.pid):
         if time.monotonic() > until:
-            print(f"inpaint: {name} is still finishing what runs", file=sys.stderr)
+            print(f"inpaint: {name} is still finishing its running fills", file=sys.stderr)
             return REFUSED
         time.sleep(POLL_INTERVAL_S)
     print("stopped")
@@ -118,11 +120,11 @@ def stop(options: Namespace) -> int:
 
 
 def _of_this_user() -> RuntimeFile:
-    """Return what the daemon that settings and environment name says of itself.
+    """Return the runtime file of the daemon from the settings and environment variables.
 
     Raises:
-        DaemonNotFoundError: none runs.
-        InputError: it is not this user's on this machine.
+        DaemonNotFoundError: the daemon is not running.
+        InputError: the daemon does not belong to this user on this machine.
     """
     address = str(find_daemon())
     for runtime in runtime_files():  # those of this user
@@ -133,6 +135,6 @@ def _of_this_user() -> RuntimeFile:
     else:
         raise InputError(
             f"The daemon at {address} was not started by this user on this machine.",
-            "Stop it where it runs.",
+            "Stop it on its own machine, as the user who started it.",
         )
     raise DaemonNotFoundError(f"No daemon answers at {address}.", "")

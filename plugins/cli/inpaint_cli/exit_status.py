@@ -1,4 +1,4 @@
-"""Exit statuses: 0 done, 2 bad usage or input, 3 no daemon, 4 the daemon refused or failed."""
+"""Exit statuses: 0 success, 2 invalid usage or input, 3 no daemon, 4 refused or failed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ DONE, BAD_INPUT, NO_DAEMON, REFUSED, INTERRUPTED = 0, 2, 3, 4, 130
 
 
 def status_of(error: Exception) -> int:
-    """Return the exit status for an error that was told in one line."""
+    """Return the exit status for an error."""
     if isinstance(error, DaemonNotFoundError):
         return NO_DAEMON
     if isinstance(error, InpaintError) and not isinstance(error, InputError):

@@ -1,4 +1,4 @@
-"""Fill one image: read it, ask the daemon, write the results."""
+"""Fill one image: read it, send it to the daemon, and write the results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def fill_one(
     prepared = prepare(document, marked.coverage, client.info().limits)
     writer = Writer(folder, prepared, options.format, marked.notes)
     total = options.n * (1 + len(options.variant))
-    # None: shown on a terminal only.
+    # disable=None shows the bar only on a terminal.
     with tqdm(desc=image.name, total=total, disable=None, leave=False) as bar:
         return writer.write_all(client.fill(_fill_job(prepared, options)), bar)
 

@@ -1,8 +1,7 @@
-"""Image files in and out, at the depth they have.
+"""Read and write image files at their own depth.
 
-Pillow reads 8-bit images; 16-bit PNG goes through imagecodecs and TIFF through tifffile, because
-Pillow reduces 16-bit color to 8 bits without a word (docs/decisions/0012). What stands beside the
-pixels is in `metadata`.
+Pillow reads 8-bit images. 16-bit PNG is read by imagecodecs and TIFF by tifffile, because Pillow
+silently reduces 16-bit color to 8 bits (docs/decisions/0012). Metadata is handled in `metadata`.
 """
 
 from __future__ import annotations
@@ -49,37 +48,37 @@ JPEG_ICC = 255 * (JPEG_SEGMENT - 14)
 
 NOTHING = Metadata()
 
-_UNREADABLE = (  # what the decoders raise on damaged files
+_UNREADABLE = (  # errors that the decoders raise for damaged files
     OSError, ValueError, SyntaxError, RuntimeError, KeyError, IndexError, TypeError, EOFError,
     ZeroDivisionError, OverflowError, AttributeError, AssertionError, MemoryError, struct.error,
     zlib.error,
 )  # fmt: skip
 
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # artists have larger images than Pillow expects
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # artists use larger images than Pillow allows by default
 
 
 class UnusableImageError(Exception):
-    """A file that cannot be read or written; the message names it and the reason."""
+    """A file cannot be read or written; the message names the file and the reason."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """An image, upright, with what must survive beside its pixels."""
+    """An upright image with the metadata that must be preserved."""
 
     pixels: Pixels  # [H, W, C]: uint8, uint16 or float32; C: 1 gray, 2 gray + alpha, 3, 4
-    icc: bytes = b""  # empty: sRGB (float images: linear light with sRGB's primaries)
-    exif: bytes = b""  # says that it is upright
-    beside: Metadata = NOTHING  # the rest of what stands beside the pixels
-    notes: tuple[str, ...] = ()  # what had to be passed over
+    icc: bytes = b""  # empty = sRGB (float images: linear light with sRGB's primaries)
+    exif: bytes = b""  # with the orientation "upright"
+    beside: Metadata = NOTHING  # the remaining metadata
+    notes: tuple[str, ...] = ()  # messages about ignored parts of the file
 
     @property
     def width(self) -> int:
-        """Columns of the image."""
+        """Width of the image, px."""
         return int(self.pixels.shape[1])
 
     @property
     def height(self) -> int:
-        """Rows of the image."""
+        """Height of the image, px."""
         return int(self.pixels.shape[0])
 
     @property
@@ -89,39 +88,43 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """Read PNG, JPEG, TIFF or WebP. Raises UnusableImageError."""
+    """Read a PNG, JPEG, TIFF or WebP file.
+
+    Raises:
+        UnusableImageError: the file cannot be read.
+    """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of decoders, of what is damaged beside the pixels
+            warnings.simplefilter("ignore")  # decoders warn about damaged metadata
             document = _read_tiff(path) or _read_png(path) or _read_other(path)
     except UnusableImageError:
         raise
     except FileNotFoundError:
-        raise UnusableImageError(f"{path}: there is no such file") from None
+        raise UnusableImageError(f"{path} does not exist") from None
     except (*_UNREADABLE, Image.DecompressionBombError) as error:
         reason = str(error).partition("\n")[0][:200]
         if isinstance(error, LookupError | TypeError | AttributeError) or not reason:
-            reason = "it is damaged"  # such errors say what a decoder stumbled over
+            reason = "it is damaged"  # such errors only describe internals of a decoder
         raise UnusableImageError(f"{path} cannot be read: {reason}") from error
     return _with_fitting_profile(document)
 
 
 def write_document(path: Path, document: Document) -> tuple[str, ...]:
-    """Write in the format of the extension.
+    """Write a document in the format of the file's extension.
 
     Returns:
-        What the format has no place for, one sentence each.
+        One message for each part of the metadata that the format cannot store.
 
     Raises:
-        UnusableImageError: the format cannot hold the pixels, or the file cannot be written.
+        UnusableImageError: the format cannot store the pixels, or the file cannot be written.
     """
     kind = EXTENSIONS[path.suffix.lower()]
     dtype = document.pixels.dtype
     deepest = {"TIFF": np.float32, "PNG": np.uint16}.get(kind, np.uint8)
     if dtype.itemsize > np.dtype(deepest).itemsize:
-        raise UnusableImageError(f"{kind} cannot hold {dtype} pixels; use --format tiff")
+        raise UnusableImageError(f"{kind} cannot store {dtype} pixels; use --format tiff")
     if kind == "JPEG" and document.has_alpha:
-        raise UnusableImageError("JPEG cannot hold transparency; use --format png")
+        raise UnusableImageError("JPEG cannot store transparency; use --format png")
     writers: dict[str, Callable[[Path, Document], tuple[str, ...]]]
     writers = {"TIFF": _write_tiff, "PNG": _write_png, "JPEG": _write_jpeg, "WEBP": _write_webp}
     try:
@@ -134,13 +137,13 @@ def write_document(path: Path, document: Document) -> tuple[str, ...]:
 
 
 def cannot_write(path: Path, error: OSError) -> UnusableImageError:
-    """Return the sentence for a file or a folder that cannot be written."""
+    """Return the error for a file or a folder that cannot be written."""
     reason = (error.strerror or str(error)).lower()
     return UnusableImageError(f"{path} cannot be written ({reason}); choose another --out")
 
 
 def extension_for(document: Document, chosen: str | None) -> str:
-    """Return the extension of results: PNG unless told otherwise or the depth needs TIFF."""
+    """Return the extension of the results: the chosen format's, else PNG, or TIFF for float."""
     if chosen is not None:
         return FORMATS[chosen]
     return ".tif" if document.pixels.dtype == np.float32 else ".png"
@@ -150,7 +153,7 @@ def extension_for(document: Document, chosen: str | None) -> str:
 
 
 def _read_tiff(path: Path) -> Document | None:
-    """A TIFF of any depth; None for other files."""
+    """Read a TIFF of any depth; return None for other files."""
     found = read_tiff(path, MAX_PIXELS)
     if found is None:
         return None
@@ -168,7 +171,7 @@ def _read_tiff(path: Path) -> Document | None:
 
 
 def _read_png(path: Path) -> Document | None:
-    """A PNG of any depth; None for other files."""
+    """Read a PNG of any depth; return None for other files."""
     with path.open("rb") as file:
         if file.read(8) != png_chunks.SIGNATURE:
             return None
@@ -176,7 +179,7 @@ def _read_png(path: Path) -> Document | None:
         found = png_chunks.split(file.read())
     with Image.open(io.BytesIO(found.pixels), formats=["PNG"]) as image:
         _check_size(path, image.width, image.height)
-        if found.pixels[24] == 16:  # bits, in the header, which is always first
+        if found.pixels[24] == 16:  # the bit depth in the header, which is always first
             document = Document(_deep_pixels(path, found.pixels))
         else:
             document = _read_plain(image)
@@ -193,7 +196,7 @@ def _read_png(path: Path) -> Document | None:
 
 
 def _read_other(path: Path) -> Document:
-    """JPEG and WebP."""
+    """Read a JPEG or WebP file."""
     with Image.open(path, formats=["JPEG", "WEBP"]) as image:
         _check_size(path, image.width, image.height)
         document = _read_plain(image)
@@ -215,17 +218,20 @@ def _read_other(path: Path) -> Document:
 
 def _check_size(path: Path, width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
-        raise UnusableImageError(f"{path}: {width} x {height} px are too many")
+        raise UnusableImageError(
+            f"{path} is too large: {width} x {height} px; an image may have at most "
+            f"{MAX_PIXELS} pixels"
+        )
 
 
 def _read_plain(image: Image.Image) -> Document:
-    """Whatever has 8 bits."""
+    """Read an 8-bit image with Pillow."""
     icc = image.info.get("icc_profile") or b""
     notes: tuple[str, ...] = ()
     if image.mode == "CMYK":
         image, note = profiles.rgb_from_cmyk(image, icc)
         icc, notes = b"", (note,) if note else ()
-    elif image.mode == "LAB":  # Pillow converts it, to sRGB
+    elif image.mode == "LAB":  # Pillow converts it to sRGB
         image, icc = image.convert("RGB"), b""
     elif "transparency" in image.info:
         image = image.convert("LA" if image.mode in ("1", "L") else "RGBA")
@@ -237,7 +243,7 @@ def _read_plain(image: Image.Image) -> Document:
 
 
 def _deep_pixels(path: Path, data: bytes) -> Pixels:
-    """Pixels of a PNG of 16 bits."""
+    """Return the pixels of a 16-bit PNG."""
     import imagecodecs
 
     pixels: Pixels = imagecodecs.png_decode(data)
@@ -245,7 +251,7 @@ def _deep_pixels(path: Path, data: bytes) -> Pixels:
 
 
 def _with_fitting_profile(document: Document) -> Document:
-    """Return a document without a profile that is not of its pixels."""
+    """Return the document, without its profile if that does not fit its pixels."""
     if not document.icc:
         return document
     colors = document.pixels.shape[2] - document.has_alpha
@@ -265,7 +271,7 @@ def _checked_depth(path: Path, pixels: Pixels) -> Pixels:
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Return the image as a viewer shows it; orientations are EXIF's 1..8."""
+    """Turn an image upright; orientations are EXIF's 1..8."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -325,7 +331,7 @@ def _write_jpeg(path: Path, document: Document) -> tuple[str, ...]:
     more: dict[str, Any] = {"xmp": xmp} if xmp else {}
     if beside.dpi:
         more["dpi"] = tuple(min(max(round(value), 1), 65535) for value in beside.dpi)
-    file = io.BytesIO()  # Pillow would not notice that the disk is full
+    file = io.BytesIO()  # Pillow itself does not report a full disk
     _image(document).save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0, icc_profile=icc,
                           exif=exif, comment=comment, **more)  # fmt: skip
     path.write_bytes(file.getvalue())
@@ -334,8 +340,8 @@ def _write_jpeg(path: Path, document: Document) -> tuple[str, ...]:
 
 def _left_out(what: str, data: bytes) -> str:
     return (
-        f"{what} ({len(data) >> 10} KiB) is left out, because JPEG has no place for so much; "
-        "--format png keeps it"
+        f"{what} ({len(data) >> 10} KiB) was not written, because it is too large for JPEG; use "
+        "--format png to keep it"
     )
 
 

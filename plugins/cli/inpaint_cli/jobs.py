@@ -1,4 +1,4 @@
-"""From a document and a mask to what is asked of the daemon."""
+"""Convert a document and a mask to a request to the daemon."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ SAMPLE_TYPES = {"uint8": SampleType.U8, "uint16": SampleType.U16, "float32": Sam
 
 @dataclass(frozen=True)
 class Prepared:
-    """The part of a document that travels, as the daemon takes it."""
+    """A document with the part of it that is sent to the daemon."""
 
     document: Document
     space: ColorSpace
-    coverage: npt.NDArray[np.uint8]  # [H, W] of the whole document
-    wire: Pixels  # [H, W, 1|3|4] of the whole document, as it is sent
+    coverage: npt.NDArray[np.uint8]  # [H, W] of the entire document
+    wire: Pixels  # [H, W, 1|3|4] of the entire document in the wire's colors
     capture: Capture
 
     @property
@@ -43,7 +43,11 @@ class Prepared:
 
 
 def prepare(document: Document, coverage: npt.NDArray[np.uint8], limits: Limits) -> Prepared:
-    """Convert the colors and cut the crop. InputError if the hole is too large for one crop."""
+    """Convert the colors and cut out the crop.
+
+    Raises:
+        InputError: the hole is empty or too large for one crop.
+    """
     space = space_of(document)
     wire = wire_pixels(document, space)
     extent = Extent(document.width, document.height)
@@ -72,12 +76,12 @@ def prepare(document: Document, coverage: npt.NDArray[np.uint8], limits: Limits)
 
 
 def cut(pixels: Pixels, box: Box) -> Pixels:
-    """Return the pixels of a box inside an image [H, W, ...], as a view."""
+    """Return a view of the pixels of a box inside an image [H, W, ...]."""
     return pixels[box.y : box.bottom, box.x : box.right]
 
 
 def image(pixels: Pixels, transfer: Transfer) -> Picture:
-    """Return pixels [H, W, C] as a message's image."""
+    """Convert pixels [H, W, C] to the client's image type."""
     little = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<"))
     return Picture(
         width=pixels.shape[1],
@@ -90,7 +94,7 @@ def image(pixels: Pixels, transfer: Transfer) -> Picture:
 
 
 def mixed_image(document: Document, box: Box) -> tuple[Picture, Box]:
-    """Return a document's part inside a box, as an image to mix, and what of the box it shows."""
+    """Return the part of a document in a box as an image for mixing, with the box that it shows."""
     wire = reduced(cut(wire_pixels(document, space_of(document)), box), MIXED_SIDE)
     step = reducing_step(box.extent, MIXED_SIDE)
     height, width = wire.shape[:2]
@@ -99,7 +103,7 @@ def mixed_image(document: Document, box: Box) -> tuple[Picture, Box]:
 
 
 def reduced(wire: Pixels, longest: int) -> Pixels:
-    """Return the image, reduced by whole numbers to sides of at most `longest` px."""
+    """Reduce an image by a whole number so that its sides are at most `longest` px."""
     step = reducing_step(Extent(wire.shape[1], wire.shape[0]), longest)
     height, width = wire.shape[0] // step, wire.shape[1] // step
     if not height or not width:  # a strip thinner than one step

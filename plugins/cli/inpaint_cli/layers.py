@@ -1,4 +1,4 @@
-"""Patches of a candidate as arrays, and as a layer of their own."""
+"""Convert patches of a candidate to arrays and to a separate layer."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ DTYPES: Mapping[SampleType, np.dtype[Any]] = {
 
 
 def array_of(image: Picture) -> Pixels:
-    """Return the pixels of a message [H, W, C], in the machine's byte order."""
+    """Return the pixels of an image as an array [H, W, C] in native byte order."""
     array = np.frombuffer(image.data, DTYPES[image.sample_type])
     array = array.reshape(image.height, image.width, image.channels)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def raw_patch(patch: Patch) -> ArrayPatch:
-    """Return the arrays of a patch, in the wire's colors."""
+    """Return a patch as arrays in the wire's colors."""
     coverage = array_of(patch.coverage)[..., 0]
     return ArrayPatch(array_of(patch.fill), coverage, Box(*patch.box))
 
 
 def layer_image(document: Pixels, patches: Sequence[ArrayPatch]) -> Pixels:
-    """Return the patches alone on the document's canvas, transparent outside of the hole.
+    """Return the patches on an otherwise transparent canvas of the document's size.
 
-    Gray becomes gray with alpha, color RGBA; the alpha is the coverage (times the fill's own).
+    Gray becomes gray with alpha, and color becomes RGBA. The alpha is the coverage, multiplied by
+    the alpha of the fill if there is one.
     """
     has_alpha = document.shape[2] in (2, 4)
     colors = document.shape[2] - has_alpha

@@ -1,8 +1,8 @@
-"""Masks: which pixels of an image are to be filled, from whatever a mask was painted with.
+"""Masks, which mark the pixels of an image to fill.
 
-White is what to fill and gray is a soft edge. Many programs write masks of other kinds that can
-only mean one thing: values of 0 and 1, red paint, transparency alone. They are taken for what they
-mean. What may mean two things is refused, with the reason.
+White areas are filled, and gray is a soft edge. Many programs write other kinds of masks with an
+unambiguous meaning: values of 0 and 1, red paint, or transparency alone. They are accepted.
+Ambiguous masks are refused with the reason.
 """
 
 from __future__ import annotations
@@ -22,45 +22,44 @@ Coverage = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float32]
 White = Literal["fill", "keep"]
 
-_LABELS = 20  # integers up to this one are numbers of classes, if there are several
-_FAINT = 0.9  # of white: below it, that the brightest value was taken for white is told
-_LOSSY = 1 / 16  # how far JPEG's noise goes from black and from white
-_COLORS = 64  # of 4096; a mask's paint has fewer, a photograph more
+_LABELS = 20  # several different integers up to this one are class numbers
+_FAINT = 0.9  # of white; a note is printed if the brightest value is below this
+_LOSSY = 1 / 16  # maximum deviation of JPEG's noise from black and white
+_COLORS = 64  # of 4096; a mask has fewer colors, a photograph more
 _MOSTLY = 0.5  # of the image
 
 
 @dataclass(frozen=True)
 class Mask:
-    """What is to be filled."""
+    """A mask as coverage, with notes about its interpretation."""
 
     coverage: Coverage  # [H, W]
-    notes: tuple[str, ...] = ()  # how it was understood, where that is not plain
+    notes: tuple[str, ...] = ()  # how the mask was interpreted, if that is not obvious
 
 
 def read_mask(path: Path, width: int, height: int, white: White | None = None) -> Mask:
-    """Return the mask of an image of width x height px.
+    """Read the mask of an image.
 
     Args:
-        path: of an image of the same size.
-        width: of the image.
-        height: of the image.
-        white: whether white is what to fill or what to keep; None: what to fill, if the mask does
-            not look inverted.
+        path: path of the mask, which must have the size of the image.
+        width: width of the image, px.
+        height: height of the image, px.
+        white: whether to fill or keep white areas; None = fill, unless the mask seems inverted.
 
     Raises:
-        UnusableImageError: it cannot be read, or does not say what to fill.
+        UnusableImageError: the mask cannot be read, or its meaning is not clear.
     """
     document = read_document(path)
     if (document.width, document.height) != (width, height):
         raise UnusableImageError(
-            f"the mask {path} is {document.width} x {document.height} px and the image "
-            f"{width} x {height}; they must have the same size"
+            f"the mask {path} is {document.width} x {document.height} px, but the image is "
+            f"{width} x {height} px; they must have the same size"
         )
     notes = []
     if _looks_like_a_photograph(document):
         raise UnusableImageError(
-            f"the mask {path} looks like a photograph; a mask is black where the image stays "
-            "and white where it is to be filled"
+            f"the mask {path} appears to be a photograph; a mask must be white where the image is "
+            "to be filled and black elsewhere"
         )
     values, note = _painted(path, document)
     if note:
@@ -68,7 +67,7 @@ def read_mask(path: Path, width: int, height: int, white: White | None = None) -
     brightest = float(values.max())
     if brightest > 0:
         if brightest < _FAINT:
-            notes.append("the mask has no white; its brightest value is taken for white")
+            notes.append("the mask has no white areas; its brightest value is treated as white")
         values = values / np.float32(brightest)
     if _is_lossy(path):
         values[values < _LOSSY] = 0
@@ -81,7 +80,7 @@ def read_mask(path: Path, width: int, height: int, white: White | None = None) -
 
 
 def _painted(path: Path, document: Document) -> tuple[Values, str]:
-    """Return how bright the paint is, 0 or more, [H, W], and what there is to say of it."""
+    """Return the brightness of the mask [H, W], at least 0, and a note or an empty text."""
     pixels = document.pixels
     colors = pixels[..., :-1] if document.has_alpha else pixels
     if pixels.dtype.kind == "f":
@@ -98,7 +97,7 @@ def _painted(path: Path, document: Document) -> tuple[Values, str]:
     is_one_color = not visible.any() or not np.ptp(colors[visible], axis=0).any()
     if is_one_color and visible.any() and np.ptp(alpha):
         dark = not bright[visible].any()
-        note = "the mask is one color; what is painted is filled, what is transparent stays"
+        note = "the mask has a single color; its painted areas are filled"
         return alpha, note if dark else ""
     return bright * alpha, ""
 
@@ -110,13 +109,13 @@ def _check_labels(path: Path, colors: npt.NDArray[np.generic]) -> None:
     if len(numbers[numbers > 0]) > 1:
         listed = ", ".join(map(str, numbers[numbers > 0][:4]))
         raise UnusableImageError(
-            f"the mask {path} holds the numbers {listed} of several classes; make what is to be "
-            "filled white and the rest black"
+            f"the mask {path} contains the numbers {listed} of several classes; make the areas to "
+            "fill white and the rest black"
         )
 
 
 def _palette_numbers(path: Path, black: Values) -> Values:
-    """Return which pixels have another number than 0, of a palette in which all is black."""
+    """Return which pixels have a palette index other than 0, if all colors are black."""
     with Image.open(path) as image:
         if image.mode != "P":
             return black
@@ -143,17 +142,16 @@ def _is_lossy(path: Path) -> bool:
 def _check(path: Path, coverage: Coverage, white: White | None) -> None:
     marks = "black" if white == "keep" else "white"
     if not coverage.any():
-        raise UnusableImageError(f"the mask {path} is empty: {marks} marks what to fill")
+        raise UnusableImageError(f"the mask {path} is empty; make the areas to fill {marks}")
     if coverage.all():
         raise UnusableImageError(
-            f"the mask {path} covers the whole image, so that nothing is left to go on from; "
-            f"{marks} marks what to fill"
+            f"the mask {path} covers the entire image; make only the areas to fill {marks}"
         )
     if white is not None or np.count_nonzero(coverage) <= _MOSTLY * coverage.size:
         return
     edges = (coverage[0], coverage[-1], coverage[:, 0], coverage[:, -1])
     if all((edge == 255).all() for edge in edges):
         raise UnusableImageError(
-            f"the mask {path} is white all around, as if it were inverted: white marks what to "
-            "fill. Say --white keep if black does, and --white fill if it is right as it is"
+            f"the mask {path} is white along all its edges and may be inverted; use --white keep "
+            "if black areas are to be filled, or --white fill if the mask is correct"
         )

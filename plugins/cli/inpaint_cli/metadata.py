@@ -1,9 +1,10 @@
-"""Metadata of images, and how each format stores it.
+"""Metadata of images, and its storage in each format.
 
 docs/guide/command-line.md has the table.
 
-EXIF is the common form: PNG, JPEG and WebP hold it as it is, TIFF as entries of its own. A text
-that a format has no place for goes into EXIF: to the entry of its name, else into the user comment.
+EXIF is the common form. PNG, JPEG and WebP store it unchanged, and TIFF stores it as its own
+entries. A text that a format cannot store goes into EXIF: into the entry with its name or else into
+the user comment.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ EXIF_PREFIX = b"Exif\0\0"
 TIFF_HEAD = b"II*\0\x08\0\0\0"
 TEXT_TAGS = {"Title": 0x010D, "Description": 0x010E, "Software": 0x0131, "Author": 0x013B,
              "Copyright": 0x8298}  # fmt: skip
-# Of a TIFF's entries those that describe the image, not how it is stored.
+# Entries of a TIFF that describe the image and not its storage.
 DESCRIPTIVE = {0x010D, 0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749,
                0x8298, *range(0x9C9B, 0x9CA0)}  # fmt: skip
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, SyntaxError,
@@ -35,16 +36,16 @@ _DAMAGED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError
 
 @dataclass(frozen=True)
 class Metadata:
-    """What stands beside the pixels, but for profile and EXIF; all of it may be empty."""
+    """Metadata except profile and EXIF; all of it may be empty."""
 
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
     texts: tuple[tuple[str, str], ...] = ()  # keyword and text
-    png_color: tuple[Chunk, ...] = ()  # what a PNG says of its colors without a profile
+    png_color: tuple[Chunk, ...] = ()  # color chunks of a PNG without a profile
 
 
 def exif_of(data: bytes) -> Image.Exif:
-    """Return EXIF as entries; none if it is damaged."""
+    """Parse EXIF data; return no entries if it is damaged."""
     exif = Image.Exif()
     if data:
         with warnings.catch_warnings():
@@ -58,7 +59,7 @@ def exif_of(data: bytes) -> Image.Exif:
 
 
 def tiff_exif(file: IO[bytes], offset: int, *, big: bool, endian: str) -> Image.Exif:
-    """Return what a TIFF's directory says of the image, as EXIF."""
+    """Return the entries of a TIFF's directory that describe the image, as EXIF."""
     exif = Image.Exif()
     found = Image.Exif()
     found.bigtiff, found.endian = big, endian
@@ -78,7 +79,7 @@ def tiff_exif(file: IO[bytes], offset: int, *, big: bool, endian: str) -> Image.
 
 
 def orientation_of(exif: Image.Exif, xmp: bytes) -> int:
-    """Return 1..8: from EXIF, or from XMP where EXIF has none."""
+    """Return the orientation, 1..8, from EXIF, or from XMP if EXIF has none."""
     stored: Any = exif.get(ORIENTATION)
     if stored is None and (found := re.search(rb'tiff:Orientation(?:="|>)([1-8])', xmp)):
         stored = int(found[1])
@@ -86,7 +87,7 @@ def orientation_of(exif: Image.Exif, xmp: bytes) -> int:
 
 
 def upright(exif: Image.Exif, xmp: bytes, orientation: int) -> tuple[bytes, bytes]:
-    """Return EXIF, packed, and XMP of an image that was turned upright."""
+    """Return the packed EXIF and the XMP of an image after turning it upright."""
     if ORIENTATION in exif:
         exif[ORIENTATION] = 1
     xmp = re.sub(rb'(tiff:Orientation(?:="|>))[1-8]', rb"\g<1>1", xmp)
@@ -99,7 +100,7 @@ def upright(exif: Image.Exif, xmp: bytes, orientation: int) -> tuple[bytes, byte
 
 
 def packed(exif: Image.Exif) -> bytes:
-    """Return EXIF as bytes with its prefix; nothing if there is none, or it cannot be written."""
+    """Return EXIF as bytes with its prefix; empty if there is none, or it cannot be packed."""
     groups = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
     if not len(exif) and not any(exif.get_ifd(group) for group in groups):
         return b""
@@ -112,14 +113,14 @@ def packed(exif: Image.Exif) -> bytes:
 
 
 def dpi_of(exif: Image.Exif) -> tuple[float, float] | None:
-    """Return what EXIF (or a TIFF's directory) says of the resolution, dots per inch."""
+    """Return the resolution from EXIF or a TIFF's directory, in dots per inch."""
     x, y = exif.get(X_RESOLUTION), exif.get(Y_RESOLUTION)
     scale = {INCH: 1.0, CENTIMETER: 2.54}.get(exif.get(RESOLUTION_UNIT, INCH))
     return None if scale is None else usable_dpi((x, y), scale)
 
 
 def usable_dpi(values: Iterable[Any], scale: float = 1.0) -> tuple[float, float] | None:
-    """Return a resolution if it is one."""
+    """Return the scaled resolution if it is valid, else None."""
     try:
         x, y = (float(value) * scale for value in values)
     except _DAMAGED:
@@ -128,7 +129,7 @@ def usable_dpi(values: Iterable[Any], scale: float = 1.0) -> tuple[float, float]
 
 
 def with_resolution(exif: bytes, dpi: tuple[float, float] | None) -> bytes:
-    """Return EXIF that says the resolution, for a format with no other place for it."""
+    """Add the resolution to EXIF, for a format that cannot store it elsewhere."""
     if dpi is None:
         return exif
     entries = exif_of(exif)
@@ -138,7 +139,7 @@ def with_resolution(exif: bytes, dpi: tuple[float, float] | None) -> bytes:
 
 
 def with_texts(exif: bytes, texts: Iterable[tuple[str, str]]) -> bytes:
-    """Return EXIF that holds texts for a format with no place for them."""
+    """Add texts to EXIF, for a format that cannot store them elsewhere."""
     texts = list(texts)
     if not texts:
         return exif
@@ -156,7 +157,7 @@ def with_texts(exif: bytes, texts: Iterable[tuple[str, str]]) -> bytes:
 
 
 def fitted(exif: bytes, most: int) -> bytes:
-    """Return EXIF of at most so many bytes: without the maker's note, at worst without all."""
+    """Reduce EXIF to at most `most` bytes by dropping large entries, or else all of it."""
     if len(exif) <= most:
         return exif
     entries = exif_of(exif)
@@ -170,7 +171,7 @@ def fitted(exif: bytes, most: int) -> bytes:
 
 
 def details_of(exif: bytes) -> dict[int, dict[int, Any]]:
-    """Return the groups of EXIF that are directories of their own, by the tag that leads there."""
+    """Return the sub-directories of EXIF by the tag that refers to them."""
     entries = exif_of(exif)
     groups = {}
     for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
@@ -180,7 +181,7 @@ def details_of(exif: bytes) -> dict[int, dict[int, Any]]:
 
 
 def directory(entries: dict[int, Any], offset: int) -> bytes:
-    """Return a TIFF directory of entries, little-endian, to lie at an offset of the file."""
+    """Return a little-endian TIFF directory of entries for an offset in the file."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     ifd = ImageFileDirectory_v2(ifh=TIFF_HEAD)

@@ -1,4 +1,4 @@
-"""The files of a run: candidates, layers, recipes and the sheet."""
+"""Write the files of a run: candidates, layers, recipes and the contact sheet."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ from .whole_files import whole_file
 
 @dataclass
 class Run:
-    """What came back, told as JSON in the end."""
+    """The results of a run, which can be printed as JSON."""
 
     candidates: list[dict[str, Any]] = field(default_factory=list)
     frames: list[FrameChosen] = field(default_factory=list)
     model: str = ""
     timings: dict[str, float] = field(default_factory=dict)
     sheet: str = ""
-    notes: list[str] = field(default_factory=list)  # of the files, before those of the frames
+    notes: list[str] = field(default_factory=list)  # messages about the files
 
     def note(self, sentences: Iterable[str]) -> None:
-        """Add what is to be said of the files, each sentence once."""
+        """Add messages about the files, each only once."""
         self.notes += [one for one in dict.fromkeys(sentences) if one not in self.notes]
 
     def summary(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class Run:
 
 
 class Writer:
-    """Writes every candidate as soon as it has arrived."""
+    """Writer that saves every candidate as soon as it is received."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Writer:
         self.run.note((*prepared.document.notes, *notes))
 
     def write_all(self, events: Iterable[FillEvent], bar: tqdm[NoReturn]) -> Run:
-        """Take a fill's or an edit's events; the files are complete when this returns."""
+        """Process the events of a fill or an edit, and write all files."""
         _make(self._folder)
         for event in events:
             if isinstance(event, FrameChosen):
@@ -164,7 +164,7 @@ class Writer:
         )
 
     def _layer_extension(self) -> str:
-        """The layer is transparent, which JPEG cannot be."""
+        """Return the extension of layers, which are transparent and cannot be JPEG."""
         return ".png" if self._extension == ".jpg" else self._extension
 
     def _note_thumbnail(
@@ -188,7 +188,7 @@ class Writer:
         )
         coverage = np.ascontiguousarray(cut(self._prepared.coverage, self._shown))
         rows = [self._rows[index] for index in sorted(self._rows)]
-        if all(len(row) == 1 for row in rows):  # no variants: four candidates a row
+        if all(len(row) == 1 for row in rows):  # without variants, four candidates per row
             cells = [row[0] for row in rows]
             rows = [cells[k : k + 4] for k in range(0, len(cells), 4)]
         try:
@@ -200,10 +200,10 @@ class Writer:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all.
+    """Write a file atomically.
 
     Raises:
-        UnusableImageError: it cannot be written.
+        UnusableImageError: the file cannot be written.
     """
     try:
         with whole_file(path) as beside:
@@ -213,13 +213,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def _make(folder: Path) -> None:
-    """Make the folder of the results, with those above it, unless it is there."""
+    """Create the folder for the results, with its parents, unless it exists."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise UnusableImageError(
-            f"{folder} cannot be the folder of results: there is a file of that name, or of a "
-            "folder above it; choose another --out"
+            f"{folder} cannot be used for the results because it or one of its parents is a file; "
+            "choose another --out"
         ) from None
     except OSError as error:
         raise cannot_write(folder, error) from error

@@ -1,7 +1,7 @@
-"""What a PNG holds beside its pixels: read within bounds, and written.
+"""Read the metadata chunks of a PNG, with limits, and write them.
 
-Pillow refuses an image whose texts or profile unpack to more than a megabyte. Such an image is
-good; so the chunks are read here, and Pillow is given the pixels alone.
+Pillow refuses an image whose texts or profile are larger than a megabyte when unpacked. Such images
+are valid, so this module reads the chunks and passes only the pixels to Pillow.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-LARGEST = 16 << 20  # bytes that one chunk may unpack to; what is larger is left out
+LARGEST = 16 << 20  # maximum unpacked size of a chunk, bytes; larger chunks are ignored
 LARGEST_SUM = 64 << 20
-COLOR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")  # what colors mean, no profile
+COLOR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")  # color space without a profile
 _TAKEN = (b"iCCP", b"eXIf", b"pHYs", b"tEXt", b"zTXt", b"iTXt", *COLOR)
-_LONG = 1 << 10  # bytes from which a text is compressed
-_READABLE = 1 << 20  # bytes that other programs unpack; longer texts are not compressed
+_LONG = 1 << 10  # minimum size of a compressed text, bytes
+_READABLE = 1 << 20  # limit of other programs for compressed texts, bytes
 XMP = "XML:com.adobe.xmp"
 METER = 0.0254  # of an inch
 
@@ -26,11 +26,11 @@ Chunk = tuple[bytes, bytes]
 
 @dataclass
 class Ancillary:
-    """The chunks beside the pixels, unpacked."""
+    """The unpacked metadata chunks of a PNG."""
 
-    pixels: bytes  # a PNG without them
+    pixels: bytes  # the PNG without these chunks
     icc: bytes = b""
-    exif: bytes = b""  # without the prefix that JPEG has
+    exif: bytes = b""  # without the prefix used in JPEG
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
     texts: list[tuple[str, str]] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Ancillary:
 
 
 def split(data: bytes) -> Ancillary:
-    """Return a PNG's chunks. What is damaged beside the pixels is left out."""
+    """Split a PNG into pixels and metadata. Damaged metadata is dropped with a note."""
     kept, found = [SIGNATURE], Ancillary(b"")
     budget = LARGEST_SUM
     for name, content, whole in _chunks(data):
@@ -52,13 +52,13 @@ def split(data: bytes) -> Ancillary:
         try:
             budget -= _take(found, name, content, min(LARGEST, budget))
         except (ValueError, zlib.error, struct.error) as error:
-            found.notes.append(f"the chunk {name.decode()} is left out: {error}")
+            found.notes.append(f"the chunk {name.decode()} is ignored: {error}")
     found.pixels = b"".join(kept)
     return found
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Yield names, contents and whole chunks; what follows a damaged one is the last, nameless."""
+    """Yield name, content and raw bytes of each chunk; after damage, the rest without a name."""
     at = len(SIGNATURE)
     view = memoryview(data)
     while at < len(data):
@@ -76,7 +76,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 
 
 def _take(found: Ancillary, name: bytes, content: bytes, limit: int) -> int:
-    """Put a chunk's meaning where it belongs; returns how many bytes it unpacked to."""
+    """Store the content of a chunk in `found`, and return its unpacked size in bytes."""
     if name == b"pHYs":
         x, y, unit = struct.unpack(">IIB", content)
         if unit == 1 and x and y:
@@ -109,7 +109,7 @@ def _text(name: bytes, content: bytes, limit: int) -> tuple[str, str]:
     if name == b"zTXt":
         return key.decode("latin-1"), _unpacked(rest[1:], limit).decode("latin-1")
     packed = rest[:1] == b"\1"
-    _, _, rest = rest[2:].partition(b"\0")  # the language, and the keyword in it
+    _, _, rest = rest[2:].partition(b"\0")  # skip the language and the translated keyword
     _, _, rest = rest.partition(b"\0")
     text = _unpacked(rest, limit) if packed else rest[:limit]
     return key.decode("latin-1"), text.decode("utf-8", "replace")
@@ -119,12 +119,12 @@ def _unpacked(data: bytes, limit: int) -> bytes:
     unpacking = zlib.decompressobj()
     result = unpacking.decompress(data, limit + 1)
     if len(result) > limit:
-        raise ValueError(f"it unpacks to more than {limit >> 20} MiB")
+        raise ValueError(f"its unpacked size exceeds {limit >> 20} MiB")
     return result
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
-    """Return a chunk with its length and its check sum."""
+    """Return a chunk with its length and its checksum."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
@@ -138,7 +138,7 @@ def joined(
     texts: Iterable[tuple[str, str]],
     color: Iterable[Chunk],
 ) -> bytes:
-    """Return a PNG with what is to stand beside its pixels, which come without anything."""
+    """Return a PNG with metadata added to `plain`, a PNG without metadata."""
     extra = []
     if icc:
         extra.append(chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
@@ -152,7 +152,7 @@ def joined(
     if xmp:
         extra.append(chunk(b"iTXt", XMP.encode() + b"\0\0\0\0\0" + xmp))
     extra += [_text_chunk(key, text) for key, text in texts]
-    header_ends = len(SIGNATURE) + 25  # and IHDR; what describes the pixels comes after it
+    header_ends = len(SIGNATURE) + 25  # the signature and IHDR; the metadata comes next
     return plain[:header_ends] + b"".join(extra) + plain[header_ends:]
 
 

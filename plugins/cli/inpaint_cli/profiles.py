@@ -1,6 +1,6 @@
-"""ICC profiles: whether one fits the pixels that it came with, and the way to sRGB and back.
+"""ICC profiles: check whether they fit the pixels, and convert to sRGB and back.
 
-littleCMS converts, in float32: its integer formats would lose what 16 bits hold
+littleCMS converts in float32, because its integer formats would lose precision of 16-bit images
 (docs/decisions/0033).
 """
 
@@ -16,20 +16,20 @@ from PIL import Image, ImageCms
 Floats = npt.NDArray[np.float32]
 
 GRAY, RGB, CMYK = "GRAY", "RGB", "CMYK"
-_HEADER = 128  # bytes; a table of tags comes after it
+_HEADER = 128  # bytes; a table of tags follows
 
 
 class Profile(NamedTuple):
-    """A profile that may be used, or nothing and why."""
+    """A usable profile, or an empty one with a note."""
 
     icc: bytes = b""
     note: str = ""
 
 
 class IccSpace:
-    """The space of an ICC profile, gray or RGB, by matrix or by table.
+    """Color space of a gray or RGB ICC profile, with a matrix or a table.
 
-    Colors that sRGB does not hold become the nearest that it does, channel by channel.
+    Colors outside of sRGB are clipped, channel by channel.
     """
 
     def __init__(self, icc: bytes, channels: int) -> None:
@@ -40,10 +40,10 @@ class IccSpace:
         self._srgb = cms_profile("srgb")
 
     def to_srgb(self, values: Floats) -> Floats:
-        """Return sRGB's values [H, W, 1 or 3] for this space's.
+        """Convert values [H, W, 1 or 3] of this space to sRGB.
 
         Raises:
-            imagecodecs.CmsError: the profile is broken, or not of this many channels.
+            imagecodecs.CmsError: the profile is damaged or for another number of channels.
         """
         source = values if self._kind == "rgb" else values[..., 0]
         return _transformed(source, self._icc, self._kind, self._srgb, "rgb")[
@@ -51,10 +51,10 @@ class IccSpace:
         ]
 
     def from_srgb(self, values: Floats) -> Floats:
-        """Return this space's values [H, W, 1 or 3] for sRGB's.
+        """Convert sRGB values [H, W, 1 or 3] to this space.
 
         Raises:
-            imagecodecs.CmsError: as `to_srgb`, or the profile describes one direction only.
+            imagecodecs.CmsError: as for `to_srgb`, or the profile only supports one direction.
         """
         colors = np.broadcast_to(values, (*values.shape[:2], 3))
         result = _transformed(colors, self._srgb, "rgb", self._icc, self._kind)
@@ -93,9 +93,12 @@ def fitting(icc: bytes, kind: str) -> Profile:
 
 
 def rgb_from_cmyk(image: Image.Image, icc: bytes) -> tuple[Image.Image, str]:
-    """Return a CMYK image as sRGB, by its profile if that can be used, and what there is to say.
+    """Convert a CMYK image to sRGB, using its profile if possible.
 
-    CMYK is filled, and written, as sRGB.
+    CMYK images are filled and written as sRGB.
+
+    Returns:
+        The converted image and a note, which may be empty.
     """
     profile = _of_kind(icc, CMYK)
     if not profile.icc:
@@ -112,7 +115,7 @@ def rgb_from_cmyk(image: Image.Image, icc: bytes) -> tuple[Image.Image, str]:
 
 
 def _of_kind(icc: bytes, kind: str) -> Profile:
-    """Judge by the header alone."""
+    """Check the header of a profile."""
     if not icc:
         return Profile()
     if len(icc) < _HEADER or icc[36:40] != b"acsp":

@@ -1,4 +1,4 @@
-"""The contact sheet: the hole, and below it every candidate with its variants."""
+"""Contact sheet with the hole in the first row and then every candidate with its variants."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UInt8 = npt.NDArray[np.uint8]
 
 
 class Cell(NamedTuple):
-    """One thumbnail."""
+    """A thumbnail with a label."""
 
     pixels: UInt8  # [h, w, 1..4], 8 bit, sRGB
     label: str
@@ -29,7 +29,7 @@ class Cell(NamedTuple):
 def write_sheet(
     path: Path, original: UInt8, coverage: UInt8, rows: Sequence[Sequence[Cell]]
 ) -> None:
-    """Rows of thumbnails; the first row shows the image and where its hole is."""
+    """Write rows of thumbnails; the first row shows the image and the position of its hole."""
     shown = _image(original)
     marked = Image.composite(
         Image.new("RGB", shown.size, HOLE),
@@ -53,13 +53,13 @@ def write_sheet(
             x, y = GAP + c * (size[0] + GAP), GAP + r * (size[1] + LABEL + GAP)
             sheet.paste(image.resize((size[0], size[1]), Image.Resampling.LANCZOS), (x, y))
             draw.text((x, y + size[1] + 4), label, INK, font)
-    file = io.BytesIO()  # Pillow would not notice that the disk is full
+    file = io.BytesIO()  # Pillow itself does not report a full disk
     sheet.save(file, "PNG")
     path.write_bytes(file.getvalue())
 
 
 def _image(pixels: UInt8) -> Image.Image:
-    """RGB; transparency over a checkerboard."""
+    """Convert pixels to RGB, with transparent areas over a checkerboard."""
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     if image.mode not in ("LA", "RGBA"):
         return image.convert("RGB")
@@ -71,5 +71,5 @@ def _image(pixels: UInt8) -> Image.Image:
 
 
 def edits_label(edits: Mapping[str, float]) -> str:
-    """Edits in words short enough for a thumbnail."""
+    """Return a short description of edits for a thumbnail."""
     return ", ".join(f"{name} {value:+g}" for name, value in edits.items())

@@ -1,4 +1,4 @@
-"""A recipe without its image: the square that the model saw stands for the document."""
+"""Use a recipe without its image: the model's square in the attachment replaces the document."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def document_of_attachment(attachment: bytes) -> tuple[Document, npt.NDArray[np.
         with Image.open(io.BytesIO(attachment), formats=["PNG"]) as image:
             rgba = np.asarray(image.convert("RGBA"))
     except (OSError, ValueError, SyntaxError) as error:
-        raise UnusableImageError(f"the recipe's source is not a PNG: {error}") from error
+        raise UnusableImageError(f"the recipe's attachment is not a PNG: {error}") from error
     square = rgba[:, : rgba.shape[0]]
     coverage = np.where(square[..., 3] < 255, 255, 0).astype(np.uint8)
     return Document(np.ascontiguousarray(square[..., :3])), coverage

@@ -1,4 +1,4 @@
-"""TIFF in and out, at its own depth (docs/decisions/0012), with what stands beside the pixels."""
+"""Read and write TIFF at its own depth (docs/decisions/0012), with metadata."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2  # photometric interpretations
 PREMULTIPLIED = 1  # of an extra sample
 XMP = 700
-_STAND_IN = 1  # tifffile writes no entry that leads to EXIF; one with the next code is renamed
+_STAND_IN = 1  # tifffile cannot write EXIF entries, so one with the next code is renamed
 _LARGEST_CLASSIC = 2**32 - 2**25  # bytes; larger files are written as BigTIFF by tifffile
 
 
 class TiffImage(NamedTuple):
-    """A TIFF's first image; no pixels where Pillow has to read them."""
+    """The first image of a TIFF; `pixels` is None if Pillow must read them."""
 
     pixels: Pixels | None
     icc: bytes
@@ -51,21 +51,24 @@ class TiffImage(NamedTuple):
 
 
 def read_tiff(path: Path, most_pixels: int) -> TiffImage | None:
-    """Return the first image of a TIFF; None for other files.
+    """Read the first image of a TIFF; return None for other files.
 
     Raises:
-        ValueError: it has too many pixels, or is damaged; tifffile raises other errors, too.
+        ValueError: the image is too large or damaged; tifffile may also raise other errors.
     """
     with path.open("rb") as file:
         if file.read(4) not in MAGIC:
             return None
     import tifffile
 
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what cannot be read is told once
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # errors are reported by the caller
     with tifffile.TiffFile(path) as tiff, path.open("rb") as file:
         page = tiff.pages.first
         if page.imagewidth * page.imagelength > most_pixels:
-            raise ValueError(f"{page.imagewidth} x {page.imagelength} px are too many")
+            raise ValueError(
+                f"{page.imagewidth} x {page.imagelength} px exceed the limit of {most_pixels} "
+                "pixels"
+            )
         exif = tiff_exif(file, page.offset, big=tiff.is_bigtiff, endian=tiff.byteorder)
         xmp = page.tags.valueof(XMP, b"")
         return TiffImage(
@@ -88,7 +91,7 @@ def _pixels(page: TiffPage) -> Pixels | None:
     pixels = pixels if pixels.ndim == 3 else pixels[..., None]
     bits = page.bitspersample
     if pixels.dtype.kind == "u" and isinstance(bits, int) and bits < pixels.dtype.itemsize * 8:
-        white = np.iinfo(pixels.dtype).max  # of 4 bits, or 12
+        white = np.iinfo(pixels.dtype).max  # for images of 4 or 12 bits
         pixels = np.rint(pixels * (white / (2**bits - 1))).astype(pixels.dtype)
     if page.photometric == WHITE_IS_ZERO and pixels.dtype.kind == "u":
         pixels = np.iinfo(pixels.dtype).max - pixels
@@ -98,7 +101,7 @@ def _pixels(page: TiffPage) -> Pixels | None:
 
 
 def _straight(pixels: Pixels) -> Pixels:
-    """Colors that were multiplied by alpha, divided by it."""
+    """Convert premultiplied colors to straight alpha."""
     values = unit_values(pixels)
     values[..., :-1] /= np.maximum(values[..., -1:], 1e-6)
     return quantize(values, pixels.dtype)
@@ -148,7 +151,7 @@ def write_tiff(path: Path, pixels: Pixels, icc: bytes, exif: bytes, beside: Meta
 
 
 def _tag(code: int, value: object) -> tuple[int, str, int, Any, bool] | None:
-    """Return an entry as tifffile takes it; None for a value that no such entry has."""
+    """Return an entry in tifffile's form; None if its value is not supported."""
     if isinstance(value, str):
         text = value.rstrip("\0").encode("utf-8")
         return (code, "s", 0, text, True) if text else None
@@ -160,7 +163,7 @@ def _tag(code: int, value: object) -> tuple[int, str, int, Any, bool] | None:
 
 
 def _append(file: IO[bytes], place: int, code: int, entries: dict[int, Any]) -> None:
-    """Write a directory behind everything, and where it is into the entry at a place."""
+    """Append a directory to the file, and write its offset into the entry at `place`."""
     end = file.seek(0, 2)
     start = end + end % 2
     plain = {tag: value for tag, value in entries.items() if tag != ExifTags.IFD.Interop}

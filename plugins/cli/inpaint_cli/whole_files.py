@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, and renamed."""
+"""Atomic file writes with a temporary file and a rename."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a hidden name beside `path`, which takes the place of `path` when the block is done.
+    """Yield a hidden path next to `path`, whose file replaces `path` at the end of the context.
 
-    The extension is the same. Where the block fails, nothing is left, and a file that was there
-    stays as it was.
+    It has the same extension. If the context fails, the temporary file is removed, and an existing
+    file stays unchanged.
 
     Raises:
-        OSError: of the block, or the file cannot be put into place; it names `path`.
+        OSError: the file cannot be written or renamed; the error names `path`.
     """
     beside = path.with_name(f".writing-{path.name}")
     try:

@@ -1,4 +1,4 @@
-"""A candidate's patches as pieces of one image, for hosts that paint them into a layer."""
+"""Split a candidate's patches into strips, for hosts that paint them into a layer."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ CHUNK_BYTES = 1 << 20
 
 
 def pieces(patches: Sequence[Patch], max_bytes: int = CHUNK_BYTES) -> Iterator[Patch]:
-    """Yield the patches in strips of whole rows, each a patch of its own.
+    """Yield the patches in strips of full rows, each a separate patch.
 
-    The boxes of two groups of the hole may overlap, while their coverage never does: no pixel
-    belongs to two groups. There a piece holds the pixels of all groups, so that pieces painted
-    one after another, in any order, erase nothing of each other.
+    The boxes of two groups of the hole may overlap, but no pixel is covered by two groups. In the
+    overlap, each strip contains the pixels of all groups, so that painting the strips in any order
+    does not erase pixels of another group.
 
     Args:
-        patches: of one candidate, thus all in one format.
-        max_bytes: of a piece's fill; a piece has at least one row.
+        patches: the patches of one candidate, which all have the same format.
+        max_bytes: maximum size of a strip's fill; a strip has at least one row.
     """
     for patch in patches:
         row = patch.fill.width * patch.fill.pixel_bytes
@@ -35,7 +35,7 @@ def pieces(patches: Sequence[Patch], max_bytes: int = CHUNK_BYTES) -> Iterator[P
 
 
 def _joined(piece: Patch, other: Patch) -> Patch:
-    """The piece with what another group covers inside its box."""
+    """Return a strip with the pixels that another group covers inside its box."""
     common = piece.box.clamp(other.box)
     if common.is_empty:
         return piece
@@ -60,7 +60,7 @@ def _joined(piece: Patch, other: Patch) -> Patch:
 
 
 def _cut(patch: Patch, box: Box) -> Patch:
-    """The part of a patch in `box`, document px, which lies inside the patch's own."""
+    """Return the part of a patch in `box`, document px, which lies inside the patch's box."""
     part = box.relative(patch.box)
 
     def cut(image: Picture) -> Picture:

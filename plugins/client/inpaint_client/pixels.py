@@ -1,8 +1,8 @@
 """Pixels as bytes: channel orders, crops, masks and overviews without numpy.
 
-Every function works on whole planes with slices, `bytes.translate` and big integers; none loops
-over pixels. Layouts are named by a letter per channel, in memory order: "BGRA" (Krita, 8 and 16
-bit), "RGBA", "RGB", "YA" (gray with alpha), "Y".
+The functions operate on entire planes with slices, `bytes.translate` and big integers instead of
+looping over pixels. A layout is named by one letter per channel, in memory order: "BGRA" (Krita,
+8 and 16 bit), "RGBA", "RGB", "YA" (gray with alpha), "Y".
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from functools import cache
 from .geometry import Box, Extent
 from .images import SampleType
 
-_CODES = {2: "H", 4: "I"}  # array codes by bytes a sample; no arithmetic, so unsigned
+_CODES = {
+    2: "H",
+    4: "I",
+}  # array type codes by bytes per sample; unsigned, as samples are only moved
 _OPAQUE = b"\xff"
 _ABOVE_0 = bytes([0] + [255] * 255)
 
@@ -27,17 +30,20 @@ def rearrange(
     sample_type: SampleType = SampleType.U8,
     coverage: bytes | bytearray | None = None,
 ) -> bytes:
-    """Return `data` of the layout `source` in the layout `target`.
+    """Convert `data` from the layout `source` to the layout `target`.
 
-    Channels that `target` lacks are dropped; R, G and B are taken from Y where the source is
-    gray. The alpha of the result is, in this order: `coverage` (8 bit, one byte a pixel) in the
-    sample type's own range, the source's alpha, opaque.
+    Channels that `target` lacks are dropped. If the source is gray, R, G and B are taken from Y.
+    The alpha of the result is `coverage` (one byte per pixel), scaled to the range of the sample
+    type, if given; otherwise the source's alpha if it has one; otherwise opaque.
 
         rearrange(krita_pixels, "BGRA", "RGB")
         rearrange(patch.fill.data, "RGB", "BGRA", coverage=patch.coverage.data)
     """
     if "Y" in target and "Y" not in source:
-        raise ValueError(f"color ({source}) becomes gray ({target}) in the host or the daemon")
+        raise ValueError(
+            f"color ({source}) cannot be converted to gray ({target}) here; the host or the "
+            "daemon must do it"
+        )
     if source == target and coverage is None:
         return bytes(data)
     size = sample_type.size
@@ -57,7 +63,7 @@ def rearrange(
 
 
 def _samples(data: bytes | bytearray, size: int) -> MutableSequence[int]:
-    """A mutable sequence of samples: slices with a step are fast in a bytearray, else an array."""
+    """Return samples as a type with fast strided slices: a bytearray, or an array if wider."""
     if size == 1:
         return bytearray(data)
     return array(_CODES[size], bytes(data))
@@ -68,7 +74,7 @@ def _channel(layout: str, letter: str) -> int:
 
 
 def encode_coverage(coverage: bytes | bytearray, sample_type: SampleType) -> bytes:
-    """Return 8-bit values as samples of `sample_type`: 255 becomes 255, 65535 or 1.0."""
+    """Convert 8-bit values to samples of `sample_type`: 255 becomes 255, 65535 or 1.0."""
     tables = _coverage_tables(sample_type)
     result = bytearray(len(coverage) * len(tables))
     for position, table in enumerate(tables):
@@ -78,7 +84,7 @@ def encode_coverage(coverage: bytes | bytearray, sample_type: SampleType) -> byt
 
 @cache
 def _coverage_tables(sample_type: SampleType) -> tuple[bytes, ...]:
-    """For each byte of a sample, the table from the 8-bit value to that byte."""
+    """Return, for each byte of a sample, the table that maps an 8-bit value to that byte."""
     values: list[bytes] = {
         SampleType.U8: [struct.pack("<B", v) for v in range(256)],
         SampleType.U16: [struct.pack("<H", v * 257) for v in range(256)],
@@ -105,7 +111,7 @@ def crop(data: bytes | bytearray, extent: Extent, box: Box, pixel_bytes: int = 1
 def paste(
     data: bytes | bytearray, extent: Extent, patch: bytes, box: Box, pixel_bytes: int = 1
 ) -> bytearray:
-    """Return `data` with `patch` at `box`: a copy, or a bytearray itself."""
+    """Return `data` with `patch` at `box`; bytes are copied, a bytearray is modified in place."""
     result = data if isinstance(data, bytearray) else bytearray(data)
     row = box.width * pixel_bytes
     view, source = memoryview(result), memoryview(patch)
@@ -121,13 +127,13 @@ def select(
     outside: bytes | bytearray,
     pixel_bytes: int = 1,
 ) -> bytes:
-    """Return the pixels of `inside` where `covered` is above 0, elsewhere those of `outside`.
+    """Return the pixels of `inside` where `covered` is above 0, and those of `outside` elsewhere.
 
     Args:
-        covered: n bytes, one a pixel.
+        covered: n bytes, one per pixel.
         inside: n pixels.
         outside: n pixels.
-        pixel_bytes: bytes of a pixel in `inside` and `outside`.
+        pixel_bytes: bytes per pixel in `inside` and `outside`.
     """
     flags = covered.translate(_ABOVE_0)
     mask = bytearray(len(flags) * pixel_bytes)
@@ -138,7 +144,7 @@ def select(
 
 
 def bounding_box(coverage: bytes | bytearray, extent: Extent) -> Box:
-    """Return the smallest box around everything above 0; empty if there is nothing."""
+    """Return the smallest box around all values above 0; empty if there are none."""
     width = extent.width
     head = len(coverage) - len(coverage.lstrip(b"\0"))
     if head == len(coverage):
@@ -146,7 +152,7 @@ def bounding_box(coverage: bytes | bytearray, extent: Extent) -> Box:
     top, left = divmod(head, width)
     bottom, right = divmod(len(coverage.rstrip(b"\0")) - 1, width)
     right += 1
-    for y in range(top, bottom + 1):  # looks only at the columns outside what is already known
+    for y in range(top, bottom + 1):  # only check the columns outside the box found so far
         start = y * width
         if left:
             left -= len(coverage[start : start + left].lstrip(b"\0"))
@@ -156,9 +162,9 @@ def bounding_box(coverage: bytes | bytearray, extent: Extent) -> Box:
 
 
 def thin(data: bytes | bytearray, extent: Extent, pixel_bytes: int, step: int) -> bytes:
-    """Return the pixel in the middle of every full `step` x `step` square, in any sample type.
+    """Return the middle pixel of every full `step` x `step` square, for any sample type.
 
-    A side that is shorter than `step` counts as one square.
+    A side that is shorter than `step` is treated as one square.
     """
     columns, rows = (max(1, side // step) for side in extent)
     left, top = (min(step // 2, side - 1) for side in extent)
@@ -174,10 +180,16 @@ def thin(data: bytes | bytearray, extent: Extent, pixel_bytes: int, step: int) -
 
 
 def shrink(rows: bytes, width: int, channels: int, step: int) -> bytes:
-    """Return one 8-bit pixel for every full `step` x `step` square of `rows`: for overviews.
+    """Return one 8-bit pixel for every full `step` x `step` square, for overviews.
 
-    `rows` is a strip of whole rows, best a multiple of `step` of them; rows and columns left over
-    are dropped. Each pixel is the mean of up to 16 x 16 places of its square, rounded down.
+    Each pixel is the mean of up to 16 x 16 samples of its square, rounded down.
+
+    Args:
+        rows: a strip of full rows, ideally a multiple of `step` of them. Remaining rows and
+            columns are dropped.
+        width: width of a row, px.
+        channels: channels of a pixel.
+        step: side of a square, px.
     """
     if step == 1:
         return bytes(rows)

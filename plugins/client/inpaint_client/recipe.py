@@ -1,4 +1,4 @@
-"""Recipes: the JSON that makes a candidate again."""
+"""Recipes: JSON with everything needed to make a candidate again."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from .requests import Edits
 from .sentence import Sentence
 
 MAX_RECIPE_BYTES = 64 << 10
-FORMATS = (1, 2)  # 2: of smooth candidates
+FORMATS = (1, 2)  # 2 is used for smooth candidates
 _NOT_OURS = Sentence("Choose a recipe that was written by this program.")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe with what a user interface shows of it; `text` is the whole, as the daemon wrote it.
+    """A recipe with the fields that a user interface shows.
 
-    Only the daemon needs to understand the rest, so it is carried and never rewritten.
+    `text` is the complete recipe as written by the daemon. Only the daemon needs to understand the
+    other fields, so the client stores the text and never rewrites it.
     """
 
     text: str = field(repr=False)
@@ -33,7 +34,7 @@ class Recipe:
 
     @property
     def fields(self) -> Mapping[str, Any]:
-        """Everything that the recipe says."""
+        """All fields of the recipe."""
         content: dict[str, Any] = json.loads(self.text)
         return content
 
@@ -42,7 +43,7 @@ def parse_recipe(text: str) -> Recipe:
     """Read and check a recipe.
 
     Raises:
-        InputError: too large, not JSON, of a newer format, or without the fields shown here.
+        InputError: the text is too large, not JSON, of an unknown format, or lacks a field.
     """
     if len(text.encode("utf-8", "replace")) > MAX_RECIPE_BYTES:
         raise InputError(Sentence("The recipe is larger than 64 KiB."), _NOT_OURS)

@@ -1,4 +1,4 @@
-"""What is asked of the daemon: one tree of values that holds everything that decides the result."""
+"""Requests to the daemon, as values that contain everything that determines the result."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MAX_SEED = 2**32 - 1
 
 
 class FrameMode(IntEnum):
-    """How the square that the model sees was chosen, or is to be."""
+    """How the square that the model sees is or was chosen."""
 
-    AUTO = 1  # found by the model's framer; BOX when it is unsure
+    AUTO = 1  # found by the model's framer; falls back to BOX when unsure
     BOX = 2  # a square around the selection with context
     EXPLICIT = 3  # given by the client
 
@@ -26,32 +26,32 @@ FrameChoice = FrameMode | Frame  # AUTO, BOX, or the square itself
 
 
 class SmoothFill(IntEnum):
-    """Whether one more candidate continues the surroundings smoothly, without the model."""
+    """Whether to add a candidate that continues the surroundings smoothly, without the model."""
 
-    AUTO = 1  # where the model found nothing that it knows, or the hole is small
+    AUTO = 1  # if the model recognized nothing, or the hole is small
     ALWAYS = 2
     NEVER = 3
 
 
 class StyleLevel(IntEnum):
-    """Which styles mixing takes from the other candidate or image."""
+    """Group of styles that mixing takes from the other candidate or image."""
 
     STRUCTURE = 1  # pose and shape
     FEATURES = 2  # eyes, mouth, hair
     COLORS = 3  # light, color, texture
-    COLOURS = 3  # the same, as earlier versions wrote it
+    COLOURS = 3  # alias with the spelling of earlier versions
 
 
 Edits = Mapping[str, float]
-"""How far to go along directions of the model: name -> units (1 = one standard deviation).
+"""How far to move along directions of the model: name -> units (1 = one standard deviation).
 
-Read-only once handed on; texts list the edits in the mapping's order.
+Read-only once it is passed on. Texts list the edits in the mapping's order.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Blending:
-    """How a fill is fitted to its surroundings, inside the hole. None = the daemon's default."""
+    """How a fill is matched to its surroundings, inside the hole. None = the daemon's default."""
 
     colour_match: bool | None = None  # default on
     gradient: bool | None = None  # gradient-domain blending; default on
@@ -64,32 +64,32 @@ RAW = Blending(colour_match=False, gradient=False, feather_px=0.0, grain=False)
 
 @dataclass(frozen=True, kw_only=True)
 class FillJob:
-    """A hole to fill, and how."""
+    """Request to fill a hole."""
 
     capture: Capture
-    model: str = ""  # empty = the daemon's default, or one with more detail for a large frame
-    seeds: tuple[int, ...] = ()  # one a candidate; none = one candidate, of a seed drawn at random
+    model: str = ""  # empty = the default, or one with higher resolution for a large frame
+    seeds: tuple[int, ...] = ()  # one per candidate; none = one candidate with a random seed
     truncation_psi: float | None = None  # 0..1, 1 = widest variety; None = the daemon's default
     edits: Edits = field(default_factory=dict)
-    variants: tuple[Edits, ...] = ()  # one more rendering each: `edits`, and these
+    variants: tuple[Edits, ...] = ()  # additional renderings, each with `edits` plus these
     frame: FrameChoice = FrameMode.AUTO
     blending: Blending = Blending()
-    smooth: SmoothFill = SmoothFill.NEVER  # whoever asks for it tells `Candidate.method` apart
+    smooth: SmoothFill = SmoothFill.NEVER  # if enabled, the caller must check `Candidate.method`
     output_sample_type: SampleType | None = None  # of the fills; None = that of the crop
 
     def __post_init__(self) -> None:
         if self.frame is FrameMode.EXPLICIT:
-            raise InputError("An explicit frame is given as a Frame.")
+            raise InputError("FrameMode.EXPLICIT cannot be requested; pass a Frame instead.")
         for seed in self.seeds:
             check_seed(seed)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeSource:
-    """What Edit needs when the daemon no longer has the session, or never had it.
+    """What an edit needs if the daemon no longer has the session, or never had it.
 
-    Without `capture`, the candidate is composited over the attachment's own image: patches are
-    then in pixels of the model.
+    Without `capture`, the candidate is composited over the attachment's own image, and patches are
+    in pixels of the model.
     """
 
     recipe: str  # as `Candidate.recipe`
@@ -99,28 +99,28 @@ class RecipeSource:
 
 @dataclass(frozen=True, kw_only=True)
 class Mixing:
-    """Styles of another candidate, of the same model, or of an image, laid over this candidate.
+    """Style mixing: blend styles of another candidate or of an image into a candidate.
 
-    Either `recipe`, or `image` and `image_box`: a layer of the same document or a part of one,
-    reduced to at most `MIXED_SIDE` px. The model sees it through the candidate's own frame;
-    transparent pixels, and what it does not reach, are unknown to it.
+    Set either `recipe`, of a candidate of the same model, or `image` and `image_box`: a layer of
+    the same document or part of one, reduced to at most `MIXED_SIDE` px. The model sees the image
+    through the candidate's frame; transparent pixels and pixels outside the image are unknown.
     """
 
     recipe: str = ""
-    levels: tuple[StyleLevel, ...] = ()  # none = all of a candidate's, COLORS of an image's
+    levels: tuple[StyleLevel, ...] = ()  # none = all levels of a candidate, COLORS of an image
     amount: float = 1.0  # 0..1: 0 = this candidate, 1 = the other
     image: Picture | None = None
-    image_box: Box | None = None  # document px: what it shows; may reach beyond the document
+    image_box: Box | None = None  # area that it shows, document px; may exceed the document
 
     def __post_init__(self) -> None:
         if (self.image is None) == (not self.recipe):
-            raise InputError("Mixing takes either another candidate or an image.")
+            raise InputError("Mixing needs either the recipe of another candidate or an image.")
         if not 0 <= self.amount <= 1:
-            raise InputError(f"An amount of {self.amount:g} is not between 0 and 1.")
+            raise InputError(f"The mixing amount {self.amount:g} must be between 0 and 1.")
         if self.image is None:
             return
         if self.image_box is None:
-            raise InputError("An image to mix needs its place in the document.")
+            raise InputError("An image to mix needs its box in the document.")
         width, height = self.image.extent
         if self.image.extent.longest > MIXED_SIDE:
             raise InputError(
@@ -128,14 +128,15 @@ class Mixing:
                 f"Reduce it to at most {MIXED_SIDE} px.",
             )
         if width > self.image_box.width or height > self.image_box.height:
-            raise InputError("An image to mix has more pixels than its place in the document.")
+            raise InputError("An image to mix must not have more pixels than its box.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class EditJob:
-    """A candidate to be rendered again; what is None stays as it was.
+    """Request to render a candidate again; fields that are None stay unchanged.
 
-    `session_id` (of `Accepted`), `source`, or both: the source is used if the session is gone.
+    Set `session_id` (from `Accepted`), `source`, or both: the source is used if the session is
+    gone.
     """
 
     session_id: str = ""
@@ -150,7 +151,7 @@ class EditJob:
 
     def __post_init__(self) -> None:
         if not self.session_id and self.source is None:
-            raise InputError("An edit needs the session of a fill, or a recipe with its image.")
+            raise InputError("An edit needs the session of a fill, or a recipe source.")
         if self.seed is not None:
             check_seed(self.seed)
 
@@ -164,7 +165,11 @@ def seed_sequence(first: int, count: int) -> tuple[int, ...]:
 
 
 def check_seed(seed: int) -> None:
-    """Raise InputError unless 0 <= seed < 2**32."""
+    """Check that 0 <= seed < 2**32.
+
+    Raises:
+        InputError: the seed is out of range.
+    """
     if not 0 <= seed <= MAX_SEED:
         raise InputError(
             f"Seed {seed} is out of range.", f"Use a whole number from 0 to {MAX_SEED}."

@@ -1,7 +1,7 @@
-"""What has come of a fill whose daemon ended in the middle, and what is to be asked for again.
+"""Resume a fill whose daemon stopped in the middle.
 
-The same seeds and settings give the same candidates, whichever daemon makes them. So the candidates
-that are missing are asked for once more, and whoever receives them sees one fill.
+The same seeds and settings give the same candidates, no matter which daemon makes them. So only the
+missing candidates are requested again, and the receiver sees a single fill.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .requests import FillJob, SmoothFill
 
 
 class Resumable:
-    """A fill, and what has come of it."""
+    """A fill and the events that were received so far."""
 
     def __init__(self, job: FillJob) -> None:
         self._job = job
@@ -30,14 +30,17 @@ class Resumable:
         self._have: set[tuple[int, int]] = set()  # index and variant
         self._total = 0
         self._frames: set[int] = set()
-        self.has_begun = False  # the daemon has answered something
-        self._indices: dict[int, int] = {}  # of the request under way, where they differ
+        self.has_begun = False  # whether the daemon has sent any event
+        self._indices: dict[int, int] = {}  # index in the current request -> index in the fill
 
     def taken(self, event: FillEvent) -> FillEvent | None:
-        """Return an event as one of the whole fill; None if the same one came before.
+        """Convert an event of the current request to one of the entire fill.
 
-        The first `Accepted` stays the only one: edits of a candidate then find no session, and go
-        by its recipe, whichever daemon made it.
+        Only the first `Accepted` is passed on. Edits of a candidate then find no session and use
+        its recipe, no matter which daemon made it.
+
+        Returns:
+            The event; None if the same one was received before.
         """
         has_begun = self.has_begun
         self.has_begun = has_begun or not isinstance(event, Sending | Waiting)
@@ -61,10 +64,10 @@ class Resumable:
         return event
 
     def rest(self) -> FillJob | None:
-        """Return what to ask for now; None if only the end is missing."""
+        """Return the request for the missing candidates; None if only `Done` is missing."""
         variants = range(-1, len(self._job.variants))
         missing = [k for k in range(self._count) if any((k, v) not in self._have for v in variants)]
-        if not self._total:  # nobody has said yet whether there is a smooth one
+        if not self._total:  # not known yet whether there is a smooth candidate
             smooth, lacks_smooth = self._job.smooth, False
         else:
             expected = self._total > self._count * len(variants)

@@ -1,7 +1,7 @@
-"""Sentences that can still be translated when they have their values.
+"""Sentences that can still be translated after their values were filled in.
 
-This package speaks English and knows nobody's language. A `Sentence` is the English text and
-remembers what it was made from, so that an editor says it in its own (`session.translation`).
+This package is English only and does not know the user's language. A `Sentence` is the English text
+together with its pattern and values, so that an editor can translate it (`session.translation`).
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from inpaint_protos.sentences import SENTENCES
 
 
 class Sentence(str):
-    """The English text of a pattern with its values."""
+    """English text made from a pattern and its values."""
 
     __slots__ = ("pattern", "values")
     pattern: str
     values: Mapping[str, object]
 
     def __new__(cls, pattern: str, **values: object) -> Sentence:
-        """Fill the pattern's places, `{name}`, with the values."""
+        """Fill the pattern's placeholders, `{name}`, with the values."""
         made = super().__new__(cls, pattern.format(**values))
         made.pattern, made.values = pattern, values
         return made
 
 
 def of_daemon(code: str, values: Mapping[str, str], text: str) -> str:
-    """Return what the daemon says: the sentence of a code that is known here, else its text."""
+    """Return the translatable sentence for a code of the daemon; `text` if the code is unknown."""
     try:
         return Sentence(SENTENCES[code], **values)
-    except (LookupError, ValueError):  # of another version
+    except (LookupError, ValueError):  # from a daemon of another version
         return text

@@ -4,8 +4,8 @@
     settings = file.load()
     file.save(replace(settings, address="tls://gpu.studio:50099"))
 
-Hosts keep their own dataclass in a file of their own. Keys that a dataclass does not know are
-kept, so that versions can share a file; values of another type are ignored with a warning.
+Each host stores its own dataclass in its own file. Unknown keys in a file are kept, so that
+different versions can share it. Values of the wrong type are ignored with a warning.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ class ConnectionSettings:
     tls_certificate: str = ""
     tls_key: str = ""
     start_daemon: bool = True  # start the local daemon when none runs
-    executable: str = ""  # of inpaint-server; empty = look for it
-    timeout_s: float = 0.0  # for one fill; 0 = as long as it takes
+    executable: str = ""  # path of inpaint-server; empty = search for it
+    timeout_s: float = 0.0  # time limit of a fill; 0 = none
 
     @property
     def tls(self) -> TlsFiles:
-        """The files that TLS needs; none are named without TLS."""
+        """The PEM files for TLS; their paths are empty if TLS is not used."""
         return TlsFiles(self.tls_ca, self.tls_certificate, self.tls_key)
 
 
 class SettingsFile(Generic[T]):
-    """One dataclass with defaults for all its fields, in one JSON file, mode 0600."""
+    """JSON file, mode 0600, that stores a dataclass with defaults for all its fields."""
 
     def __init__(self, path: Path, kind: type[T]) -> None:
         self.path = path
         self._kind = kind
 
     def load(self) -> T:
-        """Return what the file says, defaults for the rest; a broken file counts as empty."""
+        """Read the file; missing values get their defaults, and a broken file counts as empty."""
         stored = self._read()
         default = self._kind()
         known = {}
@@ -69,10 +69,10 @@ class SettingsFile(Generic[T]):
         return self._kind(**known)
 
     def save(self, settings: T) -> None:
-        """Write all fields; keys of the file that the dataclass does not know stay.
+        """Write all fields, and keep unknown keys of the file.
 
         Raises:
-            OSError: the folder cannot be written.
+            OSError: the folder is not writable.
         """
         stored = self._read(set_aside=True)
         for each in fields(settings):  # type: ignore[arg-type]
@@ -95,12 +95,12 @@ class SettingsFile(Generic[T]):
 
 
 def connection_file() -> SettingsFile[ConnectionSettings]:
-    """Return the file that all hosts share."""
+    """Return the settings file that all hosts share."""
     return SettingsFile(config_folder() / "connection.json", ConnectionSettings)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace the file in one step; only its owner can read it, at no moment anybody else."""
+    """Replace a file atomically; at no time can anyone but the owner read it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600
     try:

@@ -1,4 +1,4 @@
-"""Between this package's values and the messages of `inpaint.v1`."""
+"""Convert between this package's values and the messages of `inpaint.v1`."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ from .sentence import Sentence, of_daemon
 
 Numbers = TypeVar("Numbers", Limits, Activity)
 
-# Images that are larger than a piece, together, travel in pieces: while the next one is packed,
-# the daemon reads the last; and memory of this size is taken from the heap, not from the system.
+# Images larger than this in total are sent in chunks: the daemon reads one chunk while the next is
+# packed. Allocations of this size are served from the heap instead of being mapped by the system.
 CHUNK_BYTES = 512 << 10
 SAMPLE_BYTES = {int(kind): kind.size for kind in SampleType}
 
@@ -97,17 +97,20 @@ def edit_requests(job: EditJob, chunk_bytes: int = CHUNK_BYTES) -> Iterator[pb.E
 
 
 class Answer:
-    """The events of one answer. A large candidate comes in chunks, and is put together here."""
+    """Converter for the messages of one answer, which assembles large candidates from chunks."""
 
     def __init__(self) -> None:
-        self._candidate: pb.Candidate | None = None  # whose bytes are still coming
+        self._candidate: pb.Candidate | None = None  # the candidate whose chunks are arriving
         self._data = bytearray()
 
     def event(self, message: pb.FillEvent) -> FillEvent | None:
-        """Return the client's form of a message; None while nothing is complete.
+        """Convert a message to an event.
+
+        Returns:
+            The event; None while a candidate is incomplete.
 
         Raises:
-            DaemonInternalError: the chunks are not what the candidate announced.
+            DaemonInternalError: the chunks do not match the candidate.
         """
         kind = message.WhichOneof("event")
         if (kind == "candidate_chunk") != (self._candidate is not None):
@@ -126,7 +129,7 @@ class Answer:
 
 
 def _joined(candidate: pb.Candidate, data: bytearray) -> pb.Candidate:
-    """Put the bytes that followed a candidate into its images and its attachment."""
+    """Distribute the bytes that followed a candidate to its images and its attachment."""
     start = 0
     for patch in candidate.patches:
         for image in (patch.fill, patch.coverage):
@@ -141,7 +144,7 @@ def _joined(candidate: pb.Candidate, data: bytearray) -> pb.Candidate:
 
 
 def event(message: pb.FillEvent) -> FillEvent | None:
-    """Return the client's form of an event; None for one that a newer daemon added."""
+    """Convert a message to an event; None for a kind that only newer daemons know."""
     kind = message.WhichOneof("event")
     if kind == "candidate":
         return _candidate(message.candidate)
@@ -158,7 +161,7 @@ def event(message: pb.FillEvent) -> FillEvent | None:
 
 
 def daemon_info(message: pb.InfoResponse) -> DaemonInfo:
-    """Return what a daemon said of itself."""
+    """Convert a daemon's description of itself."""
     return DaemonInfo(
         version=message.version,
         device=message.device,
@@ -176,12 +179,12 @@ def daemon_info(message: pb.InfoResponse) -> DaemonInfo:
 
 
 def _same(kind: type[Numbers], message: pb.Limits | pb.Activity) -> Numbers:
-    """Return a value whose fields are all called as those of the message."""
+    """Convert a message to a dataclass with the same field names."""
     return kind(**{field.name: getattr(message, field.name) for field in fields(kind)})
 
 
 def model(message: pb.Model) -> Model:
-    """Return what a daemon said of a model."""
+    """Convert a daemon's description of a model."""
     return Model(
         name=message.name,
         title=message.title,
@@ -288,8 +291,8 @@ def _image(image: Picture, inline: bool) -> pb.Picture:
     )
 
 
-def _number(value: IntEnum | None) -> Any:  # noqa: ANN401 (the stubs ask for types of their own)
-    """Return the wire's number for one of our enums."""
+def _number(value: IntEnum | None) -> Any:  # noqa: ANN401 (the stubs have their own enum types)
+    """Return the wire's number of an enum value; 0 for None."""
     return int(value or 0)
 
 

@@ -1,11 +1,11 @@
-"""A thread that talks to the daemon, for hosts whose own thread must never wait.
+"""A thread that communicates with the daemon, for hosts whose own thread must never block.
 
-    worker = Worker(locate)             # for instance lambda: find_daemon(settings)
+    worker = Worker(locate)             # for example lambda: find_daemon(settings)
     run = worker.submit(job, receive)   # returns at once
-    run.cancel()                        # returns at once; receive(Failed(Cancelled())) follows
+    run.cancel()                        # returns at once; receive(Failed(...)) follows
 
-`receive` is called in the worker's thread with every event and, last, with exactly one of `Done`
-and `Failed`. Qt hosts emit a signal in it, GTK hosts call GLib.idle_add.
+`receive` is called in the worker's thread with every event, the last of which is exactly one `Done`
+or `Failed`. Qt hosts emit a signal in it; GTK hosts call GLib.idle_add.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ Locate = Callable[[], Endpoint]
 Receive = Callable[[Message], None]
 
 PATIENCE_S = 30.0  # how long a run that has not begun waits for a daemon that is loading
-RETRIES = 2  # of a run that the daemon has no room for now, if it says when to ask again
-LONGEST_WAIT_S = 10.0  # before one of them
-RESUME_PATIENCE_S = 15.0  # how long a run whose daemon ended waits for another one to start
+RETRIES = 2  # of a run that a busy daemon refused with a retry delay
+LONGEST_WAIT_S = 10.0  # before such a retry
+RESUME_PATIENCE_S = 15.0  # how long a run whose daemon stopped waits for another one to start
 
 _RESUMED = Sentence(
     "The daemon stopped in the middle of the fill. The missing candidates are being "
@@ -57,7 +57,7 @@ _TWICE_REMEDY = Sentence(
 
 
 class Run:
-    """One submitted job. Safe to use from any thread."""
+    """A submitted job. Thread-safe."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, receive: Receive) -> None:
         self._loop = loop
@@ -72,15 +72,15 @@ class Run:
         return self._finished.is_set()
 
     def cancel(self) -> None:
-        """Stop here and on the daemon, without waiting.
+        """Cancel the job in the client and on the daemon, without waiting.
 
-        `Failed` comes last; before it at most the one event that is being delivered right now.
+        `Failed` follows, after at most one event that is being delivered at this moment.
         """
         self.is_cancelled = True
         self._loop.call_soon_threadsafe(self._cancel_task)
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end; whether it came in that time. Not for a user interface's thread."""
+        """Wait for the end, and return whether it came in time. Do not call it in a UI thread."""
         return self._finished.wait(timeout_s)
 
     def _cancel_task(self) -> None:
@@ -88,12 +88,12 @@ class Run:
             self._task.cancel()
 
     async def _follow(self, events: AsyncGenerator[FillEvent, None]) -> None:
-        """Deliver the events, and at the end exactly one ending, whatever happens."""
+        """Deliver the events, and in every case exactly one `Done` or `Failed` at the end."""
         self._task = asyncio.current_task()
         ending: Message | None = None
         try:
             if self.is_cancelled:
-                raise asyncio.CancelledError  # it came before this task was there to be cancelled
+                raise asyncio.CancelledError  # cancelled before this task existed
             async with aclosing(events):
                 async for event in events:
                     if self.is_cancelled:
@@ -118,10 +118,11 @@ class Run:
 
 
 class Worker:
-    """Owns the thread, its event loop and the connection. `close` it when the host ends.
+    """Owner of the thread, its event loop and the connections. `close` it when the host exits.
 
-    `locate` is asked before every request (in a thread of its own, so it may take its time, start
-    a daemon, or raise an InpaintError): a daemon that was restarted elsewhere is found again.
+    `locate` is called before every request, so that a daemon that was restarted at another address
+    is found again. It runs in a separate thread, so it may block, start a daemon, or raise an
+    InpaintError.
     """
 
     def __init__(self, locate: Locate, patience_s: float = PATIENCE_S) -> None:
@@ -134,16 +135,16 @@ class Worker:
         self._thread.start()
 
     def submit(self, job: Job, receive: Receive, timeout_s: float | None = None) -> Run:
-        """Start a fill or an edit; the events go to `receive`."""
+        """Start a fill or an edit; the events are passed to `receive`."""
         run = Run(self._loop, receive)
         following = run._follow(self._events(job, timeout_s))
         future = asyncio.run_coroutine_threadsafe(following, self._loop)
-        self._running.add(future)  # the event loop alone would not keep it
+        self._running.add(future)  # the event loop only keeps a weak reference
         future.add_done_callback(self._running.discard)
         return run
 
     def call(self, request: Callable[[Client], Awaitable[T]]) -> Future[T]:
-        """Start any other request: `worker.call(lambda client: client.info())`."""
+        """Start any other request, such as `worker.call(lambda client: client.info())`."""
 
         async def answer() -> T:
             return await request(await self._connect())
@@ -151,7 +152,7 @@ class Worker:
         return asyncio.run_coroutine_threadsafe(answer(), self._loop)
 
     def close(self) -> None:
-        """Cancel what is under way, disconnect, end the thread. Not from inside `receive`."""
+        """Cancel all runs, disconnect and end the thread. Do not call it from `receive`."""
         if self._loop.is_closed():
             return
         asyncio.run_coroutine_threadsafe(self._shut_down(), self._loop).result()
@@ -170,14 +171,14 @@ class Worker:
 
     async def _connect(self) -> Client:
         endpoint = await _in_thread(self._locate)
-        if endpoint not in self._clients:  # runs with a former daemon go on beside
+        if endpoint not in self._clients:  # runs with the previous daemon continue
             self._clients[endpoint] = Client(endpoint)
         return self._clients[endpoint]
 
     async def _events(self, job: Job, timeout_s: float | None) -> AsyncGenerator[FillEvent, None]:
-        """The job's events.
+        """Yield the job's events.
 
-        If the daemon ends in the middle of a fill, what is missing is asked for again, once.
+        If the daemon stops in the middle of a fill, request the missing candidates again, once.
         """
         fill = Resumable(job) if isinstance(job, FillJob) else None
         try:
@@ -201,7 +202,7 @@ class Worker:
     async def _rest(
         self, fill: Resumable, rest: FillJob, timeout_s: float | None, lost: ConnectionLostError
     ) -> AsyncGenerator[FillEvent, None]:
-        """The events that are missing. `lost`: how the first daemon ended."""
+        """Yield the missing events of a fill. `lost` is the error of the first attempt."""
         begun = False
         patience_s = min(self._patience_s, RESUME_PATIENCE_S)
         attempts = self._attempts(rest, timeout_s, patience_s, waits_for_daemon=True)
@@ -227,10 +228,15 @@ class Worker:
         *,
         waits_for_daemon: bool = False,
     ) -> AsyncGenerator[FillEvent, None]:
-        """The job's events. Starts over while the daemon is not ready and nothing has come yet.
+        """Yield the job's events, with retries as long as nothing was received.
 
-        So it does, twice at most, where the daemon has no room now and says when to ask again.
-        waits_for_daemon: whether somebody else may be about to start one.
+        Retry while the daemon is not ready, and at most twice if it is busy and sends a delay.
+
+        Args:
+            job: the job.
+            timeout_s: time limit of each attempt, in seconds.
+            patience_s: how long to wait for a daemon that is not ready, in seconds.
+            waits_for_daemon: also wait if no daemon is found, because one may be starting.
         """
         begun = gone = False
         refusals = 0
@@ -247,7 +253,7 @@ class Worker:
             except (UnavailableError, DaemonNotFoundError) as error:
                 delay = next(delays, None)
                 if isinstance(error, DaemonNotFoundError) and not waits_for_daemon:
-                    delay = None if gone else 0.0  # it ended after it was found: find it once more
+                    delay = None if gone else 0.0  # it exited after it was found: search once more
                     gone = True
                 if begun or delay is None:
                     raise
@@ -269,7 +275,7 @@ def _start(client: Client, job: Job, timeout_s: float | None) -> AsyncGenerator[
 
 
 async def _in_thread(function: Callable[[], T]) -> T:
-    """The function's result. Its thread is a daemon: it never holds up the end of the host."""
+    """Run a function in a daemon thread, which never delays the exit of the host."""
     future: Future[T] = Future()
 
     def work() -> None:
@@ -284,13 +290,13 @@ async def _in_thread(function: Callable[[], T]) -> T:
 
 
 def _wait_s(told_s: float, refusals: int) -> float:
-    """Return how long to wait: longer each time, and not as long as everybody else."""
+    """Return the delay before a retry: longer each time, and random so that clients spread out."""
     spread = random.uniform(1.0, 1.5)  # noqa: S311 (no secret)
     return min(told_s * float(2 ** (refusals - 1)) * spread, LONGEST_WAIT_S)
 
 
 def _delays(total_s: float) -> Iterator[float]:
-    """Growing pauses, 0.1 s to 2 s, that add up to at most `total_s`."""
+    """Yield growing delays, 0.1 s to 2 s, with a sum of at most `total_s`."""
     delay = 0.1
     while total_s > 0:
         yield min(delay, total_s)

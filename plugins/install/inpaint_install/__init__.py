@@ -1,1 +1,1 @@
-"""Put the plug-ins where Krita and GIMP look for them, check them, and remove them."""
+"""Install, check and remove the plug-ins for Krita and GIMP."""

@@ -1,4 +1,4 @@
-"""`inpaint plugins doctor`: the whole chain from the editor to a fill, link by link."""
+"""`inpaint plugins doctor`, which checks every step from the editor to a fill."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from . import gimp, krita
 from .finding import Finding
 
 HOSTS = {"krita": krita.examine, "gimp": gimp.examine}
-_SIDE = 256  # px, of the image that is filled
+_SIDE = 256  # side of the test image, px
 _HOLE = Box(96, 96, 64, 64)
 
 
 def examine(host: str | None, say: Callable[[str], None] = print) -> int:
-    """Examine one host, or both, and the daemon; say what is wrong and what to do.
+    """Check one host or both, and the daemon, and print the problems with their remedies.
 
     Returns:
-        0 if an artist can fill, else 1. With both hosts one that works is enough: hardly anybody
-        has both.
+        0 if an artist can fill, else 1. If both hosts are checked, it is enough if one works,
+        because few artists have both.
     """
     broken: set[str] = set()
     for name in [host] if host else HOSTS:
@@ -58,7 +58,7 @@ def _say(finding: Finding, say: Callable[[str], None]) -> None:
 
 
 def examine_daemon() -> Iterator[Finding]:
-    """Look for the daemon of the settings, start it if need be, and let it fill a small image."""
+    """Find or start the configured daemon, and fill a small image with it."""
     settings = connection_file().load()
     try:
         endpoint, was_running = find_daemon(settings), True
@@ -82,13 +82,13 @@ def examine_daemon() -> Iterator[Finding]:
             for event in client.fill(_small_job()):
                 if isinstance(event, Candidate):
                     break
-        yield Finding("fill", f"a candidate arrived after {time.monotonic() - start:.1f} s")
+        yield Finding("fill", f"received a candidate after {time.monotonic() - start:.1f} s")
     except InpaintError as error:
         yield _problem("daemon", error)
 
 
 def _about(info: DaemonInfo, endpoint: Endpoint, was_running: bool, seconds: float) -> str:
-    how = "runs already" if was_running else f"started in {seconds:.0f} s"
+    how = "already running" if was_running else f"started in {seconds:.0f} s"
     return f"version {info.version} on {info.device}, {how}, at {endpoint}"
 
 
@@ -97,7 +97,7 @@ def _problem(what: str, error: InpaintError) -> Finding:
 
 
 def _small_job() -> FillJob:
-    """Return a gray square with a hole in the middle."""
+    """Return a request to fill a hole in the middle of a gray square."""
     hole = bytearray(_SIDE * _SIDE)
     for y in range(_HOLE.y, _HOLE.y + _HOLE.height):
         start = y * _SIDE + _HOLE.x

@@ -1,4 +1,4 @@
-"""One thing that was examined: what it is, what was found, and what to do about a problem."""
+"""The result of one check: its subject, what was found, and the remedy for a problem."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """`problem` is empty where all is well; `remedy` counts only where there is a problem."""
+    """The result of one check; `problem` is empty if there is none, and `remedy` is then unused."""
 
     what: str
     found: str = ""
@@ -16,7 +16,7 @@ class Finding:
 
     @property
     def lines(self) -> list[str]:
-        """For a terminal."""
+        """The lines to print."""
         if not self.problem:
             return [f"ok       {self.what}: {self.found}"]
         return [f"PROBLEM  {self.what}: {self.problem}", f"         {self.remedy}"]

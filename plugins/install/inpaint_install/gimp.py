@@ -1,7 +1,7 @@
-"""`inpaint plugins install|status|uninstall gimp`: every GIMP 3 of this user, by asking each.
+"""`inpaint plugins install|status|uninstall gimp`, for every GIMP 3 of this user.
 
-GIMP itself says where its plug-ins go (that differs between versions, packages and settings), and
-GIMP itself says whether it knows ours afterward: each one found is started without a window.
+Each GIMP is started without a window to report its plug-in folder, which depends on its version,
+package and settings, and to report whether it loads our plug-in afterward.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from pathlib import Path
 from .finding import Finding
 from .program import examine_note, note_program
 
-FOLDER = "inpaint-gimp"  # GIMP wants the folder and the file in it to have the same name
+FOLDER = "inpaint-gimp"  # GIMP requires the folder and the file in it to have the same name
 ENTRY = "inpaint-gimp.py"
-PACKAGE = "inpaint_gimp"  # in it
+PACKAGE = "inpaint_gimp"  # inside the folder
 PROCEDURE = "plug-in-inpaint-stylegan"
 FLATPAK_ID = "org.gimp.GIMP"
-ARCHIVES = (  # in a wheel, in a checkout
+ARCHIVES = (  # in a wheel and in a checkout
     Path(__file__).parent / "plugins" / "inpaint-gimp.zip",
     Path(__file__).parents[3] / "build" / "plugins" / "inpaint-gimp.zip",
 )
 _CONSOLE = re.compile(r"gimp-console-3\.\d+(\.exe)?")
-_PLAIN = ("gimp-console-3", "gimp-console", "gimp-3", "gimp")  # where no version is in the name
+_PLAIN = ("gimp-console-3", "gimp-console", "gimp-3", "gimp")  # names without a minor version
 _MARK = "INPAINT-ANSWER "
-_TIMEOUT_S = 180  # a first start looks at every plug-in, fonts included, on a slow disk
+_TIMEOUT_S = 180  # the first start scans all plug-ins and fonts, possibly on a slow disk
 _QUESTION = f"""
 import json
 from gi.repository import Gimp
@@ -46,7 +46,7 @@ Say = Callable[[str], None]
 
 
 class GimpError(Exception):
-    """What went wrong with one GIMP, in a sentence."""
+    """A problem with one GIMP; the message describes it."""
 
 
 @dataclass(frozen=True)
@@ -54,40 +54,40 @@ class Gimp:
     """A GIMP that can be started."""
 
     kind: str  # "native", "Flatpak" or "AppImage"
-    command: tuple[str, ...]  # starts it; options follow
+    command: tuple[str, ...]  # command that starts it, without options
 
     @property
     def title(self) -> str:
-        """What people are told: the kind, and the command or Flatpak's name of it."""
+        """The display name: the kind, and the command or the Flatpak ID."""
         return f"{self.kind} {self.command[-1] if self.kind != 'Flatpak' else FLATPAK_ID}"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a GIMP says about itself."""
+    """The answer of a GIMP about itself."""
 
     version: str
-    folder: Path  # its folder of this user; plug-ins are in a folder of it
-    procedures: tuple[str, ...]  # those of our plug-in that it knows
+    folder: Path  # the user's configuration folder of this GIMP, which contains plug-ins
+    procedures: tuple[str, ...]  # the procedures of our plug-in that it has loaded
 
     @property
     def plug_in(self) -> Path:
-        """Where our plug-in is installed for it."""
+        """The folder in which our plug-in is installed for this GIMP."""
         return self.folder / "plug-ins" / FOLDER
 
 
 def install() -> int:
-    """For `inpaint plugins`: into every GIMP 3; 0 if all of them then know the plug-in."""
+    """Install the plug-in for every GIMP 3; return 0 if all of them then load it, else 2."""
     return _exit_status(install_everywhere)
 
 
 def status() -> int:
-    """For `inpaint plugins`: what every GIMP 3 has; 0 if all have this plug-in and know it."""
+    """Print the status for every GIMP 3; return 0 if all load the current plug-in, else 2."""
     return _exit_status(status_everywhere)
 
 
 def uninstall() -> int:
-    """For `inpaint plugins`: out of every GIMP 3; settings of the user stay."""
+    """Remove the plug-in from every GIMP 3, but not the user's settings; return 0 or 2."""
     return 0 if uninstall_everywhere() else 2
 
 
@@ -96,25 +96,25 @@ def _exit_status(act: Callable[[Path], bool]) -> int:
         if archive.is_file():
             return 0 if act(archive) else 2
     print(
-        "inpaint: this installation carries no plug-in for GIMP. In a checkout, make it with "
-        "`python plugins/build.py gimp`.",
+        "inpaint: this installation does not include the plug-in for GIMP. In a checkout, build "
+        "it with `python plugins/build.py gimp`.",
         file=sys.stderr,
     )
     return 2
 
 
 def install_everywhere(archive: Path, say: Say = print) -> bool:
-    """Put the plug-in of the zip into every GIMP 3; whether all of them then know it."""
+    """Install the plug-in for every GIMP 3; return whether all of them then load it."""
     return _each(lambda gimp: _install(gimp, archive, say), say)
 
 
 def status_everywhere(archive: Path, say: Say = print) -> bool:
-    """Say for every GIMP 3 what it has; whether all have the plug-in of the zip and know it."""
+    """Report the status of every GIMP 3; return whether all load the plug-in of the zip."""
     return _each(lambda gimp: _status(gimp, archive, say), say)
 
 
 def uninstall_everywhere(say: Say = print) -> bool:
-    """Take the plug-in out of every GIMP 3; whether all could be asked."""
+    """Remove the plug-in from every GIMP 3; return whether that succeeded for all."""
     return _each(lambda gimp: _uninstall(gimp, say), say)
 
 
@@ -140,7 +140,7 @@ def _install(gimp: Gimp, archive: Path, say: Say) -> bool:
     if PROCEDURE not in after.procedures:
         raise GimpError(
             f"GIMP {after.version} does not load the plug-in in {after.plug_in}. "
-            "Start GIMP in a terminal to see why."
+            "Start GIMP in a terminal to see the reason."
         )
     say(f"{gimp.title}: installed for GIMP {after.version} in {after.plug_in}")
     say("  " + note_program(after.plug_in / PACKAGE))
@@ -155,7 +155,7 @@ def _status(gimp: Gimp, archive: Path, say: Say) -> bool:
         return False
     current = is_current(archive, answer.plug_in)
     known = PROCEDURE in answer.procedures
-    words = "installed" if current else "another version is installed: install it again"
+    words = "installed" if current else "another version is installed; install the plug-in again"
     if not known:
         words += ", but GIMP does not load it"
     say(f"{gimp.title}: GIMP {answer.version}, {words} ({answer.plug_in})")
@@ -173,7 +173,7 @@ def _uninstall(gimp: Gimp, say: Say) -> bool:
 
 
 def examine() -> Iterator[Finding]:
-    """For `inpaint plugins doctor`: each GIMP 3, the plug-in in it, and where its daemon is."""
+    """Check each GIMP 3, its plug-in, and the daemon of the plug-in."""
     gimps = find_gimps()
     if not gimps:
         yield Finding(
@@ -185,14 +185,18 @@ def examine() -> Iterator[Finding]:
         try:
             answer = ask(gimp)
         except (GimpError, OSError) as error:
-            yield Finding("GIMP", problem=f"{gimp.title} {error}", remedy="Mend that GIMP first.")
+            yield Finding(
+                "GIMP", problem=f"{gimp.title} {error}", remedy="Fix this GIMP installation first."
+            )
             continue
         yield Finding("GIMP", f"{gimp.title}, version {answer.version}")
         problem = ""
         if not answer.plug_in.is_dir():
             problem = "is not installed"
         elif PROCEDURE not in answer.procedures:
-            problem = f"GIMP does not load {answer.plug_in}; start GIMP in a terminal to see why"
+            problem = (
+                f"GIMP does not load {answer.plug_in}; start GIMP in a terminal to see the reason"
+            )
         what, remedy = f"plug-in for GIMP {answer.version}", "Run `inpaint plugins install gimp`."
         yield Finding(what, f"installed in {answer.plug_in}", problem, remedy)
         if not problem:
@@ -204,9 +208,9 @@ def examine() -> Iterator[Finding]:
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """The folder of the zip as `target`, the entry file executable; an older one is replaced.
+    """Unpack the folder of the zip to `target`, and make the entry file executable.
 
-    The new folder is complete before it takes the old one's place.
+    An existing folder is only replaced when the new one is complete.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent.parent, prefix=".inpaint-") as scratch:
@@ -221,7 +225,7 @@ def unpack(archive: Path, target: Path) -> None:
 
 
 def is_current(archive: Path, folder: Path) -> bool:
-    """Return whether every file of the zip is in the folder as it is in the zip."""
+    """Return whether the folder contains every file of the zip, unchanged."""
     with zipfile.ZipFile(archive) as packed:
         for entry in packed.infolist():
             path = folder.parent / entry.filename
@@ -236,7 +240,7 @@ def is_current(archive: Path, folder: Path) -> bool:
 
 
 def find_gimps() -> list[Gimp]:
-    """Return every GIMP 3 of this machine, each once."""
+    """Return every GIMP 3 on this machine, without duplicates."""
     found: dict[str, Gimp] = {}
     for gimp in (*_native(), *_flatpaks(), *_app_images()):
         real = shutil.which(gimp.command[0]) or gimp.command[0]
@@ -246,7 +250,11 @@ def find_gimps() -> list[Gimp]:
 
 
 def ask(gimp: Gimp) -> Answer:
-    """Start it without a window and let it tell. Raises GimpError."""
+    """Start a GIMP without a window, and return its answer about itself.
+
+    Raises:
+        GimpError: the GIMP does not start or does not answer.
+    """
     command = [
         *(*gimp.command, "-i", "-d", "-f"),
         *("--batch-interpreter=python-fu-eval", "-b", _QUESTION, "--quit"),
@@ -272,13 +280,13 @@ def ask(gimp: Gimp) -> Answer:
             return Answer(content["version"], Path(content["folder"]), tuple(content["procedures"]))
     words = [line for line in done.stderr.splitlines() if line.strip()]
     raise GimpError(
-        "does not answer in Python; install its Python support (python3-gi and "
-        f"gir1.2-gimp-3.0 on Debian). Its last words: {words[-1] if words else 'none'}"
+        "does not run Python; install its Python support (python3-gi and gir1.2-gimp-3.0 on "
+        f"Debian). The last line of its output: {words[-1] if words else 'none'}"
     )
 
 
 def _environment() -> dict[str, str]:
-    """Without what would lead GIMP's Python to the packages of this one."""
+    """Return the environment without variables that point GIMP's Python to our packages."""
     hidden = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
     return {name: value for name, value in os.environ.items() if name not in hidden}
 
@@ -340,12 +348,12 @@ def _app_images() -> Iterator[Gimp]:
 
 def _restart_advice() -> str:
     if _is_running():
-        return "GIMP is running: restart it, it looks for plug-ins only when it starts."
-    return "Start GIMP; the plug-in is in Filters > Enhance."
+        return "GIMP is running. Restart it, because it only loads new plug-ins when it starts."
+    return "Start GIMP. The plug-in is in Filters > Enhance."
 
 
 def _is_running() -> bool:
-    """Return whether a GIMP with a window runs; unknown counts as yes."""
+    """Return whether a GIMP with a window is running; True if that is unknown."""
     processes = Path("/proc")
     if not (processes / "self" / "comm").exists():
         return True

@@ -1,4 +1,4 @@
-"""`inpaint plugins`: do the same for one host or for both."""
+"""`inpaint plugins`: run an action for one host or for both."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def manage(action: str, host: str | None) -> int:
     """Install, check or remove the plug-ins of one host, or of both.
 
     Args:
-        action: `install`, `status` or `uninstall`: a function of each host's module, which prints
-            what it did and returns an exit status.
+        action: `install`, `status` or `uninstall`, a function in each host's module that prints
+            its results and returns an exit status.
         host: `krita` or `gimp`; None = both.
 
     Returns:

@@ -1,7 +1,7 @@
-"""Put the Krita plug-in where Krita looks for it, and enable it; check it; take it away again.
+"""Install, enable, check and remove the plug-in for Krita.
 
-Krita keeps its resources in another folder for each way it is packaged: a native package or an
-AppImage in the user's data folder, a Flatpak in its own. All that are found are served.
+Krita's resource folder depends on its packaging: native packages and AppImages use the user's data
+folder, and a Flatpak uses its own. The plug-in is installed for every Krita that is found.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ FLATPAK = f".var/app/{FLATPAK_ID}"
 
 @dataclass(frozen=True)
 class Place:
-    """One Krita's folders."""
+    """The folders of one Krita."""
 
-    name: str  # "native", "Flatpak"
-    data: Path  # holds pykrita/ and actions/
-    config: Path  # kritarc
+    name: str  # "native" or "Flatpak"
+    data: Path  # folder with pykrita/ and actions/
+    config: Path  # path of kritarc
 
     @property
     def package(self) -> Path:
-        """Where the plug-in's package is installed."""
+        """The folder in which the plug-in's package is installed."""
         return self.data / "pykrita" / MODULE
 
     @property
     def desktop(self) -> Path:
-        """The file by which Krita finds the plug-in."""
+        """The file that registers the plug-in with Krita."""
         return self.data / "pykrita" / f"{MODULE}.desktop"
 
     @property
@@ -51,7 +51,7 @@ class Place:
 
 
 def places() -> list[Place]:
-    """Return the Kritas of this user; the native one even if it has not run yet."""
+    """Return the Kritas of this user, including the native one even if it was never started."""
     home = Path.home()
     if sys.platform == "win32":
         roaming = Path(os.environ.get("APPDATA", home / "AppData/Roaming"))
@@ -76,14 +76,16 @@ def places() -> list[Place]:
 
 
 def install(archive: Path | None = None) -> int:
-    """Unpack the plug-in into every Krita's folder and enable it; 2 if there is nothing to unpack.
+    """Install and enable the plug-in for every Krita, and print what was done.
 
-    Say what was done, as `status` and `uninstall` do.
+    Returns:
+        The exit status: 0, or 2 if this installation does not include the plug-in.
     """
     source = archive or packed()
     if source is None:
         print(
-            f"inpaint: {ARCHIVE} is not part of this installation; run plugins/build.py krita",
+            "inpaint: this installation does not include the plug-in for Krita. In a checkout, "
+            "build it with `python plugins/build.py krita`.",
             file=sys.stderr,
         )
         return 2
@@ -96,24 +98,24 @@ def install(archive: Path | None = None) -> int:
         _set_enabled(place.config, True)
         print(f"Krita ({place.name}): installed in {place.package}")
         print("  " + note_program(place.package))
-    print("Restart Krita. Select a region and choose Tools > Scripts > Inpaint (StyleGAN).")
+    print("Restart Krita. Then select a region and choose Tools > Scripts > Inpaint (StyleGAN).")
     return 0
 
 
 def status() -> int:
-    """Print a line for every Krita; return 0 if each has the plug-in whole and enabled, else 1."""
+    """Print the status for every Krita; return 0 if all have the plug-in enabled, else 1."""
     well = True
     for place in places():
         problems = _problems(place)
         well = well and not problems
         print(f"Krita ({place.name}): {'; '.join(problems) or 'installed and enabled'}")
     if not well:
-        print("Run `inpaint plugins install krita`.")
+        print("Run `inpaint plugins install krita` to fix this.")
     return 0 if well else 1
 
 
 def uninstall() -> int:
-    """Remove the plug-in; only the user's settings stay."""
+    """Remove the plug-in, but not the user's settings; return 0."""
     for place in places():
         was_there = place.package.exists()
         _remove_files(place)
@@ -123,7 +125,7 @@ def uninstall() -> int:
 
 
 def examine() -> Iterator[Finding]:
-    """For `inpaint plugins doctor`: each Krita, the plug-in in it, and where its daemon is."""
+    """Check each Krita, its plug-in, and the daemon of the plug-in."""
     programs = find_kritas()
     yield Finding(
         "Krita",
@@ -144,7 +146,7 @@ def examine() -> Iterator[Finding]:
 
 
 def find_kritas() -> list[str]:
-    """Return how each Krita of this user is started."""
+    """Return the command of each Krita of this user."""
     found = [path for path in (shutil.which("krita"),) if path]
     flatpak = shutil.which("flatpak")
     if flatpak:
@@ -166,14 +168,14 @@ def find_kritas() -> list[str]:
 
 
 def packed() -> Path | None:
-    """Return the zip inside this installation, or in a checkout's build folder."""
+    """Return the path of the zip in this installation or in a checkout's build folder."""
     inside = Path(str(resources.files("inpaint_install") / "plugins" / ARCHIVE))
     checkout = Path(__file__).resolve().parents[3] / "build" / "plugins" / ARCHIVE
     return next((path for path in (inside, checkout) if path.is_file()), None)
 
 
 def _problems(place: Place) -> list[str]:
-    """Return what keeps one Krita from loading the plug-in."""
+    """Return the reasons why a Krita cannot load the plug-in."""
     files = (place.package / "__init__.py", place.desktop, place.action)
     problems = [f"{path} is missing" for path in files if not path.is_file()]
     if len(problems) == len(files):
@@ -205,7 +207,7 @@ def _is_enabled(kritarc: Path) -> bool:
 
 
 def _set_enabled(kritarc: Path, enabled: bool | None) -> None:
-    """Write, change or (None) remove our line in the [python] group; leave all others alone."""
+    """Write, change or (None) remove our line in the [python] group; keep all other lines."""
     text = kritarc.read_text("utf-8") if kritarc.is_file() else ""
     text = re.sub(rf"^enable_{MODULE}\s*=.*\n?", "", text, flags=re.M)
     if enabled is not None:

@@ -1,7 +1,7 @@
-"""The `inpaint-server` of this installation, noted in every plug-in that is installed from it.
+"""The path of this installation's `inpaint-server`, stored in every plug-in installed from it.
 
-Krita and GIMP are started from a desktop, which knows nothing of virtual environments: without the
-note the plug-in would look for the daemon in PATH and not find it.
+Krita and GIMP are started from the desktop, outside of any virtual environment. Without the stored
+path, the plug-in would search for the daemon on the PATH and not find it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .finding import Finding
 
 
 def own_program() -> Path | None:
-    """Return the daemon beside the Python that runs this, else the one in PATH; None if neither."""
-    folder = Path(sys.executable).parent  # not resolved: a virtual environment's is a link
+    """Return the daemon in the folder of the running Python, or on the PATH; None if neither."""
+    folder = Path(sys.executable).parent  # not resolved, because it may be a link in an environment
     for candidate in (folder / PROGRAM, folder / f"{PROGRAM}.exe"):
         if os.access(candidate, os.X_OK):
             return candidate
@@ -27,22 +27,26 @@ def own_program() -> Path | None:
 
 
 def note_program(package: Path) -> str:
-    """Write into an installed plug-in where the daemon is; return a sentence that says so.
+    """Store the daemon's path in an installed plug-in.
 
-    package: the folder that holds the plug-in's copy of the client.
+    Args:
+        package: the folder that contains the plug-in's copy of the client.
+
+    Returns:
+        A message about it.
     """
     program = own_program()
     if program is None:
-        return f"{PROGRAM} was not found beside this command: the plug-in will look for it itself."
+        return f"{PROGRAM} was not found next to this command, so the plug-in will search for it."
     (package / PROGRAM_FILE).write_text(f"{program}\n", "utf-8")
-    return f"It starts {program} when no daemon runs."
+    return f"The plug-in starts {program} if no daemon is running."
 
 
 def examine_note(what: str, package: Path, host: str) -> Finding:
-    """Return whether the daemon that an installed plug-in was told of is still there.
+    """Check whether the daemon whose path is stored in an installed plug-in still exists.
 
     Args:
-        what: the finding's title.
+        what: the subject of the finding.
         package: as for `note_program`.
         host: `krita` or `gimp`.
     """
@@ -50,6 +54,6 @@ def examine_note(what: str, package: Path, host: str) -> Finding:
     try:
         noted = (package / PROGRAM_FILE).read_text("utf-8").strip()
     except OSError:
-        return Finding(what, "", "the plug-in was not told where it is", remedy)
-    problem = "" if os.access(noted, os.X_OK) else f"{noted} cannot be run"
+        return Finding(what, "", "its path is not stored in the plug-in", remedy)
+    problem = "" if os.access(noted, os.X_OK) else f"{noted} is not an executable program"
     return Finding(what, noted, problem, remedy)

@@ -1,4 +1,4 @@
-"""Who may call: token and certificate. Both can be replaced while the daemon runs."""
+"""Access control with token and certificate, which can be replaced while the daemon is running."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from .tokens import new_token, read_token
 log = logging.getLogger(__name__)
 
 RELOADED = ("token_file", "tls", "log_level")
-"""The settings that SIGHUP reads again; all others count from the next start."""
+"""The settings that SIGHUP reloads; all others take effect at the next start."""
 
 
 class Access:
-    """What calls and connections are checked against, as it is now."""
+    """The current token and certificate."""
 
     def __init__(self, config: ServerConfig, former_token: Secret | None = None) -> None:
         """Read token and certificate.
 
-        former_token: of the program that this one replaced; used where there is no token file.
+        Args:
+            config: the settings.
+            former_token: token of the program that this one replaced; used without a token file.
 
         Raises:
             ConfigurationError: a file cannot be used.
@@ -35,27 +37,27 @@ class Access:
         self.token = read_token(config.token_file) if config.token_file else Secret()
         self.token = self.token or former_token or new_token()
         self._files = TlsFiles.read(config.tls) if config.tls else None
-        self._offered = self._files  # what gRPC has
+        self._offered = self._files  # the files that gRPC has
 
     @property
     def _kind(self) -> str:
-        """What was agreed with gRPC at the start."""
+        """The kind of encryption, which is fixed when gRPC starts."""
         if self._files is None:
             return "plain"
         return "TLS" if self._files.authority is None else "mutual TLS"
 
     def credentials(self) -> grpc.ServerCredentials | None:
-        """Return what gRPC asks before each new connection; None without TLS."""
+        """Return the credentials that gRPC queries before each connection; None without TLS."""
         if self._files is None:
             return None
         return grpc.dynamic_ssl_server_credentials(
             self._files.configuration(),
-            self._newer,  # type: ignore[arg-type] # None, which the stubs do not know: no others
+            self._newer,  # type: ignore[arg-type] # the stubs do not allow None, "no change"
             self._files.authority is not None,
         )
 
     def _newer(self) -> grpc.ServerCertificateConfiguration | None:
-        """Return the files if they were replaced. Called by gRPC, in a thread of its own."""
+        """Return the files if they were replaced. gRPC calls it in a separate thread."""
         files = self._files
         if files is None or files is self._offered:
             return None
@@ -63,19 +65,19 @@ class Access:
         return files.configuration()
 
     def reload(self, read: Callable[[], ServerConfig]) -> bool:
-        """Read the settings, token and certificate again; return whether the token is another one.
+        """Reload the settings, token and certificate, and return whether the token changed.
 
-        If anything is wrong with them, all stays as it is, and the log says why.
+        If anything is invalid, nothing changes, and the reason is logged.
         """
         try:
             config = read()
             fresh = Access(config, former_token=self.token)
             if fresh._kind != self._kind:
                 raise ConfigurationError(
-                    "tls: restart the daemon to turn it, or the check of clients, on or off"
+                    "tls: restart the daemon to enable or disable TLS or client certificates"
                 )
         except ConfigurationError as error:
-            log.error("reloaded=false reason=%r", str(error))  # noqa: TRY400 (it says it all)
+            log.error("reloaded=false reason=%r", str(error))  # noqa: TRY400 (no trace needed)
             return False
         is_other = fresh.token != self.token
         self._files, self.token = fresh._files, fresh.token
@@ -83,6 +85,8 @@ class Access:
         logging.getLogger().setLevel(config.log_level.upper())
         unchanged = {name: getattr(self._config, name) for name in RELOADED}
         if replace(config, **unchanged) != self._config:
-            log.warning("other settings than %s count from the next start", ", ".join(RELOADED))
+            log.warning(
+                "changed settings other than %s take effect at the next start", ", ".join(RELOADED)
+            )
         self._config = replace(self._config, **{n: getattr(config, n) for n in RELOADED})
         return is_other

@@ -1,7 +1,6 @@
-"""The PEM files of `tls`, read and checked: what is wrong is told before gRPC sees them.
+"""The PEM files of `tls`, read and checked before gRPC uses them.
 
-gRPC takes whatever it is given, and says in its own log, at the first connection, that it cannot
-use it.
+gRPC accepts any file and reports a problem only in its own log, at the first connection.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 CERTIFICATE = "CERTIFICATE"
 KEYS = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")
 WHAT_ELSE = {
-    "CERTIFICATE REQUEST": "a request for one; name the certificate that was issued for it",
-    "NEW CERTIFICATE REQUEST": "a request for one; name the certificate that was issued for it",
-    "PUBLIC KEY": "a public key; name the private one",
+    "CERTIFICATE REQUEST": "a certificate request; use the certificate that was issued for it",
+    "NEW CERTIFICATE REQUEST": "a certificate request; use the certificate that was issued for it",
+    "PUBLIC KEY": "a public key; use the private key",
     "ENCRYPTED PRIVATE KEY": "an encrypted key; store it decrypted (openssl pkey -in OLD -out NEW)",
 }
 MISMATCHES = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
-"""What OpenSSL says of a key of another certificate: with other numbers, or of another kind."""
-LARGEST = 1 << 20  # bytes of a file; chains have some thousand
+"""OpenSSL's reasons if the key belongs to another certificate."""
+LARGEST = 1 << 20  # bytes of a file; certificate chains have a few thousand
 
 
 class TlsFiles(NamedTuple):
@@ -35,14 +34,14 @@ class TlsFiles(NamedTuple):
 
     key: bytes
     certificate: bytes
-    authority: bytes | None  # that clients' certificates must come from
+    authority: bytes | None  # the CA of the clients' certificates
 
     @classmethod
     def read(cls, tls: TlsConfig) -> TlsFiles:
         """Read and check the files of the settings.
 
         Raises:
-            ConfigurationError: one cannot be read or holds something else, or the key belongs to
+            ConfigurationError: a file is unreadable or of another kind, or the key belongs to
                 another certificate.
         """
         certificate = _read(tls.certificate, "certificate", (CERTIFICATE,))
@@ -54,7 +53,7 @@ class TlsFiles(NamedTuple):
         return cls(key, certificate, authority)
 
     def configuration(self) -> grpc.ServerCertificateConfiguration:
-        """Return them as gRPC takes them for new connections."""
+        """Return the configuration that gRPC uses for new connections."""
         pair = [(self.key, self.certificate)]
         return grpc.ssl_server_certificate_configuration(pair, self.authority)
 
@@ -62,7 +61,7 @@ class TlsFiles(NamedTuple):
 def _read(path: Path, setting: str, wanted: tuple[str, ...]) -> bytes:
     try:
         if not path.is_file() and path.exists():
-            raise ConfigurationError(f"tls.{setting}: {path} is not a plain file")
+            raise ConfigurationError(f"tls.{setting}: {path} is not a regular file")
         with path.open("rb") as file:
             data = file.read(LARGEST)
     except OSError as error:
@@ -71,14 +70,16 @@ def _read(path: Path, setting: str, wanted: tuple[str, ...]) -> bytes:
     if b"Proc-Type: 4,ENCRYPTED" in data:
         labels = ["ENCRYPTED PRIVATE KEY"]
     if not set(labels) & set(wanted):
-        found = WHAT_ELSE.get(labels[0], f"a {labels[0].lower()}") if labels else "no PEM"
+        found = WHAT_ELSE.get(labels[0], f"a {labels[0].lower()}") if labels else "not a PEM file"
         article = "a certificate" if wanted == (CERTIFICATE,) else "a private key"
-        raise ConfigurationError(f"tls.{setting}: {path} must hold {article} in PEM; it is {found}")
+        raise ConfigurationError(
+            f"tls.{setting}: {path} must contain {article} in PEM format; it is {found}"
+        )
     return data
 
 
 def _check_pair(tls: TlsConfig) -> None:
-    """Let OpenSSL read the files, and compare key and certificate."""
+    """Check with OpenSSL that the files are readable and that key and certificate match."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(tls.certificate, tls.key, password=_no_password)
@@ -86,11 +87,11 @@ def _check_pair(tls: TlsConfig) -> None:
         if error.reason in MISMATCHES:
             raise ConfigurationError(
                 f"tls: the key {tls.key} does not belong to the certificate {tls.certificate}; "
-                "name the key that the certificate was made with"
+                "use the key that the certificate was made with"
             ) from error
         raise ConfigurationError(
-            f"tls: {tls.certificate} with {tls.key} cannot be used ({_reason(error)}); they may be "
-            "damaged"
+            f"tls: {tls.certificate} with {tls.key} cannot be used ({_reason(error)}); a file may "
+            "be damaged"
         ) from error
     try:
         if tls.client_ca:

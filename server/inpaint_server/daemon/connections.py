@@ -1,9 +1,9 @@
-"""Connections that make no valid call end soon, so that strangers cannot use all there are.
+"""Close connections without a valid call early, so that untrusted clients cannot exhaust them.
 
-Everybody on this machine can connect to a port of it, and gRPC keeps whoever does, up to the number
-of files that a process may open. gRPC for Python has no say in which connections stay: it tells a
-method the address of its caller, and the rest is found among the files that this process has open
-(`docs/decisions/0043`).
+Every user of this machine can connect to one of its ports, and gRPC keeps every connection, up to
+the number of files that a process may open. gRPC for Python cannot close single connections. It
+only reports the address of a method's caller, so the connections are found among the open files of
+this process (`docs/decisions/0043`).
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from .restarting import open_descriptors
 
 log = logging.getLogger(__name__)
 
-FIRST_CALL_S = 10.0  # how long a connection may be there without a valid call
-MAX_SILENT = 64  # connections of one address without a valid call, however short
-SPARED_S = 1.0  # the age up to which a connection counts for none of this: its call is on its way
+FIRST_CALL_S = 10.0  # how long a connection may stay open without a valid call
+MAX_SILENT = 64  # connections from one address without a valid call, even short ones
+SPARED_S = 1.0  # younger connections are exempt, because their first call may be on its way
 POLL_INTERVAL_S = 0.5
 LOG_INTERVAL_S = 60.0
-KEPT_FILES = 256  # of those that the process may open: for models, devices and logs
+KEPT_FILES = 256  # open files reserved for models, devices and logs
 MAX_CONNECTIONS = 16_384
 
 
 def raise_file_limit() -> int:
-    """Let this process open as many files as it may; return how many connections fit in."""
+    """Raise the limit of open files to the maximum; return how many connections it allows."""
     if sys.platform == "win32":
         return MAX_CONNECTIONS
     import resource
@@ -43,7 +43,7 @@ def raise_file_limit() -> int:
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
-    except (OSError, ValueError):  # macOS has a lower limit of its own
+    except (OSError, ValueError):  # macOS has an additional, lower limit
         pass
     if soft == resource.RLIM_INFINITY:
         return MAX_CONNECTIONS
@@ -51,18 +51,18 @@ def raise_file_limit() -> int:
 
 
 class Connection(NamedTuple):
-    """An open connection to our port, as the list of open files shows it."""
+    """An open connection to our port, from the list of open files."""
 
     descriptor: int
     inode: int
     host: str
-    peer: str  # as gRPC writes it
+    peer: str  # in gRPC's notation
 
 
 class ConnectionGuard:
-    """Ends connections to a TCP port whose client shows no token in time.
+    """Guard that closes connections to a TCP port whose client sends no valid token in time.
 
-    Not for Unix sockets: their mode keeps other users out.
+    Unix sockets do not need it, because their file mode excludes other users.
     """
 
     def __init__(
@@ -77,19 +77,18 @@ class ConnectionGuard:
         self._most_silent = most_silent
         self._spared_s = spared_s
         self._admitted: set[str] = set()
-        self._seen: dict[Connection, float] = {}  # since when
-        self._known: dict[
-            int, tuple[int, Connection | None]
-        ] = {}  # descriptor -> inode, what it is
+        self._seen: dict[Connection, float] = {}  # when each was first seen
+        # descriptor -> inode and connection
+        self._known: dict[int, tuple[int, Connection | None]] = {}
         self._null = os.open(os.devnull, os.O_RDONLY)
-        self._spare = os.dup(self._null)  # so that there is one when all are in use
+        self._spare = os.dup(self._null)  # reserved for when all descriptors are in use
 
     def admit(self, peer: str) -> None:
-        """A valid call came: its connection may stay."""
+        """Keep the connection of a peer that made a valid call."""
         self._admitted.add(peer)
 
     async def watch(self) -> None:
-        """Look again and again, until cancelled. The log has one line a minute of it."""
+        """Check all connections periodically until cancelled; log at most one line a minute."""
         ended, told = 0, time.monotonic() - LOG_INTERVAL_S
         try:
             while True:
@@ -103,7 +102,7 @@ class ConnectionGuard:
             os.close(self._null)
 
     def look(self) -> int:
-        """End what has to end; return how many."""
+        """Close the connections that must not stay, and return their number."""
         now = time.monotonic()
         connections = list(self._connections())
         self._seen = {each: self._seen.get(each, now) for each in connections}
@@ -127,7 +126,7 @@ class ConnectionGuard:
         for descriptor in _descriptors():
             try:
                 status = os.fstat(descriptor)
-            except OSError:  # closed meanwhile
+            except OSError:  # closed in the meantime
                 continue
             if not stat.S_ISSOCK(status.st_mode):
                 continue
@@ -139,21 +138,21 @@ class ConnectionGuard:
                 yield connection
 
     def _examine(self, descriptor: int, inode: int) -> Connection | None:
-        """Return the connection behind a descriptor; None if it is none of ours."""
+        """Return the connection of a descriptor; None if it is not one to our port."""
         try:
             with self._held(descriptor) as held:
                 is_tcp = held.family in (socket.AF_INET, socket.AF_INET6)
                 if not is_tcp or held.getsockname()[1] != self._port:
                     return None
                 host, port = held.getpeername()[:2]
-        except OSError:  # it listens, or is closed
+        except OSError:  # a listening or closed socket
             return None
         host = host.removeprefix("::ffff:")
         peer = f"ipv6:%5B{host}%5D:{port}" if ":" in host else f"ipv4:{host}:{port}"
         return Connection(descriptor, inode, host, peer)
 
     def _end(self, connection: Connection) -> bool:
-        """End a connection, unless its descriptor has become another one's."""
+        """Close a connection, unless its descriptor was reused for another file."""
         try:
             with self._held(connection.descriptor) as held:
                 if os.fstat(held.fileno()).st_ino != connection.inode:
@@ -165,9 +164,9 @@ class ConnectionGuard:
 
     @contextmanager
     def _held(self, descriptor: int) -> Iterator[socket.socket]:
-        """The socket of a descriptor, which gRPC may close and reuse meanwhile.
+        """Yield a duplicate of a descriptor's socket, which gRPC may close and reuse meanwhile.
 
-        Takes the place of the spare one, since there may be no other left.
+        It uses the spare descriptor, because there may be no other left.
         """
         os.dup2(descriptor, self._spare, inheritable=False)
         try:
@@ -183,5 +182,5 @@ class ConnectionGuard:
 def _descriptors() -> list[int]:
     try:
         return open_descriptors()
-    except OSError:  # none is left to list them with
+    except OSError:  # no descriptor is left for listing the folder
         return list(range(os.sysconf("SC_OPEN_MAX")))

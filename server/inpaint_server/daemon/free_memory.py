@@ -1,7 +1,7 @@
-"""How much memory this process may still take.
+"""How much more memory this process may use.
 
-The least of what the machine has available, what each of its control groups has left (version 1 and
-2, up to the root of what is to be seen of the hierarchy), and what its own limits leave.
+This is the minimum of the machine's available memory, the remaining memory of each control group of
+the process (versions 1 and 2, up to the root of the visible hierarchy), and its resource limits.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROC = Path("/proc")
-UNLIMITED = 1 << 60  # bytes; version 1 says "no limit" by a number as large as this
+UNLIMITED = 1 << 60  # bytes; version 1 represents "no limit" by a number this large
 
 
 def free_memory(proc: Path = PROC) -> int | None:
-    """Return the bytes that may still be taken; None where that cannot be told.
+    """Return the number of bytes that may still be used; None if it is unknown.
 
-    proc: the process file system.
+    Args:
+        proc: the process file system.
     """
     found = [*_of_machine(proc), *_of_groups(proc), *_of_process(proc)]
     return max(0, min(found)) if found else None
@@ -30,7 +31,7 @@ def _of_machine(proc: Path) -> Iterator[int]:
         yield available << 10
     elif sys.platform == "win32":
         yield from _of_windows()
-    elif "SC_PHYS_PAGES" in os.sysconf_names:  # what of it is free is not told
+    elif "SC_PHYS_PAGES" in os.sysconf_names:  # the free part is unknown, so assume half
         yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
@@ -50,7 +51,7 @@ def _of_windows() -> Iterator[int]:
 
 
 def _of_groups(proc: Path) -> Iterator[int]:
-    """What each control group of this process has left, from its own to the topmost."""
+    """Yield the remaining memory of each control group, from the process's own to the topmost."""
     paths = dict(_groups(proc))
     for kind, root, mount in _mounts(proc):
         path = paths.get(kind)
@@ -58,7 +59,7 @@ def _of_groups(proc: Path) -> Iterator[int]:
             continue
         inside = Path(path)
         inside = inside.relative_to(root) if inside.is_relative_to(root) else Path()
-        if ".." in inside.parts:  # of a group that is not to be seen from here
+        if ".." in inside.parts:  # a group that is not visible from here
             inside = Path()
         folder = mount / inside
         left = _left_of_1 if kind == "memory" else _left_of_2
@@ -68,7 +69,7 @@ def _of_groups(proc: Path) -> Iterator[int]:
 
 
 def _groups(proc: Path) -> Iterator[tuple[str, str]]:
-    """The paths of this process's groups: of the controller `memory`, and of version 2 ("")."""
+    """Yield the paths of this process's groups: of controller `memory`, and of version 2 ("")."""
     for line in _lines(proc / "self" / "cgroup"):
         _, controllers, path = line.split(":", 2)
         if not controllers or "memory" in controllers.split(","):
@@ -76,7 +77,7 @@ def _groups(proc: Path) -> Iterator[tuple[str, str]]:
 
 
 def _mounts(proc: Path) -> Iterator[tuple[str, Path, Path]]:
-    """Where groups are mounted: which kind, which group its root is, and where."""
+    """Yield the mounts of control groups: the kind, the group at the root, and the mount point."""
     for line in _lines(proc / "self" / "mountinfo"):
         where, _, what = line.partition(" - ")
         fields, (kind, _, options) = where.split(" "), what.split(" ", 2)
@@ -103,7 +104,7 @@ def _left_of_2(folder: Path) -> Iterator[int]:
 
 
 def _of_process(proc: Path) -> Iterator[int]:
-    """What `ulimit -v` and `ulimit -d` leave."""
+    """Yield the remaining memory under `ulimit -v` and `ulimit -d`."""
     if sys.platform == "win32":
         return
     import resource
@@ -123,13 +124,13 @@ def _lines(path: Path) -> list[str]:
 
 
 def _number(path: Path) -> int | None:
-    """Return the number in a file; None without one, or if it says "max"."""
+    """Return the number in a file; None if it is missing or "max"."""
     text = "".join(_lines(path)[:1]).strip()
     return int(text) if text.isdecimal() else None
 
 
 def _field(path: Path, name: str) -> int | None:
-    """Return the number behind a name at the beginning of a line."""
+    """Return the number that follows a name at the beginning of a line."""
     for line in _lines(path):
         first, *rest = line.split()
         if first == name and rest and rest[0].isdecimal():

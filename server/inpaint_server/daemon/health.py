@@ -1,12 +1,12 @@
-"""`grpc.health.v1`, answered from a real check of worker and device.
+"""`grpc.health.v1`, based on actual checks of the workers and the devices.
 
-There are two questions. The daemon as a whole, and `inpaint.v1.Inpaint`, are SERVING when a request
-would be answered now: whoever distributes requests asks this. `liveness` is SERVING as long as a
-restart would not help, also while a model is loaded and while the daemon drains: whoever restarts
-daemons asks that.
+There are two kinds of services. The empty service and `inpaint.v1.Inpaint` report readiness for
+load balancers: they are SERVING if a request would be answered now. `liveness` is for supervisors
+that restart the daemon: it is SERVING unless a restart would help, even while a model is being
+loaded or the daemon is shutting down.
 
-The check runs beside the requests, not inside the answer: health is told at once even when the
-device is busy for minutes. A worker whose step takes longer than any step may is unhealthy.
+The checks run in the background and not during the health call, so the answer is immediate even if
+a device is busy for minutes. A worker is unhealthy if a step takes longer than any step should.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ log = logging.getLogger(__name__)
 
 READINESS = ("", "inpaint.v1.Inpaint")
 LIVENESS = ("liveness",)
-STALL_S = 120.0  # the longest credible step: loading a large model from a slow disk
+STALL_S = 120.0  # the longest plausible step: loading a large model from a slow disk
 PROBE_INTERVAL_S = 10.0
 POLL_INTERVAL_S = 0.5
 
 
 class HealthServicer(health_pb2_grpc.HealthServicer):
-    """Tells what it was told. Those who watch wait for the next change."""
+    """Health service that reports the status set with `tell`; watchers wait for changes."""
 
     def __init__(self) -> None:
         self._serving = dict.fromkeys(READINESS, False) | dict.fromkeys(LIVENESS, True)
         self._changed = asyncio.Event()
 
     def tell(self, services: Iterable[str], is_serving: bool) -> None:
-        """From now on these services are serving, or are not."""
+        """Set the status of some services."""
         self._serving.update(dict.fromkeys(services, is_serving))
         self._changed.set()
         self._changed = asyncio.Event()
@@ -57,7 +57,7 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
     async def Watch(  # noqa: N802 (the name in the contract)
         self, request: health_pb2.HealthCheckRequest, context: object
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
-        """Yield the status of a service, and again whenever it changes."""
+        """Yield the status of a service now and whenever it changes."""
         told = None
         while True:
             changed = self._changed
@@ -76,7 +76,7 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
 
 
 class HealthMonitor:
-    """Keeps the status of the standard health service true."""
+    """Monitor that keeps the status of the health service up to date."""
 
     def __init__(self, engine: Engine[DeviceModels]) -> None:
         self.servicer = HealthServicer()
@@ -86,7 +86,7 @@ class HealthMonitor:
         self._told: str | None = ""
 
     async def watch(self) -> None:
-        """Check the workers, and now and then the devices, until cancelled."""
+        """Check the workers and, less often, the devices until cancelled."""
         next_probe = 0.0
         loop = asyncio.get_running_loop()
         while True:
@@ -97,12 +97,12 @@ class HealthMonitor:
             await asyncio.sleep(POLL_INTERVAL_S)
 
     def loaded(self) -> None:
-        """The default model is there: requests will be answered without delay."""
+        """Note that the default model is loaded, so that requests are answered without delay."""
         self._ready = True
         self._tell()
 
     def drain(self) -> None:
-        """NOT_SERVING from now on, whatever the device does."""
+        """Report NOT_SERVING from now on, regardless of the devices."""
         self._draining = True
         self._tell()
 
@@ -112,7 +112,7 @@ class HealthMonitor:
         if not self._ready:
             health_problem = health_problem or "the model is being loaded"
         if self._draining:
-            health_problem = "the daemon is stopping"
+            health_problem = "the daemon is shutting down"
         if health_problem == self._told:
             return
         self._told = health_problem
@@ -130,6 +130,6 @@ class HealthMonitor:
                 self._engine.lose_device(error)
             yield None
 
-        with suppress(UnavailableError):  # the trouble is told in the next round
+        with suppress(UnavailableError):  # reported by the next check
             for home in self._engine.homes:
                 self._engine.submit(steps, Priority.BACKGROUND, home=home)

@@ -1,4 +1,4 @@
-"""The daemon, assembled: runs until it is told to stop."""
+"""Assemble the daemon and run it until it is stopped."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ from .runtime_file import Predecessor, RuntimeFile
 
 log = logging.getLogger(__name__)
 
-CPU_LANES = 4  # workers of a processor: requests that are filled at the same time
+CPU_LANES = 4  # workers of a CPU, that is, requests that are filled at the same time
 HOUSEKEEPING_INTERVAL_S = 5.0
-LOST_GRACE_S = 2.0  # for the answers of requests whose device is lost
-FLUSH_S = 1.0  # for the last answers to leave, and for clients that only watch the health
+LOST_GRACE_S = 2.0  # grace period for the answers to requests whose device was lost
+FLUSH_S = 1.0  # time to send the last answers, and for clients that only watch the health
 
 CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", -1),  # for clients that accept no chunks
-    ("grpc.so_reuseport", 0),  # two daemons on one port would share it silently
+    ("grpc.max_send_message_length", -1),  # for clients that do not accept chunks
+    ("grpc.so_reuseport", 0),  # otherwise two daemons could silently share a port
     ("grpc.http2.bdp_probe", 1),
-    ("grpc.keepalive_time_ms", 30_000),  # a client that vanished is noticed
+    ("grpc.keepalive_time_ms", 30_000),  # to notice clients that vanished
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.max_metadata_size", 16 << 10),
@@ -75,15 +75,25 @@ async def serve(
 ) -> str | None:
     """Run the daemon until SIGTERM or SIGINT, or until a device is lost.
 
-    remedy: what clients are told of a lost device. read_again: the settings at SIGHUP, which
-    otherwise ends the daemon as SIGTERM does. Returns the sentence about a lost device, or None if
-    the daemon stopped as asked. Raises ConfigurationError if it cannot start.
+    Args:
+        config: the settings.
+        runtime: the runtime file, which is locked.
+        make_loader: returns the loader of models for a device and a precision.
+        remedy: the remedy for a lost device, for clients and the log.
+        read_again: reads the settings again on SIGHUP; None = SIGHUP stops the daemon as SIGTERM
+            does.
+
+    Returns:
+        The message about a lost device; None after a normal shutdown.
+
+    Raises:
+        ConfigurationError: the daemon cannot start with these settings.
     """
-    # The event loop asks the interpreter for its turn often; at the usual 5 ms a turn, the worker's
-    # and the pixel threads' Python would add up to 50 ms to a health check.
+    # The event loop must often wait for the GIL. At the default switch interval of 5 ms, the Python
+    # code of the worker and the pixel threads would add up to 50 ms to a health check.
     sys.setswitchinterval(0.001)
     keep_freed_memory()
-    gc.freeze()  # what the imports made stays for good: every full collection would look at it
+    gc.freeze()  # imported objects are permanent; exclude them from garbage collections
     stop, lost = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     failures: list[str] = []
@@ -97,7 +107,7 @@ async def serve(
         with suppress(RuntimeError):  # the event loop is closed: the daemon stops anyway
             loop.call_soon_threadsafe(lost.set)
 
-    with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt instead
+    with suppress(NotImplementedError):  # on Windows, Ctrl-C raises KeyboardInterrupt instead
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         loop.add_signal_handler(signal.SIGINT, interrupted)
     access = Access(config, runtime.predecessor and runtime.predecessor.token)
@@ -110,7 +120,7 @@ async def serve(
                 try:
                     runtime.write(address, access.token)
                 except ConfigurationError as error:
-                    log.error("%s", error)  # noqa: TRY400 (the sentence says it all)
+                    log.error("%s", error)  # noqa: TRY400 (no trace needed)
 
         if hasattr(signal, "SIGHUP"):  # not on Windows
             loop.add_signal_handler(signal.SIGHUP, reload)
@@ -133,16 +143,22 @@ async def running(
     devices: Sequence[torch.device] | None = None,
     tidy_every_s: float = HOUSEKEEPING_INTERVAL_S,
 ) -> AsyncIterator[str]:
-    """The daemon while the block runs; gives its address. Leaving drains it.
+    """Run the daemon during the context, and yield its address. On exit, shut it down gracefully.
 
-    on_failure: told, in some thread, that a device is lost; then the block should be left.
-    access: token and certificate; None: those that `config` names.
-    devices: one worker each; None: those that `config` names.
-    tidy_every_s: how often expired sessions and idle models are looked for.
+    Args:
+        config: the settings.
+        runtime: the runtime file, which is locked.
+        make_loader: returns the loader of models for a device and a precision.
+        on_failure: called in any thread with a message if a device is lost; the context should
+            then be left.
+        remedy: the remedy for a lost device, for clients and the log.
+        access: token and certificate; None = those of `config`.
+        devices: devices to use; None = those of `config`.
+        tidy_every_s: interval of the housekeeping, in seconds.
     """
     async with AsyncExitStack() as stack:
         access = access or Access(config, runtime.predecessor and runtime.predecessor.token)
-        if runtime.predecessor is not None:  # clients shall find this program where it was
+        if runtime.predecessor is not None:  # keep the address that clients know
             config = _as_before(config, runtime.predecessor)
         engine = partial(Engine, is_fatal=is_fatal, on_failure=on_failure, remedy=remedy)
         chosen = devices or choose_devices(config.device)
@@ -245,7 +261,7 @@ def _budget(
     if device.type == "cpu":
         batch = config.batch_size or 1
         return cpu_budget(free, infos, config.model_memory_bytes, batch, lanes)
-    if device.type != "cuda":  # there are no graphs, and what is free is not known
+    if device.type != "cuda":  # no CUDA graphs, and the free memory is unknown
         return Budget(config.model_memory_bytes, config.batch_size or 1)
     return gpu_budget(
         free_memory(device),
@@ -258,20 +274,20 @@ def _budget(
 def _prepare_worker(threads: int, models: DeviceModels) -> None:
     use_threads(threads)
     if models.device.type == "cuda":
-        torch.cuda.set_device(models.device)  # what names no device means this worker's
+        torch.cuda.set_device(models.device)  # the default device of this worker's thread
 
 
 def _share_threads(threads: int, models: DeviceModels, lanes: int) -> None:
-    """Divide the processor's threads among the workers that have something to do."""
+    """Divide the CPU's threads among the busy workers."""
     if models.device.type == "cpu":
         use_threads(max(1, threads // lanes))
 
 
 def _pixel_threads(threads: int) -> Executor:
-    """Two threads for conversion and laying over, which share the cores.
+    """Return an executor with two threads for conversion and blending, which share the cores.
 
-    Each thread that calls torch has helpers of its own, which wait for their turn by spinning: more
-    of them than there are cores would keep each other, and the networks, from working.
+    Each thread that calls torch has its own OpenMP threads, which busy-wait. If there were more of
+    them than cores, they would slow down each other and the networks.
     """
     return ThreadPoolExecutor(
         2,
@@ -301,9 +317,9 @@ def _server(parts: Parts, monitor: HealthMonitor, tokens: TokenInterceptor) -> g
 async def _drain(
     server: grpc.aio.Server, monitor: HealthMonitor, parts: Parts, grace_s: float
 ) -> None:
-    """NOT_SERVING, UNAVAILABLE for new requests, and time for those that run.
+    """Refuse new requests with UNAVAILABLE, and wait for the running ones.
 
-    The server listens until the end, so that whoever asks meanwhile is told why.
+    The server listens until the end, so that new clients get the reason.
     """
     if parts.engine.has_failed:
         grace_s = min(grace_s, LOST_GRACE_S)
@@ -312,13 +328,13 @@ async def _drain(
     with suppress(TimeoutError):
         await asyncio.wait_for(parts.request_log.drain(), grace_s)
     if parts.engine.has_failed:
-        # A client that reads the end of the connection together with its answer may miss why.
+        # A client that receives its answer and the end of the connection together may miss it.
         await asyncio.sleep(FLUSH_S)
     await server.stop(FLUSH_S)
 
 
 async def _warm_up(parts: Parts, monitor: HealthMonitor) -> None:
-    """Load the default model on every device before anybody asks; requests go first."""
+    """Load the default model on every device in advance; requests have priority."""
     await asyncio.gather(*(_warm_up_one(parts, monitor, home) for home in parts.engine.homes))
 
 
@@ -330,9 +346,9 @@ async def _warm_up_one(parts: Parts, monitor: HealthMonitor, home: DeviceModels)
         )
         with parts.marker.during("LoadModel", {"model": entry.name}):
             async for _ in job.results():
-                monitor.loaded()  # what follows the first step is only for speed
+                monitor.loaded()  # the steps after the first one only improve speed
     except RequestError as error:
-        log.error(  # noqa: TRY400 (the sentence says it all; a trace would say nothing more)
+        log.error(  # noqa: TRY400 (no trace needed)
             "model=%s cannot be used: %s", entry.name, error
         )
     except Exception:
@@ -340,7 +356,7 @@ async def _warm_up_one(parts: Parts, monitor: HealthMonitor, home: DeviceModels)
 
 
 async def _housekeeping(parts: Parts, every_s: float) -> None:
-    """Expired sessions and idle models give their memory back; without clients, all of them do."""
+    """Free expired sessions and idle models; after a time without requests, free all of them."""
     idle_s, alone_s = parts.config.idle_unload_s, parts.config.alone_unload_s
     tidied = (0, 0, 0)
     asked, last_asked = 0, time.monotonic()
@@ -369,7 +385,7 @@ async def _housekeeping(parts: Parts, every_s: float) -> None:
 
 
 def _as_before(config: ServerConfig, predecessor: Predecessor) -> ServerConfig:
-    """Return the settings with the port that the program before this one was given."""
+    """Return the settings with the port of the program that this one replaced."""
     if any(address.startswith("unix:") for address in (config.listen, predecessor.address)):
         return config
     host, port = host_and_port(config.listen)

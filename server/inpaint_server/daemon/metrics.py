@@ -1,9 +1,9 @@
-"""Prometheus metrics on an option, for this machine only.
+"""Optional Prometheus metrics, for this machine only.
 
-`prometheus_client` writes the text; the values are read from where they are kept when somebody asks
-(docs/decisions/0030). Requests whose Host is not this machine's are refused, so that no web page
-can read them through a name that it controls (DNS rebinding). `/live` tells whether the workers do,
-for those who watch over the process and speak no gRPC.
+`prometheus_client` writes the text; the values are collected at each request (docs/decisions/0030).
+Requests whose Host is not this machine are refused, so that no web page can read the metrics
+through a name that it controls (DNS rebinding). `/live` reports the health of the workers to
+supervisors that do not use gRPC.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from ..scheduling.engine import Engine
 from ..wire.request_log import BUCKETS_S, RequestLog
 from .health import STALL_S
 
-ANSWERS_S, MAX_CONNECTIONS = 10.0, 32  # everybody on this machine can connect
+ANSWERS_S, MAX_CONNECTIONS = 10.0, 32  # limits, because every user of this machine can connect
 
 
 class Metrics(Collector):
-    """What the daemon did and holds, as Prometheus metrics in a registry of their own."""
+    """Collector of the daemon's Prometheus metrics, with its own registry."""
 
     def __init__(
         self,
@@ -54,11 +54,11 @@ class Metrics(Collector):
         self._registry.register(self)
 
     def text(self) -> str:
-        """Return all metrics in Prometheus' text format, version 0.0.4."""
+        """Return all metrics in Prometheus's text format, version 0.0.4."""
         return generate_latest(self._registry).decode()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric with its present value, as `prometheus_client` asks for them."""
+        """Yield every metric with its current value, for `prometheus_client`."""
         yield self._requests()
         yield self._fill_seconds()
         yield CounterMetricFamily(
@@ -68,7 +68,7 @@ class Metrics(Collector):
             "inpaint_queue_length", "Requests that wait for a device.", self._engine.queue_length
         )
         yield GaugeMetricFamily(
-            "inpaint_sessions", "Fills that can be edited without their image.",
+            "inpaint_sessions", "Sessions that are kept for edits.",
             len(self._sessions),
         )  # fmt: skip
         yield self._device_busy()
@@ -76,15 +76,15 @@ class Metrics(Collector):
 
     def _requests(self) -> Metric:
         requests = CounterMetricFamily(
-            "inpaint_requests", "Requests that have ended.", labels=("method", "status")
+            "inpaint_requests", "Finished requests.", labels=("method", "status")
         )
         for labels, count in sorted(self._accounts.requests.items()):
             requests.add_metric(labels, count)
         return requests
 
     def _fill_seconds(self) -> Metric:
-        # prometheus_client's own Histogram would write le="1.0" where dashboards know le="1", and
-        # add a series for the time of its creation.
+        # prometheus_client's own Histogram would write le="1.0" instead of le="1", which dashboards
+        # use, and add a series for its creation time.
         bounds = (*BUCKETS_S, float("inf"))
         counts = accumulate(self._accounts.durations[bound] for bound in bounds)
         names = (*(f"{bound:g}" for bound in BUCKETS_S), "+Inf")
@@ -97,7 +97,7 @@ class Metrics(Collector):
 
     def _device_busy(self) -> Metric:
         busy = GaugeMetricFamily(
-            "inpaint_device_busy", "Whether a device works on a request.", labels=("device",)
+            "inpaint_device_busy", "Whether a device is working on a request.", labels=("device",)
         )
         for home, is_busy in zip(self._engine.homes, self._engine.busy, strict=True):
             busy.add_metric((str(home.device),), is_busy)
@@ -105,7 +105,7 @@ class Metrics(Collector):
 
     def _model_loaded(self) -> Metric:
         loaded = GaugeMetricFamily(
-            "inpaint_model_loaded", "On how many devices a model is loaded.", labels=("model",)
+            "inpaint_model_loaded", "Number of devices that have a model loaded.", labels=("model",)
         )
         for entry in self._models.entries.values():
             homes = self._engine.homes
@@ -151,7 +151,7 @@ class Metrics(Collector):
         request, *fields = head.split("\r\n")
         hosts = [f.partition(":")[2].strip() for f in fields if f.lower().startswith("host:")]
         if not hosts or not is_loopback(re.sub(r":\d+$", "", hosts[0])):
-            return "403 Forbidden", "only this machine may ask\n"
+            return "403 Forbidden", "metrics are only available from this machine\n"
         if request.startswith("GET /live "):
             health_problem = self._engine.health_problem(STALL_S)
             return (
@@ -160,5 +160,5 @@ class Metrics(Collector):
                 else ("200 OK", "alive\n")
             )
         if not request.startswith("GET /metrics "):
-            return "404 Not Found", "ask for /metrics or /live\n"
+            return "404 Not Found", "use /metrics or /live\n"
         return "200 OK", self.text()

@@ -1,4 +1,4 @@
-"""The runtime file, by which clients on this machine find the daemon and its token.
+"""The runtime file, with which clients on this machine find the daemon and its token.
 
 {"address": "127.0.0.1:41234", "token": "...", "pid": 4711, "version": "0.1.0", "tls": false}
 """
@@ -23,30 +23,27 @@ from ..scheduling.work_marker import Killed, WorkMarker
 
 log = logging.getLogger(__name__)
 
-SESSION_FOLDERS = Path("/run/user")  # where XDG_RUNTIME_DIR lies; Flatpak shows its programs none
+SESSION_FOLDERS = Path("/run/user")  # parent of XDG_RUNTIME_DIR; hidden from programs in Flatpak
 
 
 _ATTEMPTS, _PAUSE_S = 5, 0.02
 
 
 def default_runtime_file() -> Path:
-    """`inpaint/server.json` in the user's runtime folder, else in the user's private cache.
+    """Return `inpaint/server.json` in the user's runtime folder, or else in the user's cache.
 
-    Relative paths in the XDG variables do not count, as their specification asks; clients look no
-    further either. Nor does a runtime folder of another user, as `su` and `sudo` leave it: then a
-    line of the log says so.
+    Relative paths in the XDG variables are ignored, as their specification requires; clients do the
+    same. A runtime folder of another user, as left by `su` and `sudo`, is ignored with a warning.
 
     Raises:
-        ConfigurationError: there is no home folder where one is needed.
+        ConfigurationError: a home folder is needed, but the user has none.
     """
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
     if runtime.is_absolute():
         problem = _why_unusable(runtime)
         if not problem:
             return runtime / "inpaint" / "server.json"
-        log.warning(
-            "XDG_RUNTIME_DIR (%s) %s; the cache folder is used in its place", runtime, problem
-        )
+        log.warning("XDG_RUNTIME_DIR (%s) %s; using the cache folder instead", runtime, problem)
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA") or _home() / "AppData" / "Local"
         return Path(local, "Temp", "inpaint", "server.json")
@@ -59,10 +56,16 @@ def default_runtime_file() -> Path:
 
 
 def visible_copy(path: Path) -> Path | None:
-    """Return where a runtime file is written a second time, for programs inside Flatpak.
+    """Return the path of a second runtime file for programs inside Flatpak.
 
-    They do not see the session's runtime folder, but (Krita's and GIMP's do) the user's home. Not
-    XDG_CACHE_HOME, which names another folder inside than outside. None: all programs see `path`.
+    They do not see the session's runtime folder, but Krita and GIMP see the user's home folder.
+    XDG_CACHE_HOME cannot be used, because it differs inside and outside of Flatpak.
+
+    Args:
+        path: path of the runtime file.
+
+    Returns:
+        The path; None if all programs see `path`.
     """
     if not path.is_relative_to(SESSION_FOLDERS):
         return None
@@ -77,39 +80,41 @@ def _home() -> Path:
         return Path.home()
     except RuntimeError:
         raise ConfigurationError(
-            "this user has no home folder; set HOME or XDG_RUNTIME_DIR to a folder of yours, or "
-            "give `runtime_file`"
+            "this user has no home folder; set HOME or XDG_RUNTIME_DIR to a folder that you own, "
+            "or set `runtime_file`"
         ) from None
 
 
 def _why_unusable(folder: Path) -> str:
-    """Return why this user's daemon cannot keep its runtime file in a folder; empty if it can."""
+    """Return why the runtime file cannot be in a folder; empty if it can."""
     try:
         status = folder.stat()
     except FileNotFoundError:
-        return ""  # it is made
+        return ""  # the folder will be created
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     if hasattr(os, "getuid") and status.st_uid != os.getuid():
         return "belongs to another user"
-    return "" if os.access(folder, os.W_OK | os.X_OK) else "cannot be written"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else "is not writable"
 
 
 class Predecessor(NamedTuple):
-    """What clients know of the program that this one replaced in its process."""
+    """Address and token of the program that this one replaced in its process."""
 
     address: str
     token: Secret
 
 
 class RuntimeFile:
-    """Held while the daemon runs: a lock beside it keeps a second daemon out.
+    """The runtime file with its lock, which keeps out a second daemon.
 
-    The lock disappears with the process, so a file that a killed daemon left behind is stale and
-    simply replaced.
+    The lock is released when the process exits, so a file that a killed daemon left behind is stale
+    and is replaced.
 
-    copy: where else to write it. That is a courtesy: what cannot be written is logged, no more.
-    lock: the descriptor of a lock that this process already holds (`restarting.py`).
+    Args:
+        path: path of the file.
+        copy: path of a second file; a failure to write it is only logged.
+        lock: descriptor of a lock that this process already holds (see `restarting.py`).
     """
 
     def __init__(self, path: Path, copy: Path | None = None, lock: int | None = None) -> None:
@@ -123,7 +128,7 @@ class RuntimeFile:
     def __enter__(self) -> RuntimeFile:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Appending opens without truncating and makes the file where there is none.
+            # Mode "a" creates the file if necessary and does not truncate it.
             self._lock = (
                 self.path.with_suffix(".lock").open("a", encoding="utf-8")
                 if self._held is None
@@ -138,7 +143,7 @@ class RuntimeFile:
             raise AlreadyRunningError(_whose(self.path))
         if self._held is not None:
             self.predecessor = _predecessor(self.path)
-            self.marker.remove()  # it replaced itself: nobody killed it
+            self.marker.remove()  # the daemon replaced itself and was not killed
         if self._copy is not None:
             try:
                 self._copy.__enter__()
@@ -161,31 +166,32 @@ class RuntimeFile:
             self._lock.close()
 
     def left_behind(self) -> Killed | None:
-        """Return what the daemon before this one was killed at, and log it; None if it was not.
+        """Return and log the work at which the previous daemon was killed; None if it was not.
 
-        It could not say so itself. To be asked once, before this one's file is written.
+        Call it once, before the file of this daemon is written.
         """
         killed = self.marker.left_behind()
         if killed is not None:
             log.warning(
-                "the last daemon was killed, often a sign that memory ran out, while it worked: %s",
+                "the previous daemon was killed while it was working, possibly because memory ran "
+                "out: %s",
                 "; ".join(killed.work),
             )
         elif self.predecessor is None and self.path.exists():
-            log.warning("the last daemon was killed while it had nothing to do")
+            log.warning("the previous daemon was killed while it was idle")
         return killed
 
     @property
     def lock_descriptor(self) -> int:
-        """Of the lock, which must be held."""
+        """The descriptor of the lock, which must be held."""
         assert self._lock is not None
         return self._lock.fileno()
 
     def write(self, address: str, token: Secret) -> None:
-        """Atomically, readable by the user alone.
+        """Write the file atomically, readable only by the user.
 
         Raises:
-            ConfigurationError: there is no room.
+            ConfigurationError: the file cannot be written.
         """
         content = {
             "address": address,
@@ -197,8 +203,8 @@ class RuntimeFile:
             _replace(self.path, json.dumps(content))
         except OSError as error:
             raise ConfigurationError(
-                f"cannot write the runtime file {self.path}: {error.strerror}; make room there, or "
-                "give another `runtime_file`"
+                f"cannot write the runtime file {self.path}: {error.strerror}; free some space, or "
+                "set another `runtime_file`"
             ) from error
         if self._copy is not None:
             try:
@@ -208,7 +214,7 @@ class RuntimeFile:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file as a whole, or leave what is there."""
+    """Replace a file atomically; on an error, leave it unchanged."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".server-")  # mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -220,7 +226,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _lock(file: IO[str]) -> bool:
-    """Lock the file; a client that just looks whether it is locked is waited for."""
+    """Lock the file, with retries because clients hold the lock briefly when they check it."""
     for _ in range(_ATTEMPTS):
         if _try_lock(file):
             return True
@@ -259,6 +265,6 @@ def _whose(path: Path) -> str:
     except (OSError, ValueError, KeyError):
         where = "it is just starting"
     return (
-        f"a daemon already runs here ({where}); use it, stop it, or give this one its own "
-        f"`runtime_file` (now {path})"
+        f"a daemon already runs here ({where}); use it, stop it, or set another `runtime_file` "
+        f"for this one (now {path})"
     )

@@ -1,1 +1,1 @@
-"""Filling and editing as steps of work, sessions and recipes. No messages, no threads."""
+"""Filling and editing as steps of work, with sessions and recipes. No messages and no threads."""

@@ -1,8 +1,8 @@
-"""Fills and edits as steps for the worker: which model answers, in which batches, in what memory.
+"""Fills and edits as steps for the worker, with the choice of models and batch sizes.
 
-What a step does is the model's `pipeline`. The first candidate is rendered alone, so that it is
-there as soon as possible; the following ones in batches that fit the memory of the device. Where
-there are batches, candidates of several requests share them.
+The steps use the model's `pipeline`. The first candidate is rendered alone, so that it is ready as
+soon as possible. The following ones are rendered in batches that fit into the device's memory and
+that candidates of several requests may share.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class ServedSession:
-    """A session with the model that it needs, and how its fills are sent."""
+    """A session with its model and the sample type of its fills."""
 
     entry: RegisteredModel
     session: FillSession
@@ -51,39 +51,39 @@ class ServedSession:
 
     @property
     def home(self) -> DeviceModels | None:
-        """Where an edit needs no encoding; None: it needs one everywhere."""
+        """The device on which an edit needs no encoding; None if it always needs one."""
         home = self.session.home
         return home if isinstance(home, DeviceModels) else None
 
 
 class Encoded(NamedTuple):
-    """The frames are chosen and the encoder has run."""
+    """Result of a step: the frames are chosen and the encoder has run."""
 
     served: ServedSession
     encode_s: float
-    smooth: bool = False  # whether a smooth candidate follows those that were asked for
+    smooth: bool = False  # whether a smooth candidate follows the requested ones
 
 
 @dataclass(frozen=True, eq=False)
 class RenderJoint(Joint):
-    """Candidates that are about to be rendered, with those of other requests if there are any."""
+    """Candidates that can be rendered together with those of other requests."""
 
     document: DocumentInpainter
     session: FillSession
     batch: Sequence[Task]
 
     def together(self, others: Sequence[RenderJoint]) -> list[list[Rendering]]:
-        """Render all in one batch."""
+        """Render all candidates in one batch."""
         jobs = [(joint.session, joint.batch) for joint in (self, *others)]
         return self.document.render_together(jobs)
 
 
-# None: nothing to tell, but a good moment to stop.
+# None = no result, but a suitable moment to switch to other work.
 Event = Encoded | list[Rendering] | RenderJoint | Pause | None
 
 
 def _document(models: DeviceModels, entry: RegisteredModel) -> DocumentInpainter:
-    """Return the pipeline around a model, which is loaded when a step needs it."""
+    """Return the pipeline for a model, which is loaded when a step needs it."""
     return DocumentInpainter(partial(models.use, entry), home=models)
 
 
@@ -95,9 +95,15 @@ def fill_steps(
     hole: Hole,
     overview: DocumentImage | None,
 ) -> Steps[Event]:
-    """Load the model if need be, choose the frames, encode, render all candidates.
+    """Load the model if necessary, choose the frames, encode, and render all candidates.
 
-    candidate_models: the models that may answer; which one does is decided by what the frames show.
+    Args:
+        models: the models on the device.
+        candidate_models: the models that may be used; the size of the frames decides which one is.
+        spec: the request.
+        image: the document around the hole.
+        hole: the hole.
+        overview: the entire document at reduced size, if it was sent.
     """
 
     def framed(entry: RegisteredModel) -> FillSession:
@@ -136,7 +142,11 @@ def fill_steps(
 
 
 def _wants_smooth(spec: FillSpec, session: FillSession) -> bool:
-    """Return whether a smooth candidate is to follow; InvalidRequestError if it cannot be made."""
+    """Return whether to add a smooth candidate.
+
+    Raises:
+        InvalidRequestError: it was requested but cannot be made.
+    """
     if spec.smooth == "always" and not session.has_surroundings:
         raise InvalidRequestError.because("smooth", RefusalError("NOTHING_AROUND"))
     if spec.smooth != "auto":
@@ -147,7 +157,7 @@ def _wants_smooth(spec: FillSpec, session: FillSession) -> bool:
 def edit_steps(
     models: DeviceModels, served: ServedSession, index: int, spec: EditSpec
 ) -> Steps[Event]:
-    """Render one candidate of a session again, with changes. The session stays as it is."""
+    """Render one candidate of a session again, with changes. The session is not modified."""
     entry, session = served.entry, served.session
     if index not in session.candidates:
         raise NotFoundError("candidate", str(index), map(str, session.candidates))
@@ -180,12 +190,12 @@ def _render(
     tasks: Iterator[Task],
     batch_size: int,
 ) -> Steps[Event]:
-    """Render all tasks, the first alone; where memory does not suffice, in smaller batches.
+    """Render all tasks, the first one alone, and use smaller batches if memory runs out.
 
-    Where batches are worth it, candidates of other requests may be rendered with each of these.
+    If the device uses batches, candidates of other requests may be rendered in the same batch.
 
-    On a CPU the second waits until the first is sent: the threads that blend it would have to share
-    the cores with the networks, and it would come late.
+    On a CPU, the second candidate waits until the first one was sent. Otherwise the threads that
+    blend the first one would share the cores with the networks, which would delay it.
     """
     document = _document(models, entry)
     pending: list[Task] = []
@@ -218,7 +228,11 @@ def _render(
 def _less_memory(
     models: DeviceModels, entry: RegisteredModel, batch_size: int, error: Exception
 ) -> int:
-    """Return the batch size to try next; DeviceOutOfMemoryError when nothing is left to give up."""
+    """Free memory and return the batch size to try next.
+
+    Raises:
+        DeviceOutOfMemoryError: no more memory can be freed.
+    """
     free_cached_memory(models.device)
     if batch_size > 1:
         return batch_size // 2
@@ -228,9 +242,9 @@ def _less_memory(
 
 
 def warm_up_steps(models: DeviceModels, entry: RegisteredModel) -> Steps[None]:
-    """Load a model and let every kernel run once, before anybody waits for it.
+    """Load a model and run every kernel once, before the first request.
 
-    The largest batch comes first: the graphs of the smaller ones then fit into its memory.
+    The largest batch comes first, so that the graphs of the smaller ones fit into its memory.
     """
     inpainter = models.use(entry)
     yield

@@ -1,4 +1,4 @@
-"""What a request takes of the daemon's memory, told from its header."""
+"""Estimates of the memory that a request takes, based on its header."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from ..errors import ResourceExhaustedError
 from .filling import ServedSession
 from .specs import CropGeometry, EditSpec, FillSpec, SourceSpec
 
-_RGB_FLOATS = 12  # bytes of a pixel of the network's output
-_EDIT_FLOATS = 3 * _RGB_FLOATS  # an edit, the candidate without it, and what they are fitted to
-_ATTACHMENT = 8  # bytes of a pixel of an attachment, as it comes and decoded
+_RGB_FLOATS = 12  # bytes per pixel of the network's output
+_EDIT_FLOATS = 3 * _RGB_FLOATS  # an edit, the unedited candidate, and their surroundings
+_ATTACHMENT = 8  # bytes per pixel of an attachment, encoded and decoded
 
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes that a request takes at most, from its upload to its last candidate."""
+    """Maximum memory of a request, from its upload to its last candidate."""
 
-    crop: Box  # of the document
-    hole: Box  # the hole lies in it; the whole crop as long as that is all that is known
-    image_bytes: int  # of a pixel of crop and hole; twice, if they came with the header
-    pixel_bytes: int  # of a candidate's pixel, with coverage
-    others: int  # bytes of further images, and of what the network makes
+    crop: Box  # document px
+    hole: Box  # a box around the hole; the entire crop until the hole is known
+    image_bytes: int  # bytes per pixel of crop and hole; twice that if they came with the header
+    pixel_bytes: int  # bytes per pixel of a candidate, with coverage
+    others: int  # bytes of other images and of the network's results
     present: int = 0  # bytes of images that came with the header
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """The total number of bytes."""
         images = self.image_bytes * self.crop.width * self.crop.height
         working = working_bytes(self.crop, self.hole, self.pixel_bytes)
         return images + working + self.others
 
     def of_hole(self, hole: Box) -> MemoryEstimate:
-        """Return the price when the box of the hole is known."""
+        """Return the estimate for a known box of the hole."""
         return replace(self, hole=hole)
 
     def refusal(self, budget: int) -> ResourceExhaustedError:
-        """Return what a client is told if the request can never fit."""
+        """Return the error for a request that can never fit into the budget, in bytes."""
         side = largest_side(budget - self.others, self.image_bytes, self.pixel_bytes)
         return ResourceExhaustedError(
             "REQUEST_TOO_LARGE", needed=self.total >> 20, limit=budget >> 20, side=side
@@ -49,17 +49,17 @@ class MemoryEstimate:
 
 
 def memory_for_fill(spec: FillSpec, resolution: int, present: int) -> MemoryEstimate:
-    """Return the price of a fill.
+    """Estimate the memory of a fill.
 
     Args:
-        spec: what is asked for.
-        resolution: of the model, px.
+        spec: the request.
+        resolution: resolution of the model, px.
         present: bytes of the images that came with the header.
     """
     others = spec.context.pixels.nbytes if spec.context else 0
     others += spec.overview.num_bytes if spec.overview else 0
     kept = min(len(spec.seeds), UNEDITED_KEPT) + 1 + len(spec.variants)
-    # So that each of its candidates can be edited, too, by a recipe and its attachment.
+    # Leave room for editing each candidate by its recipe and attachment.
     others += max(kept * _RGB_FLOATS, _EDIT_FLOATS + _ATTACHMENT) * resolution**2
     return _estimate(spec.geometry, spec.output_dtype.itemsize, others, present)
 
@@ -67,12 +67,12 @@ def memory_for_fill(spec: FillSpec, resolution: int, present: int) -> MemoryEsti
 def memory_for_source(
     source: SourceSpec, spec: EditSpec, resolution: int, present: int
 ) -> MemoryEstimate:
-    """Return the price of an edit that brings its image, or means that of the attachment.
+    """Estimate the memory of an edit from a source, with its own image or the attachment's.
 
     Args:
-        source: what it brings.
-        spec: what is asked for.
-        resolution: of the model, px.
+        source: the source.
+        spec: the request.
+        resolution: resolution of the model, px.
         present: bytes of the images that came with the header.
     """
     others = len(source.attachment) + _EDIT_FLOATS * resolution**2 + _mixed_bytes(spec)
@@ -84,7 +84,7 @@ def memory_for_source(
 
 
 def memory_for_edit(served: ServedSession, spec: EditSpec) -> int:
-    """Return what an edit of a kept session takes, with the session."""
+    """Estimate the memory of an edit of a kept session, including the session."""
     session = served.session
     height, width, channels = session.image.pixels.shape
     crop = Box(*session.image.origin, width, height)
@@ -95,7 +95,7 @@ def memory_for_edit(served: ServedSession, spec: EditSpec) -> int:
 
 
 def _mixed_bytes(spec: EditSpec) -> int:
-    """Return the bytes of an image whose styles are taken."""
+    """Return the bytes of an image for style mixing; 0 if there is none."""
     other = spec.mixing.other if spec.mixing else None
     return other.pixels.nbytes if isinstance(other, DocumentImage) else 0
 

@@ -1,4 +1,4 @@
-"""What is wrong with a recipe, told of the field of the request that it came in."""
+"""Errors of recipes, attributed to the field of the request that contains the recipe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from ..errors import InvalidRequestError, WrongModelError
 
 @contextmanager
 def recipe_in(field: str) -> Iterator[None]:
-    """Turn errors of a recipe into the request's. `field` is where the recipe stands in it."""
+    """Convert errors of a recipe into errors of the request.
+
+    Args:
+        field: the field of the request that contains the recipe.
+    """
     try:
         yield
     except OtherModelError as error:

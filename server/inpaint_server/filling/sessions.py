@@ -1,4 +1,4 @@
-"""Fills that can be edited without sending the image again: bounded, with expiry."""
+"""Bounded cache of fills that can be edited without sending the image again."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class SessionCache:
-    """Sessions by their unguessable ids; the least recently used goes first.
+    """Sessions by their unguessable IDs; the least recently used is dropped first.
 
-    The event loop and the workers all use it, hence the lock.
+    It is used by the event loop and the workers, hence the lock.
     """
 
     def __init__(
@@ -41,17 +41,17 @@ class SessionCache:
 
     @property
     def num_bytes(self) -> int:
-        """The images of all sessions together."""
+        """The size of the images of all sessions, in bytes."""
         with self._lock:
             return self._num_bytes()
 
     @staticmethod
     def new_id() -> str:
-        """Return 128 random bits."""
+        """Return an ID of 128 random bits."""
         return secrets.token_urlsafe(16)
 
     def put(self, session_id: str, served: ServedSession) -> bool:
-        """Keep a session; False if it alone is larger than the whole cache may be."""
+        """Keep a session; return False if it alone exceeds the size of the cache."""
         with self._lock:
             self._expire()
             if served.session.num_bytes > self._max_bytes:
@@ -62,7 +62,7 @@ class SessionCache:
         return True
 
     def get(self, session_id: str) -> ServedSession | None:
-        """Return the session, which counts as a use; None if it is unknown or expired."""
+        """Return a session and mark it as used; None if it is unknown or expired."""
         with self._lock:
             self._expire()
             if session_id not in self._kept:
@@ -72,12 +72,12 @@ class SessionCache:
             return served
 
     def expire(self) -> None:
-        """Drop what was not used for too long (called now and then: memory is freed in time)."""
+        """Drop expired sessions. Call it periodically to free their memory."""
         with self._lock:
             self._expire()
 
     def make_room(self, num_bytes: int, in_use: Collection[str]) -> None:
-        """Keep at most so many bytes; sessions in use are not counted, and stay."""
+        """Drop sessions until at most `num_bytes` remain; those in use stay and do not count."""
         with self._lock:
             self._expire()
             left = {k: v[1].session.num_bytes for k, v in self._kept.items() if k not in in_use}
@@ -89,12 +89,12 @@ class SessionCache:
                 total -= size
 
     def clear(self) -> None:
-        """Drop all: clients that come back send a recipe with the image again."""
+        """Drop all sessions; for further edits, clients send a recipe and the image again."""
         with self._lock:
             self._kept.clear()
 
     def forget_encodings(self, model: str, home: DeviceModels) -> None:
-        """A model leaves a device: what its encoder made goes too, and is made again if asked."""
+        """Drop the encodings of a model that is unloaded from a device; edits recompute them."""
         with self._lock:
             for _, served in self._kept.values():
                 if served.entry.name == model and served.home is home:

@@ -1,4 +1,4 @@
-"""What is asked for, checked: everything of a request but the pixels."""
+"""Validated requests: everything except the pixels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from inpaint_model.pipeline.style_mixing import Mixing
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """An image of the header, checked; its bytes may follow."""
+    """The validated description of an image, whose bytes may follow."""
 
     field: str
     width: int
@@ -27,18 +27,18 @@ class ImageHeader:
 
     @property
     def num_bytes(self) -> int:
-        """How many bytes the image has."""
+        """The size of the image, in bytes."""
         return self.width * self.height * self.channels * self.dtype.itemsize
 
     def pixels(self, data: bytes | bytearray | memoryview) -> Pixels:
-        """Return [H, W, C] in the machine's byte order; no copy where that is the wire's."""
+        """Return the pixels [H, W, C] in native byte order, without a copy if possible."""
         array = np.frombuffer(data, self.dtype).reshape(self.height, self.width, self.channels)
         return array.astype(self.dtype.newbyteorder("="), copy=False)
 
 
 @dataclass(frozen=True)
 class CropGeometry:
-    """Where crop and hole lie, and how they were sent."""
+    """Descriptions of crop and hole with their position in the document."""
 
     crop: ImageHeader
     hole: ImageHeader
@@ -47,12 +47,12 @@ class CropGeometry:
 
 
 SmoothChoice = Literal["auto", "always", "never"]
-"""When a smooth candidate is offered beside those of the seeds."""
+"""When to add a smooth candidate to those of the seeds."""
 
 
 @dataclass(frozen=True)
 class FillSpec:
-    """A FillHeader, checked: everything but the pixels."""
+    """A validated FillHeader: everything except the pixels."""
 
     geometry: CropGeometry
     context: DocumentImage | None  # came with the header
@@ -66,27 +66,27 @@ class FillSpec:
     blending: BlendSettings
     smooth: SmoothChoice
     output_dtype: np.dtype[Any]
-    accepts_chunks: bool = False  # of large candidates
+    accepts_chunks: bool = False  # whether large candidates may be sent in chunks
 
     @property
     def shapes(self) -> list[ImageHeader]:
-        """The images in the order in which their bytes come."""
+        """The descriptions of the images, in the order in which their bytes arrive."""
         images = [self.geometry.crop, self.geometry.hole]
         return images + [self.overview] if self.overview else images
 
 
 @dataclass(frozen=True)
 class SourceSpec:
-    """A RecipeSource, checked: everything but the pixels."""
+    """A validated RecipeSource: everything except the pixels."""
 
     recipe: str
     attachment: bytes
-    geometry: CropGeometry | None  # None: fit to the attachment's own image
+    geometry: CropGeometry | None  # None = composite over the attachment's own image
 
 
 @dataclass(frozen=True)
 class EditSpec:
-    """An EditHeader, checked: everything but the pixels."""
+    """A validated EditHeader: everything except the pixels."""
 
     session_id: str
     source: SourceSpec | None
@@ -97,4 +97,4 @@ class EditSpec:
     mixing: Mixing | None
     blending: BlendSettings | None
     output_dtype: np.dtype[Any] | None
-    accepts_chunks: bool = False  # of a large candidate
+    accepts_chunks: bool = False  # whether a large candidate may be sent in chunks

@@ -1,4 +1,4 @@
-"""The device: choosing it, naming it, asking whether it still works."""
+"""Choose devices, get their names and memory, and check whether they work."""
 
 from __future__ import annotations
 
@@ -16,33 +16,32 @@ _setting_threads = threading.Lock()
 
 
 def choose_devices(wanted: str) -> tuple[torch.device, ...]:
-    """Return the devices that a text names, one or several of CUDA's (cuda:0,cuda:1).
+    """Return the devices for a setting: one device, or several CUDA devices (cuda:0,cuda:1).
 
     Names are auto, cpu, cuda, cuda:N, cuda:UUID, xpu, xpu:N and mps. auto is the first CUDA GPU or
-    the processor: nobody has tried the others yet, so they must be asked for. ROCm builds of torch
-    call their GPUs cuda. A UUID is what `nvidia-smi -L` prints (GPU-...); its beginning suffices
-    where only one GPU has it.
+    the CPU; the other kinds are untested and must be requested explicitly. ROCm builds of torch
+    call their GPUs cuda. UUIDs are listed by `nvidia-smi -L` (GPU-...); a unique prefix is enough.
 
     Raises:
-        ConfigurationError: a device is not here; the message has the remedy.
+        ConfigurationError: a device does not exist; the message has the remedy.
     """
     names = [name.strip() for name in wanted.split(",")]
     if len(names) > 1 and not all(name.partition(":")[0] == "cuda" for name in names):
         raise ConfigurationError(
-            f"device: {wanted!r} mixes GPUs with something else; name GPUs only (cuda:0,cuda:1), "
-            "or `cpu` alone"
+            f"device: {wanted!r} mixes CUDA GPUs with other devices; use only CUDA GPUs "
+            "(cuda:0,cuda:1) or a single device"
         )
     chosen = [choose_device(name) for name in names]
     for device in chosen:
         if chosen.count(device) > 1:
             raise ConfigurationError(
-                f"device: {wanted!r} names GPU {device.index} more than once; name each GPU once"
+                f"device: {wanted!r} lists GPU {device.index} more than once; list each GPU once"
             )
     return tuple(chosen)
 
 
 def choose_device(wanted: str) -> torch.device:
-    """Return one device, by the names of `choose_devices`."""
+    """Return the device for one of the names of `choose_devices`."""
     if wanted == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     if wanted == "cpu":
@@ -56,42 +55,42 @@ def choose_device(wanted: str) -> torch.device:
     is_uuid = which.lower().startswith("gpu-")
     if kind != "cuda" or not (is_uuid or which.isdecimal() or not colon):
         raise ConfigurationError(
-            f"device: {wanted!r} is not auto, cpu, cuda, cuda:N, cuda:UUID (as `nvidia-smi -L` "
-            "prints it: GPU-...), xpu, xpu:N or mps"
+            f"device: {wanted!r} is not auto, cpu, cuda, cuda:N, cuda:UUID (GPU-..., see "
+            "`nvidia-smi -L`), xpu, xpu:N or mps"
         )
     if not torch.cuda.is_available():
         raise ConfigurationError(
-            f"GPU {which or 0} cannot be used: torch finds no CUDA device. Start with "
+            f"GPU {which or 0} cannot be used because torch finds no CUDA device; start with "
             "`--device cpu`, or install the NVIDIA driver and a CUDA build of torch"
         )
     index = _index_of_uuid(which) if is_uuid else int(which or 0)
     if index >= torch.cuda.device_count():
         raise ConfigurationError(
-            f"there is no GPU {index}; this machine has GPU 0 to {torch.cuda.device_count() - 1}"
+            f"there is no GPU {index}; this machine has GPUs 0 to {torch.cuda.device_count() - 1}"
         )
     return torch.device("cuda", index)
 
 
 def _index_of_uuid(wanted: str) -> int:
-    """Return the number of the only GPU whose UUID begins so."""
+    """Return the index of the only GPU whose UUID has a prefix."""
     uuids = gpu_uuids()
     found = [k for k, uuid in enumerate(uuids) if uuid.lower().startswith(wanted.lower())]
     if len(found) != 1:
         problem = "more than one GPU has" if found else "no GPU has"
         raise ConfigurationError(
-            f"{problem} a UUID that begins with {wanted}; the GPUs here are {', '.join(uuids)}"
+            f"{problem} a UUID that begins with {wanted}; the available GPUs are {', '.join(uuids)}"
         )
     return found[0]
 
 
 def gpu_uuids() -> list[str]:
-    """Return the UUIDs of all GPUs, by their numbers, as `nvidia-smi -L` prints them."""
+    """Return the UUIDs of all GPUs in the order of their indices, as in `nvidia-smi -L`."""
     count = torch.cuda.device_count()
     return [f"GPU-{torch.cuda.get_device_properties(k).uuid}" for k in range(count)]
 
 
 def device_name(device: torch.device) -> str:
-    """Return a name for people."""
+    """Return the display name of a device."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "xpu":
@@ -108,31 +107,35 @@ def device_name(device: torch.device) -> str:
 
 
 def device_names(devices: Iterable[torch.device]) -> str:
-    """Return the names of all devices, for people."""
+    """Return the display names of all devices."""
     return ", ".join(map(device_name, devices))
 
 
 def free_memory(device: torch.device) -> int:
-    """Return bytes that a GPU has free now, for this process and all others; 0: not known."""
+    """Return the free memory of a GPU, for all processes, in bytes; 0 = unknown."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
 
 
 def peak_memory(device: torch.device) -> int:
-    """Return the most bytes that tensors took on a GPU since the start; 0: not known."""
+    """Return the peak memory of tensors on a GPU since the start, in bytes; 0 = unknown."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
 
 
 def probe(device: torch.device) -> None:
-    """Calculate a little; raise when the device gives no answer or a wrong one."""
+    """Run a small computation on the device.
+
+    Raises:
+        RuntimeError: the device fails or returns a wrong result.
+    """
     answer = float((torch.arange(4.0, device=device) * 2).sum())
     if answer != 12.0:
-        raise RuntimeError(f"the device calculates wrongly: 12 came out as {answer}")
+        raise RuntimeError(f"the device computed {answer} instead of 12")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory did not suffice.
+    """Return whether an error means that memory ran out.
 
-    For the GPU torch has a class of its own; the CPU's allocators raise a plain RuntimeError.
+    torch has its own class for GPUs; the CPU's allocators raise a plain RuntimeError.
     """
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError)
@@ -141,11 +144,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def is_fatal(error: BaseException) -> bool:
-    """Return whether an error says that a CUDA context is beyond repair.
+    """Return whether an error means that a CUDA context cannot be used any more.
 
-    That is an assertion or a fault in a kernel, a GPU that fell off the bus, or memory that ran out
-    in the middle of a graph. A plain lack of memory is not (`is_out_of_memory`): torch noticed it
-    before anything ran.
+    Such errors are an assertion or a fault in a kernel, a GPU that fell off the bus, or memory that
+    ran out inside a graph. Plain lack of memory (`is_out_of_memory`) is not fatal, because torch
+    notices it before it runs a kernel.
     """
     return isinstance(error, getattr(torch, "AcceleratorError", ())) or (
         isinstance(error, RuntimeError) and "CUDA error" in str(error)
@@ -153,18 +156,18 @@ def is_fatal(error: BaseException) -> bool:
 
 
 def use_threads(count: int) -> None:
-    """Let torch share what the calling thread asks for among `count` threads.
+    """Set the number of threads that torch uses for the work of the calling thread.
 
-    torch takes the number that was set last, by any thread, when a thread first shares its work;
-    what other threads choose later does not change it.
+    When a thread first uses parallelism, torch adopts the number that was set last by any thread.
+    Later changes by other threads do not affect it.
     """
     with _setting_threads:
         torch.set_num_threads(count)
-        torch.get_num_threads()  # takes it
+        torch.get_num_threads()  # adopts the number for this thread
 
 
 def free_cached_memory(device: torch.device) -> None:
-    """Give what torch keeps for later back to the driver."""
+    """Return torch's cached memory to the driver."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "xpu":

@@ -1,7 +1,7 @@
-"""The models on one device: loaded when they are needed, dropped when others need their room.
+"""The models on one device: loaded on demand, and unloaded when others need the memory.
 
-Everything here runs on the workers that own the device, but `is_loaded`, which may be asked from
-anywhere. A step goes on with the model that it was given even if another worker unloads it.
+Everything runs on the workers that own the device, except `is_loaded`, which is thread-safe. A step
+keeps using its model even if another worker unloads it meanwhile.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class DeviceModels:
-    """What a device's workers work with. The least recently used model leaves first."""
+    """The models on one device. The least recently used model is unloaded first."""
 
     def __init__(
         self,
@@ -33,15 +33,19 @@ class DeviceModels:
         on_unload: Callable[[str, DeviceModels], None] = lambda name, home: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """budget: None: no limit, and renderings one at a time.
+        """Prepare the models of a device without loading any.
 
-        on_unload: told the name of a model that leaves, and from where.
+        Args:
+            loader: loader of the models for this device.
+            budget: memory budget; None = no limit and batches of one rendering.
+            on_unload: called with the name of an unloaded model and this object.
+            clock: clock for idle times, in seconds.
         """
         self._loader = loader
         self._budget = budget or Budget()
         self._on_unload = on_unload
         self._clock = clock
-        self._lock = threading.RLock()  # of the device's workers
+        self._lock = threading.RLock()  # shared by the device's workers
         self._loaded: dict[RegisteredModel, Inpainter] = {}
         self._last_used: dict[RegisteredModel, float] = {}
 
@@ -51,19 +55,19 @@ class DeviceModels:
         return self._loader.device
 
     def is_loaded(self, entry: RegisteredModel) -> bool:
-        """Return whether the model is on the device now."""
+        """Return whether the model is loaded on the device."""
         return entry in self._loaded
 
     def batch_size(self, entry: RegisteredModel) -> int:
-        """Return how many renderings at a time the budget has room for."""
+        """Return how many renderings per batch fit into the budget."""
         return self._budget.batch_size(entry.info)
 
     def needed(self, entry: RegisteredModel) -> int:
-        """Return bytes that the model takes while it works, as computed from its configuration."""
+        """Return the bytes that the model takes while it runs, computed from its configuration."""
         return self._budget.at_work(entry.info)
 
     def use(self, entry: RegisteredModel) -> Inpainter:
-        """Return the model, loaded if it is not; others leave when they do not fit beside it."""
+        """Return the model; load it if necessary, and unload others that no longer fit."""
         with self._lock:
             self._last_used[entry] = self._clock()
             if entry not in self._loaded:
@@ -92,7 +96,7 @@ class DeviceModels:
             return inpainter
 
     def unload(self, entry: RegisteredModel) -> bool:
-        """Free the model's memory; False if it was not loaded."""
+        """Free the model's memory and return whether it was loaded."""
         with self._lock:
             if self._loaded.pop(entry, None) is None:
                 return False
@@ -108,7 +112,7 @@ class DeviceModels:
             return bool(others) and self.unload(min(others, key=self._last_used.__getitem__))
 
     def unload_idle(self, idle_s: float) -> Generator[None, None, None]:
-        """Steps that free the models which nobody used for so long."""
+        """Unload, step by step, the models that were not used for `idle_s` seconds."""
         for entry in list(self._loaded):
             if self._clock() - self._last_used[entry] > idle_s:
                 self.unload(entry)

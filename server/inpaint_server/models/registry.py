@@ -1,4 +1,4 @@
-"""The models that the daemon offers, known from the start; `device_models.py` loads them."""
+"""Registry of the models that the daemon offers; `device_models.py` loads them."""
 
 from __future__ import annotations
 
@@ -20,69 +20,69 @@ from inpaint_model.pipeline.recipe import ModelIdentity
 
 from ..errors import ConfigurationError, NotFoundError, WrongModelError
 
-TINY = "tiny"  # untrained, random weights: for tests and trials
+TINY = "tiny"  # untrained model with random weights, for tests
 
 
 @dataclass(frozen=True)
 class ModelInfo(ModelIdentity):
-    """What requests and clients need to know of a model that may not be loaded."""
+    """Description of a model, which need not be loaded, for requests and clients."""
 
     title: str
     alignment: str
     licence: str
     directions: tuple[Direction, ...]
     has_framer: bool
-    memory_bytes: int  # of the weights in float32; what is computed with them comes on top
+    memory_bytes: int  # of the weights in float32, without activations
     config: InpaintingConfig
-    precision: str  # of the convolutions, on the loader's device: fp32, bf16 or fp16
+    precision: str  # of the convolutions on the loader's device: fp32, bf16 or fp16
 
     @property
     def footprint(self) -> Footprint:
-        """Bytes on the device. Computed when it is first asked for: a CPU needs no budget."""
+        """The memory footprint on the device, computed on demand."""
         return footprint(self.config, self.precision)
 
 
 class Loader(Protocol):
-    """Where models come from, for one device."""
+    """Source of models for one device."""
 
     device: torch.device
 
     def describe(self, source: str) -> ModelInfo:
-        """Return what a bundle says about itself, without its weights."""
+        """Return the description of a model without loading its weights."""
 
     def load(self, source: str) -> Inpainter:
-        """Return the model, on the daemon's device."""
+        """Load the model on the device."""
 
 
 class BundleLoader:
-    """Bundles by name (those that come with the package) or by folder."""
+    """Loader of bundles by name (if they come with the package) or by folder."""
 
     def __init__(self, device: torch.device, precision: str = "auto") -> None:
         self.device = device
         self.dtype = best_dtype(device) if precision == "auto" else precision
 
     def describe(self, source: str) -> ModelInfo:
-        """Return what a bundle says about itself, without its weights.
+        """Return the description of a bundle without loading its weights.
 
         Raises:
-            ValueError: there is no such bundle, it cannot be used, or it holds a generator only.
+            ValueError: the bundle does not exist, is invalid, or contains only a generator.
         """
         if source == TINY:
             return self._info(tiny_inpainter().info, memory_bytes=1 << 20)
         info = read_bundle(find_bundle(source))
         if info.kind != "inpainter":
             raise ValueError(
-                f"{info.folder} holds a generator only; train it to fill holes with "
+                f"{info.folder} contains only a generator; train an inpainter from it with "
                 "`inpaint-model train inpainter --generator` first"
             )
         stored = (info.folder / "weights.safetensors").stat().st_size
         return self._info(info, memory_bytes=stored * 4 // DTYPES[info.dtype].itemsize)
 
     def load(self, source: str) -> Inpainter:
-        """Return the model, on the loader's device.
+        """Load a bundle on the loader's device.
 
         Raises:
-            ValueError: there is no such bundle, or it cannot be used.
+            ValueError: the bundle does not exist or is invalid.
         """
         if source == TINY:
             return tiny_inpainter(device=self.device)
@@ -111,19 +111,19 @@ class BundleLoader:
 
 @dataclass(frozen=True, eq=False)
 class RegisteredModel:
-    """One model of the registry, the same one on all devices."""
+    """A model in the registry, the same for all devices."""
 
     source: str
     info: ModelInfo
 
     @property
     def name(self) -> str:
-        """How requests call the model."""
+        """The name of the model in requests."""
         return self.info.name
 
 
 class ModelRegistry:
-    """Models by name; the first is the default. May be asked from anywhere."""
+    """Models by name; the first is the default. Thread-safe."""
 
     def __init__(self, sources: Iterable[str], loader: Loader) -> None:
         self.entries: dict[str, RegisteredModel] = {}
@@ -138,12 +138,16 @@ class ModelRegistry:
         if entry.name in self.entries:
             other = self.entries[entry.name].source
             raise ConfigurationError(
-                f"the models {other} and {source} are both called {entry.name!r}; give only one"
+                f"the models {other} and {source} are both named {entry.name!r}; use only one"
             )
         self.entries[entry.name] = entry
 
     def find(self, name: str) -> RegisteredModel:
-        """Return the model of that name, or the default if it is empty."""
+        """Return the model with this name, or the default if it is empty.
+
+        Raises:
+            NotFoundError: there is no model with this name.
+        """
         if not name:
             return next(iter(self.entries.values()))
         if name not in self.entries:
@@ -154,8 +158,8 @@ class ModelRegistry:
         """Return the model with these weights.
 
         Args:
-            weights_sha256: of the weights.
-            name: of the model, for the message.
+            weights_sha256: hash of the weights.
+            name: name of the model, for the message.
 
         Raises:
             WrongModelError: no model has these weights.
@@ -171,7 +175,11 @@ class ModelRegistry:
         )
 
     def check_edits(self, entry: RegisteredModel, names: Iterable[str]) -> None:
-        """NotFoundError for a direction that the model does not have."""
+        """Check that the model has all directions.
+
+        Raises:
+            NotFoundError: the model does not have one of the directions.
+        """
         known = [direction.name for direction in entry.info.directions]
         for name in names:
             if name not in known:
@@ -180,13 +188,14 @@ class ModelRegistry:
     def candidate_models(
         self, name: str, directions: Collection[str]
     ) -> tuple[RegisteredModel, ...]:
-        """Return the models that may answer a fill, the preferred one first.
+        """Return the models that can be used for a fill, the preferred one first.
 
-        They are the named one alone, or the default and those that could take over from it: of the
-        same alignment, with more detail, and with all the directions that the fill names.
+        If a model is named, it is the only one. Otherwise these are the default and the models that
+        can replace it: with the same alignment, a higher resolution, and all directions of the
+        fill.
 
         Raises:
-            NotFoundError: a model or a direction is not here.
+            NotFoundError: the model or a direction does not exist.
         """
         first = self.find(name)
         self.check_edits(first, directions)
@@ -211,13 +220,17 @@ def select_model(
     side: float,
     is_loaded: Callable[[RegisteredModel], bool],
 ) -> RegisteredModel:
-    """Return the model for a frame of `side` document px.
+    """Return the model to use for a frame.
 
-    `is_loaded` tells of the device that will fill.
+    It is the first model if its fill need not be enlarged, else the smallest model for which this
+    holds, else the largest model. Among equal resolutions, a loaded model is preferred, then the
+    earlier one. Models of different resolutions compete regardless of whether they are loaded, so
+    the resolution of a fill does not depend on earlier requests.
 
-    The first as long as it need not be enlarged; else the smallest that need not be; else the
-    largest. Among equals a loaded one, then the earlier one. All that the daemon was given count,
-    loaded or not: the same request gives the same fill, whatever was used before.
+    Args:
+        candidate_models: the models, the preferred one first.
+        side: side of the frame, document px.
+        is_loaded: returns whether a model is loaded on the device that will fill.
     """
     if candidate_models[0].info.resolution >= side:
         return candidate_models[0]
@@ -228,7 +241,7 @@ def select_model(
 
 
 def default_sources(bundled: Path) -> tuple[str, ...]:
-    """Return the bundles that come with the package; the untrained `tiny` if there are none."""
+    """Return the bundles in a folder of the package; the untrained `tiny` if there are none."""
     if not bundled.is_dir():
         return (TINY,)
     names = sorted(folder.parent.name for folder in bundled.glob("*/model.yaml"))

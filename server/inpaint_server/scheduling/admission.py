@@ -1,7 +1,8 @@
-"""All requests together, and the sessions kept for edits, stay within a budget of memory.
+"""Memory budget shared by all requests and by the sessions kept for edits.
 
-A request says what it takes at most, before it sends its images. What can never fit is refused;
-what does not fit now waits for its turn, and kept sessions leave for it. Event loop only.
+A request reserves its maximum memory before it sends its images. A request that can never fit is
+refused. One that does not fit now waits, and kept sessions are dropped to make room for it. This
+module is only used on the event loop.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from typing import Protocol
 from ..errors import RequestError, ResourceExhaustedError
 from .shares import Priority
 
-PATIENCE_S = 10.0  # so long the oldest request that waits lets more urgent ones go first
+PATIENCE_S = 10.0  # how long more urgent requests may overtake the oldest waiting one
 
 
 class Kept(Protocol):
-    """Memory that requests left behind and can do without."""
+    """Cache whose memory can be freed, such as kept sessions."""
 
     def make_room(self, num_bytes: int, in_use: Collection[str]) -> None:
-        """Keep at most so many bytes, besides those in use, by their ids."""
+        """Keep at most `num_bytes`, not counting the entries in use, which are given by ID."""
 
 
 class Admission:
-    """A budget that requests share."""
+    """Memory budget that requests share."""
 
     def __init__(
         self,
@@ -35,22 +36,22 @@ class Admission:
         kept: Kept | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Share `max_bytes` among requests of which at most `max_waiting` wait."""
+        """Share `max_bytes` among requests, of which at most `max_waiting` may wait."""
         self.max_bytes = max_bytes
         self._max_waiting = max_waiting
         self._kept = kept
         self._clock = clock
         self._held: list[Reservation] = []
-        self._waiting: list[_Waiting] = []  # in the order of their arrival
+        self._waiting: list[_Waiting] = []  # in order of arrival
 
     @property
     def reserved(self) -> int:
-        """The bytes that admitted requests may take."""
+        """The bytes that are reserved for admitted requests."""
         return sum(reservation.num_bytes for reservation in self._held)
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for room."""
+        """The number of requests that are waiting for memory."""
         return len(self._waiting)
 
     @asynccontextmanager
@@ -63,18 +64,18 @@ class Admission:
         session_id: str = "",
         too_large: Callable[[int], RequestError] | None = None,
     ) -> AsyncIterator[Reservation]:
-        """Wait for room, and give it back in the end.
+        """Wait for a reservation of memory, and release it on exit.
 
         Args:
-            num_bytes: what the request takes at most.
-            priority: more urgent ones go first, but not for long.
-            present: bytes that came with its header and are here while it waits.
-            session_id: of a kept session that it uses; its bytes are part of `num_bytes`.
-            too_large: makes the error for what can never fit, from the budget.
+            num_bytes: maximum memory of the request.
+            priority: more urgent requests go first, but only for a limited time.
+            present: bytes that came with the header and are in memory while the request waits.
+            session_id: ID of a kept session that the request uses, included in `num_bytes`.
+            too_large: returns the error if the request exceeds the budget, which is passed to it.
 
         Raises:
             RequestError: the request can never fit.
-            ResourceExhaustedError: too many wait already, or what came with them leaves no room.
+            ResourceExhaustedError: too many requests are waiting, or their headers leave no room.
         """
         if num_bytes > self.max_bytes:
             raise too_large(self.max_bytes) if too_large else self._no_room(num_bytes)
@@ -101,13 +102,13 @@ class Admission:
         except BaseException:
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
-            else:  # admitted at the moment that it was given up
+            else:  # admitted at the moment it was cancelled
                 self._held.remove(reservation)
             self.admit()
             raise
 
     def admit(self) -> None:
-        """Let in what fits now, one after the other."""
+        """Admit the waiting requests that fit now, one after the other."""
         while self._waiting:
             turn = self._next()
             if self.reserved + turn.reservation.num_bytes > self.max_bytes:
@@ -133,7 +134,7 @@ class Admission:
 
 
 class Reservation:
-    """What one request may take."""
+    """Memory that is reserved for one request."""
 
     def __init__(self, admission: Admission, num_bytes: int, session_id: str) -> None:
         self.num_bytes = num_bytes
@@ -141,7 +142,7 @@ class Reservation:
         self._admission = admission
 
     def shrink(self, num_bytes: int) -> None:
-        """Take less from now on, since more is known of the request."""
+        """Reduce the reservation, once more is known about the request."""
         self.num_bytes = min(self.num_bytes, num_bytes)
         self._admission.admit()
 

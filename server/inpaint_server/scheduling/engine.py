@@ -1,23 +1,21 @@
-"""Worker threads own the devices; the event loop only waits.
+"""Worker threads that own the devices, while the event loop only waits for results.
 
-All workers share one queue. A piece of work is a generator: each of its steps occupies a device for
-at most one candidate (or one batch), and what it yields goes to the event loop at once. The worker
-that takes the first step decides on which device all of them run, since what they leave there is
-nowhere else; work may also ask for a certain device from the start. Whose step is next is decided
-by `shares.py`, for each device; before a step a worker checks whether the work was cancelled, its
-deadline passed, or its reader does not keep up. Work that yields `PAUSE` goes on when its reader
-has dealt with everything before it; meanwhile its client's later work waits too, unless the reader
-dawdles.
+All workers share one queue. A job is a generator. Each of its steps occupies a device for at most
+one candidate (or one batch), and what it yields is passed to the event loop at once. The worker
+that takes the first step determines the device of all steps, because their results stay on that
+device; a job may also request a device. For each device, `shares.py` decides which job's step is
+next. Before a step, the worker checks for cancellation, deadlines and backpressure. A job that
+yields `PAUSE` resumes once its reader has processed all earlier results. Until then, later jobs of
+the same client wait too, for at most PATIENCE_S.
 
-Work that yields a `Joint` can do its next step together with that of others, which is then one step
-for all of them.
+If a job yields a `Joint`, its next step can be done together with those of other jobs, as one step.
 
-A device may have several workers ("lanes"): on a processor two requests on one thread each are done
-sooner than one after the other on two threads.
+A device may have several workers ("lanes"), because on a CPU two requests with one thread each
+finish sooner than one after the other with two threads.
 
-Nothing here knows gRPC, protobuf or a model: each device has a "home" (what is on it), which
-workers hand to the work that they take. A lost device ends all work, on the other devices too: only
-a fresh program gets it back.
+This module does not depend on gRPC, protobuf or the model. Each device has a "home", an object that
+workers pass to their jobs. If a device is lost, all jobs fail, on other devices too, because only a
+new process can use the device again.
 """
 
 from __future__ import annotations
@@ -41,12 +39,12 @@ T = TypeVar("T")
 H = TypeVar("H")
 Steps = Generator[T, Any, None]
 
-MAX_IN_FLIGHT = 4  # results that a slow reader may leave lying before its work is set aside
+MAX_IN_FLIGHT = 4  # unread results after which a job is suspended
 PATIENCE_S = 0.5
 
 
 class Pause(Enum):
-    """What work yields that waits for its reader; the reader does not see it."""
+    """Yielded by a job to wait for its reader, which does not receive it."""
 
     PAUSE = "pause"
 
@@ -56,25 +54,25 @@ PAUSE: Final = Pause.PAUSE
 
 @dataclass(frozen=True, eq=False)
 class Joint(ABC):
-    """What work yields whose next step can be done together with others of the same kind.
+    """Yielded by a job whose next step can be done together with others of the same kind.
 
-    The work is sent its part of what `together` returned, or None: then it does the step itself.
-    The reader does not see it.
+    The job is sent its part of the result of `together`, or None if it must do the step itself. The
+    reader does not receive the Joint.
     """
 
-    kind: Hashable  # only those of one kind go together
-    size: int  # how much there is to do
-    most: int  # how much may be done together
+    kind: Hashable  # only joints of the same kind can be combined
+    size: int  # the amount of work
+    most: int  # the maximum amount of work in one step
 
     @abstractmethod
     def together(self, others: Sequence[Any]) -> Sequence[Any]:
-        """Do it together with others; return what this one made, then what each of them made."""
+        """Do the step for this joint and others; return the results in this order."""
 
 
 class Job(Generic[H, T]):
-    """Submitted work, seen from the event loop: iterate it for what the steps yield.
+    """A submitted job, as used by the event loop; `results` yields what its steps yield.
 
-    Whoever submits must call `cancel` in the end (it does nothing after the last step).
+    The submitter must call `cancel` at the end, which has no effect after the last step.
     """
 
     def __init__(
@@ -87,19 +85,19 @@ class Job(Generic[H, T]):
         home: H | None,
         client: Hashable,
     ) -> None:
-        self.home = home  # of the only device that may take the next step; None: any may
+        self.home = home  # home of the device that must take the next step; None = any device
         self.client = client
         self.priority = priority
         self.arrival = arrival
-        self.deadline = deadline  # of time.monotonic(); None: none
+        self.deadline = deadline  # as of time.monotonic(); None = none
         self.submitted = time.monotonic()
         self.started: float | None = None  # when the first step began
         self.cancelled = False
-        self.unread = 0  # results sent and not yet dealt with; guarded by the engine's lock
+        self.unread = 0  # results that the reader has not processed; guarded by the engine's lock
         self.paused = False  # whether the last step yielded PAUSE
-        self.joint: Joint | None = None  # what the last step yielded, if it was one
+        self.joint: Joint | None = None  # the Joint that the last step yielded, if any
         self.stepped = 0.0  # when the last step ended
-        self.set_aside = False  # waits for its reader; guarded by the engine's lock
+        self.set_aside = False  # suspended until its reader catches up; guarded by the lock
         self._engine = engine
         self._make_steps: Callable[[H], Steps[T]] | None = steps
         self._steps: Steps[T] | None = None
@@ -111,16 +109,16 @@ class Job(Generic[H, T]):
 
     @property
     def awaits_acknowledgment(self) -> bool:
-        """Whether the next step must not be taken yet. Asked under the engine's lock."""
+        """Whether the next step must wait for the reader. Requires the engine's lock."""
         return not self.cancelled and self.unread >= (1 if self.paused else MAX_IN_FLIGHT)
 
     def cancel(self) -> None:
-        """Stop before the next step. Safe from any thread."""
+        """Stop before the next step. Thread-safe."""
         self.cancelled = True
         self._engine.acknowledge(self, 0)
 
     async def results(self) -> AsyncIterator[T]:
-        """Yield what the steps yield, as it comes; raise what they raise."""
+        """Yield the results of the steps as they arrive; raise their errors."""
         while True:
             ended, result = await self._results.get()
             if ended:
@@ -129,14 +127,14 @@ class Job(Generic[H, T]):
                         raise result
                     return
                 finally:
-                    del result  # an error that refers to this frame, which would refer to it
+                    del result  # break the reference cycle between the error and this frame
             yield result
-            self._engine.acknowledge(self, 1)  # back for more: this one is dealt with
+            self._engine.acknowledge(self, 1)  # the reader has processed this result
 
     # The worker's side.
 
     def step(self, home: H, shared: object = None) -> bool:
-        """Take one step, or be sent what was done together; False when there are no more."""
+        """Take one step, or accept the result of a joint step; return False at the end."""
         if self.cancelled:
             self.end(None)
             return False
@@ -152,7 +150,7 @@ class Job(Generic[H, T]):
         except StopIteration:
             self.end(None)
             return False
-        except BaseException as error:  # whatever a step raises belongs to whoever asked for it
+        except BaseException as error:  # every error of a step is passed to the reader
             self.end(self._engine.checked(error))
             return False
         self.paused = result is PAUSE
@@ -163,26 +161,26 @@ class Job(Generic[H, T]):
 
     @property
     def acknowledged(self) -> bool:
-        """Whether its reader is told of the last step."""
+        """Whether the reader receives the result of the last step."""
         return not self.paused and self.joint is None
 
     def end(self, error: BaseException | None) -> None:
-        """End the results, with an error if one is given, and free what the steps hold."""
+        """End the results, with an error if given, and release the steps."""
         if self._steps is not None:
             self._steps.close()
-        self._steps = self._make_steps = None  # the worker may hold its last ticket for long
-        self._engine.forget(self)  # first: whoever reads the end must not find it still counted
+        self._steps = self._make_steps = None  # an idle worker may keep its last job for long
+        self._engine.forget(self)  # first, so that a reader of the end finds it no longer counted
         self._send(True, error)
 
     def _send(self, ended: bool, result: T | BaseException | None) -> None:
         try:
             self._loop.call_soon_threadsafe(self._results.put_nowait, (ended, result))
-        except RuntimeError:  # the event loop is closed: nobody reads any more
+        except RuntimeError:  # the event loop is closed, so there is no reader
             self.cancelled = True
 
 
 class Engine(Generic[H]):
-    """The workers and their bounded queue."""
+    """The workers with their bounded queue."""
 
     def __init__(
         self,
@@ -198,17 +196,21 @@ class Engine(Generic[H]):
         patience_s: float = PATIENCE_S,
         turn_s: float = TURN_S,
     ) -> None:
-        """Workers for each of `homes`.
+        """Create workers without starting them.
 
-        lanes: how many workers each has.
-        on_start: called in each worker's thread before all work.
-        on_lanes: called in a worker's thread before a step when another number of its device's
-            workers have something to do than at its last one; told how many.
-        is_fatal: whether an error of a step means that its device is lost.
-        on_failure: told once, in the thread that found it, what clients are told from then on.
-        remedy: the end of that sentence.
-        patience_s: how long a pause keeps what comes after it waiting.
-        turn_s: how long a client's fill goes on before others that were given as much.
+        Args:
+            homes: the homes of the devices.
+            max_queue: maximum number of waiting requests.
+            lanes: number of workers per device.
+            on_start: called in each worker's thread before its first step.
+            on_lanes: called in a worker's thread before a step with the number of busy workers of
+                its device, if the number has changed since the worker's last step.
+            is_fatal: returns whether an error of a step means that its device is lost.
+            on_failure: called once, in the thread that found the error, with the message that
+                clients get from then on.
+            remedy: the end of that message.
+            patience_s: how long a paused job blocks later jobs of its client, in seconds.
+            turn_s: how far a client's fill may run ahead of other clients, in seconds.
         """
         self.homes = tuple(homes)
         self.max_queue = max_queue
@@ -220,8 +222,8 @@ class Engine(Generic[H]):
         self._patience_s = patience_s
         self._lock = threading.Condition()
         self._shares = [Shares(turn_s) for _ in self.homes]
-        self._ready: list[Job[H, Any]] = []  # what may take its next step
-        self._open: set[Job[H, Any]] = set()  # all that have not ended
+        self._ready: list[Job[H, Any]] = []  # jobs that may take their next step
+        self._open: set[Job[H, Any]] = set()  # all jobs that have not ended
         self._arrivals = 0
         self._lanes = lanes
         self._steps_began: list[float | None] = [None] * (lanes * len(self.homes))
@@ -234,12 +236,12 @@ class Engine(Generic[H]):
         ]
 
     def start(self) -> None:
-        """Start the workers; work that was queued before begins now."""
+        """Start the workers, which also take jobs that were queued before."""
         for thread in self._threads:
             thread.start()
 
     def check_room(self, priority: Priority = Priority.FILL, client: Hashable = "") -> None:
-        """Raise what `submit` would raise now."""
+        """Raise the error that `submit` would raise now, if any."""
         with self._lock:
             self._check_room(priority, client)
 
@@ -251,10 +253,17 @@ class Engine(Generic[H]):
         home: H | None = None,
         client: Hashable = "",
     ) -> tuple[Job[H, T], int]:
-        """Queue work, on the event loop; returns its ticket and about how much work is before it.
+        """Queue a job. Must be called on the event loop.
 
-        steps: given the home of the worker that takes them. home: of the device that must. client:
-        whose work it is; all clients have the same share of a device.
+        Args:
+            steps: creates the steps, given the home of the worker's device.
+            priority: priority among the jobs of the client.
+            deadline: as of time.monotonic(); None = none.
+            home: home of the device that must run the job; None = any device.
+            client: the client that the job belongs to; all clients get equal shares of a device.
+
+        Returns:
+            The job, and the approximate number of jobs before it.
 
         Raises:
             ResourceExhaustedError: the queue is full.
@@ -270,7 +279,7 @@ class Engine(Generic[H]):
         return job, before
 
     def acknowledge(self, job: Job[H, Any], finished: int) -> None:
-        """The reader dealt with results (or left): work that waited for it goes on."""
+        """Note that the reader has processed results or has left, and resume a suspended job."""
         with self._lock:
             job.unread -= finished
             if job.set_aside and not job.awaits_acknowledgment:
@@ -278,41 +287,45 @@ class Engine(Generic[H]):
                 self._make_ready(job)
 
     def forget(self, job: Job[H, Any]) -> None:
-        """The ticket ends: it is counted no more."""
+        """Stop counting a job that has ended."""
         with self._lock:
             self._open.discard(job)
 
     @property
     def queue_length(self) -> int:
-        """How many requests wait to be started."""
+        """The number of requests that are waiting to be started."""
         with self._lock:
             return self._waiting()
 
     @property
     def busy(self) -> list[bool]:
-        """Whether each device takes a step now, in the order of `homes`."""
+        """Whether each device is running a step, in the order of `homes`."""
         with self._lock:
             began = self._steps_began
             return [any(began[k :: len(self.homes)]) for k in range(len(self.homes))]
 
     @property
     def workers(self) -> int:
-        """How many workers there are, on all devices together."""
+        """The number of workers on all devices together."""
         return len(self._threads)
 
     @property
     def busy_workers(self) -> int:
-        """How many of them take a step now."""
+        """The number of workers that are running a step."""
         with self._lock:
             return sum(began is not None for began in self._steps_began)
 
     def health_problem(self, stall_s: float) -> str | None:
-        """Return why a worker is not healthy, or None. `stall_s`: the longest credible step."""
+        """Return why a worker is unhealthy; None if all are healthy.
+
+        Args:
+            stall_s: length of the longest plausible step, in seconds.
+        """
         with self._lock:
             if self._failure is not None:
                 return str(self._failure)
             if not all(thread.is_alive() for thread in self._threads):
-                return "the worker does not run"
+                return "a worker is not running"
             late = time.monotonic() - stall_s
             if any(began is not None and began < late for began in self._steps_began):
                 return f"a step has been running for more than {stall_s:.0f} s"
@@ -320,13 +333,14 @@ class Engine(Generic[H]):
 
     @property
     def has_failed(self) -> bool:
-        """Whether a device was lost, so that all work is refused."""
+        """Whether a device was lost, so that all jobs are refused."""
         return self._failure is not None
 
     def lose_device(self, error: BaseException) -> UnavailableError:
-        """Refuse all work, waiting and to come: a device cannot be used any more.
+        """Refuse all waiting and future jobs because a device cannot be used any more.
 
-        Returns what clients are told: the first such error, and the remedy.
+        Returns:
+            The error for clients, with the reason of the first such error and the remedy.
         """
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(". ")
         with self._lock:
@@ -342,11 +356,11 @@ class Engine(Generic[H]):
         return failure.again()
 
     def checked(self, error: BaseException) -> BaseException:
-        """Return a step's error for whoever asked for it; a lost device is everybody's matter."""
+        """Return the error to pass to a step's reader; a fatal error also stops the engine."""
         return self.lose_device(error) if self._is_fatal(error) else error
 
     def stop(self) -> None:
-        """Take no more work; each worker ends after the step that is running."""
+        """Accept no more jobs; each worker ends after its current step."""
         with self._lock:
             self._stopping = True
             self._lock.notify_all()
@@ -367,14 +381,13 @@ class Engine(Generic[H]):
         return sum(map(_waits, self._open))
 
     def _idle(self) -> int:
-        """Count the workers with nothing started, whether or not they have noticed what waits."""
+        """Count the workers without a started job, even if one is waiting for them."""
         return max(0, len(self._threads) - sum(t.started is not None for t in self._open))
 
     def _is_full(self, client: Hashable) -> bool:
-        """Return whether the queue has no room for this client.
+        """Return whether the queue is full for a client.
 
-        One that waits for nothing yet has room even where others filled the queue, up to twice its
-        length.
+        A client without waiting jobs may exceed the length of the queue, up to twice its length.
         """
         waiting, room = self._waiting(), self.max_queue + self._idle()
         if waiting < room:
@@ -383,7 +396,7 @@ class Engine(Generic[H]):
         return has_some or waiting >= room + self.max_queue
 
     def _before(self, job: Job[H, Any]) -> int:
-        """Count what goes before new work: its client's own, and as much of each other client."""
+        """Count the jobs before a new one: its client's own, and as many of each other client."""
         ahead = Counter(t.client for t in self._open if not t.cancelled and t < job)
         own = ahead.pop(job.client, 0)
         if job.priority == Priority.BACKGROUND:
@@ -392,12 +405,12 @@ class Engine(Generic[H]):
 
     def _make_ready(self, job: Job[H, Any]) -> None:
         self._ready.append(job)
-        self._lock.notify_all()  # only the worker that may take it knows that it may
+        self._lock.notify_all()  # wake all, because only some workers may take it
 
     def _next(self, number: int) -> list[Job[H, Any]]:
-        """What a worker takes up next: one piece of work, and what goes together with it.
+        """Return the job that a worker takes next, and the jobs that can join its step.
 
-        The caller holds the lock.
+        The caller must hold the lock.
         """
         home, late = self._home(number), time.monotonic() - self._patience_s
         paused = [
@@ -428,7 +441,7 @@ class Engine(Generic[H]):
         return taken
 
     def _running(self, number: int) -> Iterator[Job[H, Any]]:
-        """What the workers of the same device are at."""
+        """Yield the jobs that are running on the same device, except background jobs."""
         for taken in self._taken[number % len(self.homes) :: len(self.homes)]:
             yield from (t for t in taken if t.priority != Priority.BACKGROUND)
 
@@ -471,7 +484,7 @@ class Engine(Generic[H]):
                     if not job.set_aside:
                         self._make_ready(job)
         with self._lock:
-            # Another worker ends those that are not of this device, or that it is at itself.
+            # Other workers end the jobs of other devices and those that they are running.
             left = [t for t in self._open if t.home is None or t.home is home]
             left = [t for t in left if not any(t in taken for taken in self._taken)]
             self._open.difference_update(left)
@@ -479,7 +492,7 @@ class Engine(Generic[H]):
             job.end(UnavailableError("STOPPING"))
 
     def _busy_lanes(self, number: int) -> int:
-        """Count the workers of this one's device that have or will have something to do."""
+        """Count the workers of the same device that are running a job or can take one."""
         home = self._home(number)
         at_work = sum(
             bool(taken) for taken in self._taken[number % len(self.homes) :: len(self.homes)]
@@ -489,7 +502,7 @@ class Engine(Generic[H]):
         )
 
     def _step(self, taken: Sequence[Job[H, Any]], home: H) -> list[Job[H, Any]]:
-        """Take a step of all that was taken; return what goes on."""
+        """Take a step of all given jobs; return the jobs that have further steps."""
         if self._failure is not None:
             for job in taken:
                 job.end(self._failure.again())
@@ -501,19 +514,19 @@ class Engine(Generic[H]):
                 assert joint is not None
                 shared = joint.together(others)
             except Exception as error:
-                # Each on its own: so an error is told to whom it concerns.
-                log.info("steps could not be taken together: %r", error)
+                # Do the steps one by one, so that each error is passed to its own reader.
+                log.info("joint step failed: %r", error)
         return [t for t, made in zip(taken, shared, strict=True) if t.step(home, made)]
 
 
 def _waits(job: Job[Any, Any]) -> bool:
-    """Return whether it is a request that has not begun."""
+    """Return whether a job is a request that has not started."""
     is_request = job.priority != Priority.BACKGROUND
     return is_request and job.started is None and not job.cancelled
 
 
 def _is_one_matter(paused: Job[Any, Any], job: Job[Any, Any]) -> bool:
-    """Return whether work that pauses keeps this waiting."""
+    """Return whether a paused job blocks another job."""
     return paused.client == job.client or job.priority == Priority.BACKGROUND
 
 

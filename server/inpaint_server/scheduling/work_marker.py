@@ -1,8 +1,9 @@
-"""A file that says what the daemon is doing, for the daemon after it.
+"""A file that records what the daemon is doing, for the next daemon.
 
-A process that runs out of memory is killed and cannot say so. While work runs that could end like
-that, `server.work` lies beside the runtime file: what was asked for and how large, never pixels.
-Whoever holds the runtime file's lock and finds it knows that the daemon before was killed at it.
+A process that runs out of memory is killed without being able to log it. While such work is
+running, the file `server.work` exists next to the runtime file, with the kind and the size of the
+requests but no pixels. If a daemon gets the runtime file's lock and finds this file, the previous
+daemon was killed at that work.
 """
 
 from __future__ import annotations
@@ -19,27 +20,27 @@ from typing import NamedTuple
 
 log = logging.getLogger(__name__)
 
-MAX_CHARACTERS = 200  # of one piece of work
+MAX_CHARACTERS = 200  # of one entry
 
 
 class Killed(NamedTuple):
-    """How the daemon before this one ended."""
+    """The work at which the previous daemon was killed."""
 
-    work: tuple[str, ...]  # what it was doing, the latest last; such as "Fill crop=512x512x3"
-    began: float  # when the latest of it began, of time.time()
+    work: tuple[str, ...]  # latest last, such as "Fill crop=512x512x3"
+    began: float  # when the latest work began, as of time.time()
 
 
 class WorkMarker:
-    """What runs now, in a file. Used by one thread."""
+    """File with the work that is running. Must be used from a single thread."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._running: dict[object, str] = {}
 
     def left_behind(self) -> Killed | None:
-        """Return what the daemon before this one was killed at, and forget it; None: nothing.
+        """Return the work at which the previous daemon was killed, if any, and remove the file.
 
-        Only for whoever holds the runtime file's lock.
+        The caller must hold the runtime file's lock.
         """
         try:
             content = json.loads(self._path.read_text("utf-8"))
@@ -53,7 +54,7 @@ class WorkMarker:
 
     @contextmanager
     def during(self, what: str, facts: Mapping[str, object]) -> Iterator[None]:
-        """Say that this is done while the block runs."""
+        """Record work while the context is active."""
         key = object()
         told = " ".join((what, *(f"{name}={value}" for name, value in facts.items())))
         self._running[key] = told[:MAX_CHARACTERS]
@@ -65,12 +66,12 @@ class WorkMarker:
             self._write()
 
     def remove(self) -> None:
-        """Say nothing any more."""
+        """Remove the file."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
     def _write(self) -> None:
-        """Atomically, readable by the user alone. A full disk is no reason to refuse work."""
+        """Write the file atomically, readable only by the user. Errors are only logged."""
         if not self._running:
             self.remove()
             return

@@ -1,1 +1,1 @@
-"""The wire: messages checked and written, uploads received, the service of both."""
+"""The wire protocol: validation and creation of messages, uploads, and the service."""

@@ -1,4 +1,4 @@
-"""Who asks: whose share of the device a request is worked on with."""
+"""Identification of clients, which get equal shares of a device."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ MAX_NAME = 64
 
 
 def client_of(context: Context) -> tuple[str, str]:
-    """Return who asks, as the machine and the name that the client gave itself.
+    """Return the client of a call, as its host and the name that it gave itself.
 
-    A client that gives none is its connection. Names count on one machine only, so that nobody can
-    take a share of somebody elsewhere by guessing a name; behind a proxy all are on the proxy's.
+    Without a name, each connection is a client. Names are separate for each host, so that nobody
+    can take the share of a client on another host by guessing its name. Behind a proxy, all clients
+    have the proxy's host.
     """
     peer = context.peer()
     host = peer.rpartition(":")[0] if peer.startswith("ipv") else ""

@@ -1,8 +1,8 @@
-"""Every call passes here: the token is checked, and exceptions become statuses in one table.
+"""Interceptors for all calls, which check the token and convert exceptions to statuses.
 
-Methods are handed to gRPC as if all of them took and gave streams, which is the same on the wire.
-gRPC would otherwise read the message of a unary call itself: without end, where none comes, and
-with UNKNOWN and a trace in the log, where it cannot be read.
+All methods are registered with gRPC as streaming methods, which makes no difference on the wire.
+Otherwise gRPC would read the message of a unary call itself. It would wait forever for a missing
+message, and answer an unreadable one with UNKNOWN and a traceback in the log.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ HEALTH_CHECK = HEALTH + "Check"
 
 
 def is_departure(error: BaseException) -> bool:
-    """Return whether the client left: gRPC cancels the method, or its next read or write fails."""
+    """Return whether the client left: gRPC cancels the method, or a read or write fails."""
     gone = isinstance(error, grpc.aio.BaseError) and not isinstance(error, grpc.aio.AbortError)
     return gone or isinstance(error, asyncio.CancelledError)
 
 
 def status_of(error: BaseException) -> grpc.StatusCode:
-    """Return an exception's status: INTERNAL for everything that is nobody's fault but ours."""
+    """Return the status of an exception; INTERNAL for unexpected ones, which are bugs."""
     for kind, code in STATUS.items():
         if isinstance(error, kind):
             return code
@@ -74,7 +74,7 @@ def status_of(error: BaseException) -> grpc.StatusCode:
 
 
 def client_message(error: BaseException) -> RequestError:
-    """Return what the client is told. The details of what only we can understand go to the log."""
+    """Return the error for the client. The details of an unexpected error are only logged."""
     if isinstance(error, RequestError):
         return error
     reference = secrets.token_hex(4)
@@ -84,9 +84,9 @@ def client_message(error: BaseException) -> RequestError:
 
 
 async def refuse(context: Context, status: grpc.StatusCode, told: RequestError) -> None:
-    """End the call with a status, whose details carry the code and values of the sentence.
+    """End the call with a status whose details contain the code and the values of the message.
 
-    Where the same call may succeed later, they also say after how long.
+    If the same call may succeed later, they also contain the retry delay.
     """
     info = status_pb2.ErrorInfo(reason=told.code, domain=DOMAIN, metadata=told.values)
     details = [status_pb2.Detail(type_url=ERROR_INFO, value=info.SerializeToString())]
@@ -101,11 +101,12 @@ async def refuse(context: Context, status: grpc.StatusCode, told: RequestError) 
 
 
 class TokenInterceptor(grpc.aio.ServerInterceptor):
-    """UNAUTHENTICATED for every call without `authorization: Bearer TOKEN`.
+    """Refuse every call without `authorization: Bearer TOKEN` as UNAUTHENTICATED.
 
-    token: gives the one that counts now.
-    on_refusal: told the call's name.
-    on_admission: told the peer of a call with the right token.
+    Args:
+        token: returns the current token.
+        on_refusal: called with the name and the context of a refused call.
+        on_admission: called with the peer of an accepted call.
     """
 
     def __init__(
@@ -121,11 +122,11 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Continuation, call: grpc.HandlerCallDetails
     ) -> Any:
-        """Return the call's handler, or one that refuses it before anything is read."""
+        """Return the call's handler, or one that refuses the call without reading from it."""
         given = dict(call.invocation_metadata or ()).get("authorization")
         if self._is_right(given):
             return self._admitting(await continuation(call))
-        if call.method == HEALTH_CHECK:  # for those who watch over the daemon and hold no secret
+        if call.method == HEALTH_CHECK:  # supervisors do not have the token
             return await continuation(call)
         told = RequestError("TOKEN_MISSING" if given is None else "TOKEN_WRONG")
 
@@ -152,11 +153,11 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
 
 
 class StatusInterceptor(grpc.aio.ServerInterceptor):
-    """Whatever methods raise becomes a status, and so does what is no message or no method.
+    """Convert all exceptions, malformed messages and unknown methods to statuses.
 
-    idle_s: how long the message of a unary call may be on its way.
-    max_calls: how many calls may be open at once. Those of health, which wait for news most of the
-        time, are not counted.
+    Args:
+        idle_s: time limit for receiving the message of a unary call, in seconds.
+        max_calls: maximum number of open calls, not counting health calls, most of which are idle.
     """
 
     def __init__(self, idle_s: float, max_calls: int) -> None:
@@ -167,7 +168,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Continuation, call: grpc.HandlerCallDetails
     ) -> Any:
-        """Return a handler that gives the exceptions of the call's own one a status."""
+        """Return a handler that converts the exceptions of the call's own handler."""
         handler = await continuation(call)
         if handler is None:
             return grpc.stream_stream_rpc_method_handler(self._guarded(_unknown(call.method), 0))
@@ -180,7 +181,7 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
         )
 
     def _guarded(self, method: Streaming, weight: int) -> Streaming:
-        """Return the method with statuses for its exceptions; it counts as `weight` calls."""
+        """Wrap a method to convert its exceptions to statuses and count it as `weight` calls."""
 
         async def guarded(requests: AsyncIterator[Any], context: Context) -> None:
             self._open += weight
@@ -201,10 +202,10 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
 
 
 def read(message: Any) -> Any:
-    """Return a message that came, or None at the end of a stream.
+    """Return a received message; None at the end of the stream.
 
     Raises:
-        MalformedMessageError: the bytes are none of the type that the method takes.
+        MalformedMessageError: the bytes are not a message of the expected type.
     """
     if isinstance(message, MalformedMessageError):
         raise message
@@ -212,7 +213,7 @@ def read(message: Any) -> Any:
 
 
 def _reader(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Return a reader of messages that raises nothing: gRPC would answer in its own words."""
+    """Return a parser that returns errors instead of raising them, which gRPC would answer."""
 
     def reader(data: bytes) -> Any:
         try:
@@ -224,7 +225,7 @@ def _reader(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
 
 
 def _as_streams(handler: Any, idle_s: float) -> Streaming:
-    """Return a method of any kind as one of streams."""
+    """Convert a method of any kind to a streaming method."""
     method = (
         handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
     )
@@ -252,7 +253,7 @@ async def _only_message(context: Context, idle_s: float) -> Any:
     except TimeoutError:
         raise DeadlineExceededError("CLIENT_SENT_NOTHING", seconds=f"{idle_s:.0f}") from None
     if message is None:
-        raise InvalidRequestError("message", "is missing; this call takes one")
+        raise InvalidRequestError("message", "is missing; this call needs exactly one")
     return message
 
 

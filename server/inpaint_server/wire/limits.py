@@ -1,4 +1,4 @@
-"""What the wire allows: all of it is told by `Info`, so that clients need not try."""
+"""Limits of the wire protocol. `Info` reports all of them, so that clients need not try."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from .parsing import (
 )
 from .uploads import MAX_CHUNK_BYTES
 
-MAX_MESSAGE_BYTES = 64 << 20  # a header with its images inside; larger ones come in chunks
-MAX_CALLS = 512  # open at once, health watches not counted; far above the queue's length
+MAX_MESSAGE_BYTES = 64 << 20  # a header with inline images; larger images are sent in chunks
+MAX_CALLS = 512  # open calls without health watches; far more than the length of the queue
 
 
 def limits_message(config: ServerConfig, budget: int) -> pb.Limits:
-    """Return the limits of the settings and those of the contract.
+    """Return the limits of the settings and of the wire protocol.
 
-    budget: bytes that all requests and kept sessions share.
+    Args:
+        config: the settings.
+        budget: bytes that all requests and kept sessions share.
     """
     limits = config.limits
     return pb.Limits(

@@ -1,6 +1,6 @@
-"""A rendering, blended into the document and put into a message: pixel work, no device.
+"""Blend renderings into the document and convert them to messages, without using a device.
 
-Runs in a thread of its own, so that neither the event loop nor the device waits for it.
+This runs in separate threads, so that it blocks neither the event loop nor the device.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from inpaint_protos.v1 import inpaint_pb2 as pb
 from ..filling.filling import ServedSession
 from .parsing import FRAME_MODE_NUMBERS, METHOD_NUMBERS, box_message, frame_message, write_image
 
-CHUNK_BYTES = 1 << 20  # of an answer; a client that knows nothing of limits reads 4 MiB
+CHUNK_BYTES = 1 << 20  # of an answer; gRPC clients accept up to 4 MiB by default
 
-DETAILS = {"ENLARGED", "SMOOTH_OFFERED"}  # they tell how it was done; nothing is to be decided
+DETAILS = {"ENLARGED", "SMOOTH_OFFERED"}  # codes of `Notice.is_detail`
 
 
 def frames_chosen(served: ServedSession, smooth: bool = False) -> list[pb.FrameChosen]:
-    """One message for each group of the hole; the first one tells of a smooth candidate."""
+    """Return one message per group of the hole; the first one announces a smooth candidate."""
     messages = [
         pb.FrameChosen(
             group=k,
@@ -38,7 +38,7 @@ def frames_chosen(served: ServedSession, smooth: bool = False) -> list[pb.FrameC
     ]
     if smooth:
         messages[0].notices.append(_notice("SMOOTH_OFFERED", {}))
-    for message in messages:  # for clients that know no notices
+    for message in messages:  # for clients that do not support notices
         message.warning = " ".join(notice.text for notice in message.notices)
     return messages
 
@@ -53,7 +53,7 @@ def _notice(code: str, values: Mapping[str, str]) -> pb.Notice:
 
 
 def candidate_event(served: ServedSession, rendering: Rendering) -> pb.FillEvent:
-    """Patches in document pixels, and the recipe."""
+    """Return the event of a candidate, with patches in document pixels and the recipe."""
     session, made = served.session, rendering.candidate
     event = pb.FillEvent()
     candidate = event.candidate
@@ -71,9 +71,10 @@ def candidate_event(served: ServedSession, rendering: Rendering) -> pb.FillEvent
 
 
 def in_chunks(event: pb.FillEvent, chunk_bytes: int = CHUNK_BYTES) -> Iterator[pb.FillEvent]:
-    """Yield a candidate in messages that every client can read: itself, if it is no larger.
+    """Yield a candidate in messages that every client can read.
 
-    Else its images and its attachment follow it; the event is changed on the way.
+    If it is too large for one message, its images and its attachment follow in chunks, and the
+    event is modified.
     """
     candidate = event.candidate
     if event.ByteSize() <= chunk_bytes:

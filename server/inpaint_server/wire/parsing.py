@@ -1,7 +1,7 @@
-"""Messages to values and back: all validation of what clients send is here.
+"""Conversion of messages to values and back, with all validation of requests.
 
-Everything is checked on the header alone, before anything is allocated; every message names the
-field and the reason. Nothing here touches the device.
+Requests are validated by their header alone, before memory is allocated for images. Every error
+names the field and the reason. This module does not use the device.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from ..errors import InvalidRequestError, ResourceExhaustedError
 from ..filling.recipe_errors import recipe_in
 from ..filling.specs import CropGeometry, EditSpec, FillSpec, ImageHeader, SmoothChoice, SourceSpec
 
-MAX_DOCUMENT_SIDE = 1 << 20  # px; far above what any editor can make
+MAX_DOCUMENT_SIDE = 1 << 20  # px; far more than any editor supports
 MAX_OVERVIEW_SIDE = 512  # px
-MAX_CONTEXT_SIDE = 2048  # px; of what lies around a crop, reduced
-MAX_MIXED_SIDE = 1024  # px; of an image whose styles are taken: the networks see no more
+MAX_CONTEXT_SIDE = 2048  # px; of the reduced image of the area around a crop
+MAX_MIXED_SIDE = 1024  # px; of an image for style mixing; the networks cannot use more
 MAX_EDITS = 256  # of one candidate
 MAX_ATTACHMENT_BYTES = 32 << 20
 
@@ -71,12 +71,13 @@ FRAME_MODE_NUMBERS = {
 
 
 def fill_spec(header: pb.FillHeader, limits: Limits) -> FillSpec:
-    """Check everything that a FillHeader says about itself."""
+    """Validate a FillHeader."""
     geometry = _crop_geometry(header, limits, "")
     seeds = _seeds(header, limits)
     if len(header.variants) > limits.max_variants:
         raise InvalidRequestError(
-            "variants", f"{len(header.variants)} are too many; at most {limits.max_variants}"
+            "variants",
+            f"has {len(header.variants)} entries; at most {limits.max_variants} are allowed",
         )
     return FillSpec(
         geometry=geometry,
@@ -103,19 +104,22 @@ def fill_spec(header: pb.FillHeader, limits: Limits) -> FillSpec:
 
 
 def edit_spec(header: pb.EditHeader, limits: Limits) -> EditSpec:
-    """Check everything that an EditHeader says about itself."""
+    """Validate an EditHeader."""
     if not header.session_id and not header.HasField("source"):
-        raise InvalidRequestError("session_id", "is empty; give a session or a source")
+        raise InvalidRequestError("session_id", "is empty; set session_id or source")
     if len(header.session_id) > 64:
-        raise InvalidRequestError("session_id", "is not an id that a fill returned")
+        raise InvalidRequestError("session_id", "is not an ID that a fill returned")
     source = header.source
     if header.HasField("source"):
         if not source.recipe:
             raise InvalidRequestError("source.recipe", "is empty")
         if not 0 < len(source.attachment) <= MAX_ATTACHMENT_BYTES:
-            raise InvalidRequestError("source.attachment", f"has {len(source.attachment)} bytes")
+            raise InvalidRequestError(
+                "source.attachment",
+                f"has {len(source.attachment)} bytes; must have 1 to {MAX_ATTACHMENT_BYTES}",
+            )
         if source.HasField("crop") != source.HasField("hole"):
-            raise InvalidRequestError("source", "has only one of crop and hole; give both or none")
+            raise InvalidRequestError("source", "has only one of crop and hole; set both or none")
     return EditSpec(
         session_id=header.session_id,
         source=SourceSpec(
@@ -139,11 +143,11 @@ def edit_spec(header: pb.EditHeader, limits: Limits) -> EditSpec:
 def _crop_geometry(
     message: pb.FillHeader | pb.RecipeSource, limits: Limits, prefix: str
 ) -> CropGeometry:
-    """Crop, hole, crop_box and document, which FillHeader and RecipeSource share."""
+    """Validate crop, hole, crop_box and document, which FillHeader and RecipeSource share."""
     crop = _image(message.crop, prefix + "crop", limits)
     hole = _image(message.hole, prefix + "hole", limits)
     if hole.channels != 1:
-        raise InvalidRequestError(hole.field + ".channels", f"is {hole.channels}; a hole has 1")
+        raise InvalidRequestError(hole.field + ".channels", f"is {hole.channels}; must be 1")
     if hole.dtype != DTYPES[pb.SAMPLE_TYPE_U8]:
         raise InvalidRequestError(hole.field + ".sample_type", "must be U8")
     for name in ("width", "height"):
@@ -160,7 +164,8 @@ def _crop_geometry(
     if not all(1 <= side <= MAX_DOCUMENT_SIDE for side in document):
         raise InvalidRequestError(
             prefix + "document",
-            f"{document[0]} x {document[1]} px is not within 1..{MAX_DOCUMENT_SIDE}",
+            f"is {document[0]} x {document[1]} px; each side must lie within "
+            f"1..{MAX_DOCUMENT_SIDE}",
         )
     box = Box(
         message.crop_box.x, message.crop_box.y, message.crop_box.width, message.crop_box.height
@@ -168,11 +173,12 @@ def _crop_geometry(
     if (box.width, box.height) != (crop.width, crop.height):
         raise InvalidRequestError(
             prefix + "crop_box",
-            f"is {box.width} x {box.height} px, but crop is {crop.width} x {crop.height}",
+            f"is {box.width} x {box.height} px, but crop is {crop.width} x {crop.height} px",
         )
     if box.x < 0 or box.y < 0 or box.right > document[0] or box.bottom > document[1]:
         raise InvalidRequestError(
-            prefix + "crop_box", f"reaches outside the document of {document[0]} x {document[1]} px"
+            prefix + "crop_box",
+            f"extends beyond the document of {document[0]} x {document[1]} px",
         )
     return CropGeometry(crop, hole, box, document)
 
@@ -209,7 +215,7 @@ def _image(message: pb.Picture, field: str, limits: Limits) -> ImageHeader:
         raise InvalidRequestError(
             field + ".data",
             f"has {num_bytes} bytes; {shape.width} x {shape.height} px of "
-            f"{shape.channels} x {shape.dtype.itemsize} bytes make {shape.num_bytes}",
+            f"{shape.channels} x {shape.dtype.itemsize} bytes need {shape.num_bytes}",
         )
     return shape
 
@@ -221,34 +227,34 @@ def _overview(header: pb.FillHeader, limits: Limits) -> ImageHeader | None:
     if max(shape.width, shape.height) > MAX_OVERVIEW_SIDE:
         raise InvalidRequestError(
             "overview",
-            f"is {shape.width} x {shape.height} px; its longest side is at most "
+            f"is {shape.width} x {shape.height} px; its longest side must be at most "
             f"{MAX_OVERVIEW_SIDE} px",
         )
     return shape
 
 
 def _context(header: pb.FillHeader, limits: Limits, geometry: CropGeometry) -> DocumentImage | None:
-    """Return what lies around the crop, which came with the header."""
+    """Return the context from the header, if any."""
     if not header.HasField("context"):
         return None
     shape = _image(header.context, "context", limits)
     if max(shape.width, shape.height) > MAX_CONTEXT_SIDE:
         raise InvalidRequestError(
             shape.field,
-            f"is {shape.width} x {shape.height} px; its longest side is at most "
+            f"is {shape.width} x {shape.height} px; its longest side must be at most "
             f"{MAX_CONTEXT_SIDE} px",
         )
     if not header.context.data:
-        raise InvalidRequestError(shape.field + ".data", "is empty; this image is never chunked")
+        raise InvalidRequestError(shape.field + ".data", "is empty; this image must be inline")
     if not header.HasField("context_box"):
         raise InvalidRequestError("context_box", "is missing")
     box, document = header.context_box, geometry.document
     if min(box.x, box.y) < 0 or box.x + box.width > document[0] or box.y + box.height > document[1]:
         raise InvalidRequestError(
-            "context_box", f"reaches outside the document of {document[0]} x {document[1]} px"
+            "context_box", f"extends beyond the document of {document[0]} x {document[1]} px"
         )
     if shape.width > box.width or shape.height > box.height:
-        raise InvalidRequestError("context_box", "is smaller than context, px for px")
+        raise InvalidRequestError("context_box", "must not be smaller than context, in px")
     return DocumentImage(
         pixels=shape.pixels(header.context.data),
         linear=shape.linear,
@@ -262,7 +268,8 @@ def _seeds(header: pb.FillHeader, limits: Limits) -> tuple[int, ...]:
     count = header.count or max(len(header.seeds), 1)
     if max(count, len(header.seeds)) > limits.max_seeds:
         raise InvalidRequestError(
-            "seeds", f"{max(count, len(header.seeds))} are too many; at most {limits.max_seeds}"
+            "seeds",
+            f"has {max(count, len(header.seeds))} entries; at most {limits.max_seeds} are allowed",
         )
     if len(header.seeds) > 1:
         if count != len(header.seeds):
@@ -283,7 +290,7 @@ def _frame_choice(header: pb.FillHeader) -> FrameChoice:
     if mode != pb.FRAME_MODE_EXPLICIT:
         raise InvalidRequestError("frame_mode", f"{mode} is unknown")
     if not header.HasField("frame"):
-        raise InvalidRequestError("frame", "is missing; frame_mode EXPLICIT needs it")
+        raise InvalidRequestError("frame", "is missing; frame_mode EXPLICIT requires it")
     return _frame(header.frame, "frame")
 
 
@@ -299,13 +306,15 @@ def _psi(value: float) -> float:
 
 def _edits(messages: Sequence[pb.Edit], field: str) -> Edits:
     if len(messages) > MAX_EDITS:
-        raise InvalidRequestError(field, f"{len(messages)} are too many; at most {MAX_EDITS}")
+        raise InvalidRequestError(
+            field, f"has {len(messages)} entries; at most {MAX_EDITS} are allowed"
+        )
     edits: dict[str, float] = {}
     for k, message in enumerate(messages):
         if not message.name:
             raise InvalidRequestError(f"{field}[{k}].name", "is empty")
         if message.name in edits:
-            raise InvalidRequestError(f"{field}[{k}].name", f"{message.name!r} is given twice")
+            raise InvalidRequestError(f"{field}[{k}].name", f"{message.name!r} occurs twice")
         edits[message.name] = _number(
             message.value, f"{field}[{k}].value", -MAX_EDIT_VALUE, MAX_EDIT_VALUE
         )
@@ -326,7 +335,7 @@ def _mixing(message: pb.Mixing, limits: Limits) -> Mixing:
 
 
 def _mixed_image(message: pb.Mixing, limits: Limits) -> DocumentImage:
-    """Return an image that came with the header, and where it lies in the document."""
+    """Return the image for style mixing, with its position in the document."""
     shape = _image(message.picture, "mixing.picture", limits)
     if max(shape.width, shape.height) > MAX_MIXED_SIDE:
         raise InvalidRequestError(
@@ -334,7 +343,7 @@ def _mixed_image(message: pb.Mixing, limits: Limits) -> DocumentImage:
             f"is {shape.width} x {shape.height} px; reduce it to at most {MAX_MIXED_SIDE} px",
         )
     if not message.picture.data:
-        raise InvalidRequestError(shape.field + ".data", "is empty; this image is never chunked")
+        raise InvalidRequestError(shape.field + ".data", "is empty; this image must be inline")
     if not message.HasField("picture_box"):
         raise InvalidRequestError("mixing.picture_box", "is missing")
     box = message.picture_box
@@ -342,7 +351,7 @@ def _mixed_image(message: pb.Mixing, limits: Limits) -> DocumentImage:
         if not side <= getattr(box, name) <= MAX_DOCUMENT_SIDE:
             raise InvalidRequestError(
                 f"mixing.picture_box.{name}",
-                f"is {getattr(box, name)}; must lie within {side} (the image's own) and "
+                f"is {getattr(box, name)}; must lie within {side} (the size of the image).."
                 f"{MAX_DOCUMENT_SIDE}",
             )
     return DocumentImage(
@@ -397,7 +406,7 @@ def _output_dtype(sample_type: int) -> np.dtype[Any] | None:
 def document_image(
     geometry: CropGeometry, crop: bytes | bytearray, context: DocumentImage | None = None
 ) -> DocumentImage:
-    """Return the crop, with what lies around it, as the model's pipeline takes it."""
+    """Return the crop and its context in the form that the model's pipeline uses."""
     return DocumentImage(
         pixels=geometry.crop.pixels(crop),
         linear=geometry.crop.linear,
@@ -410,12 +419,16 @@ def document_image(
 def overview_image(
     shape: ImageHeader, data: bytes | bytearray, document: tuple[int, int]
 ) -> DocumentImage:
-    """Return the overview: the whole document, smaller."""
+    """Return the overview, which shows the entire document at reduced size."""
     return DocumentImage.overview(shape.pixels(data), document, shape.linear)
 
 
 def hole(geometry: CropGeometry, data: bytes | bytearray) -> Hole:
-    """Return the selection, where the crop lies; InvalidRequestError if nothing is selected."""
+    """Return the selection at the position of the crop.
+
+    Raises:
+        InvalidRequestError: nothing is selected.
+    """
     selection = Hole(geometry.hole.pixels(data)[..., 0], (geometry.box.x, geometry.box.y))
     if selection.bounds is None:
         raise InvalidRequestError.because(geometry.hole.field, RefusalError("NOTHING_SELECTED"))
@@ -423,7 +436,7 @@ def hole(geometry: CropGeometry, data: bytes | bytearray) -> Hole:
 
 
 def write_image(message: pb.Picture, pixels: Pixels, linear: bool) -> None:
-    """Pixels [H, W] or [H, W, C], put where they belong: a message put into another is a copy."""
+    """Write pixels [H, W] or [H, W, C] into a message, in place to avoid a copy."""
     planes = pixels if pixels.ndim == 3 else pixels[..., None]
     dtype = planes.dtype.newbyteorder("<")
     message.height, message.width, message.channels = planes.shape
@@ -433,10 +446,10 @@ def write_image(message: pb.Picture, pixels: Pixels, linear: bool) -> None:
 
 
 def box_message(box: Box) -> pb.Box:
-    """Return a box as its message."""
+    """Convert a box to a message."""
     return pb.Box(x=box.x, y=box.y, width=box.width, height=box.height)
 
 
 def frame_message(frame: Frame) -> pb.Frame:
-    """Return a frame as its message."""
+    """Convert a frame to a message."""
     return pb.Frame(cx=frame.cx, cy=frame.cy, side=frame.side, angle=frame.angle)

@@ -1,4 +1,4 @@
-"""One log line a request, and counters for Prometheus. Never pixels, never tokens."""
+"""One log line per request and counters for Prometheus, without pixels and tokens."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-REFUSALS_LOGGED, WITHIN_S = 10, 60.0  # lines about callers without the token
+REFUSALS_LOGGED, WITHIN_S = 10, 60.0  # maximum number of log lines about calls without the token
 BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 @dataclass
 class LoggedRequest:
-    """What is known of one request, filled in while it runs."""
+    """Facts about one request, filled in while it runs."""
 
     method: str
     facts: dict[str, object] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class LoggedRequest:
 
 
 class RequestLog:
-    """All requests since the start."""
+    """Log and counters of all requests since the start."""
 
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, str]] = Counter()  # (method, status)
@@ -49,12 +49,16 @@ class RequestLog:
 
     @property
     def num_requests(self) -> int:
-        """How many have ended."""
+        """The number of finished requests."""
         return self.requests.total()
 
     @asynccontextmanager
     async def open(self, method: str, context: Context) -> AsyncIterator[LoggedRequest]:
-        """Account for one request, whatever becomes of it. Unavailable while draining."""
+        """Log and count one request, regardless of its outcome.
+
+        Raises:
+            UnavailableError: the daemon is shutting down.
+        """
         logged = LoggedRequest(method)
         began = time.monotonic()
         status = "OK"
@@ -74,12 +78,12 @@ class RequestLog:
             self._close(logged, status, time.monotonic() - began, context)
 
     async def drain(self) -> None:
-        """Refuse new requests from now on, and wait for the end of those that run."""
+        """Refuse new requests from now on, and wait until the running ones have ended."""
         self._draining = True
         await self._idle.wait()
 
     def refused(self, method: str, context: Context) -> None:
-        """A call that was turned away for its token: counted, and logged unless there are many."""
+        """Count a call that was refused because of its token; log it unless there are many."""
         logged = LoggedRequest(method)
         before = self._refusals.passed()
         if before:
@@ -114,7 +118,7 @@ class RequestLog:
 
 
 class RateLimit:
-    """Lets so many things through in a time, and counts the others."""
+    """Rate limiter that counts the events it holds back."""
 
     def __init__(
         self, most: int, within_s: float, clock: Callable[[], float] = time.monotonic
@@ -126,7 +130,7 @@ class RateLimit:
         self._held_back = 0
 
     def passed(self) -> int | None:
-        """Return None to hold one back; else how many were, since the last one that passed."""
+        """Return None to hold an event back, else the number held back since the last one."""
         now = self._clock()
         while self._passed and now - self._passed[0] >= self._within_s:
             self._passed.popleft()
@@ -139,11 +143,11 @@ class RateLimit:
 
 
 def log_line(facts: Mapping[str, object]) -> str:
-    """Return `key=value` pairs in one line, in the form called logfmt.
+    """Return `key=value` pairs in one line, in logfmt.
 
-    A value that is empty, or holds a space, a quote, an equals sign or anything that does not
-    print, is quoted and escaped as in JSON, so that no request can forge a line or a pair. The keys
-    are ours and need no quotes.
+    A value that is empty or contains a space, a quote, an equals sign or an unprintable character
+    is quoted and escaped as in JSON, so that no request can forge a line or a pair. Keys are
+    constants and need no quotes.
     """
     return " ".join(f"{key}={_log_value(str(value))}" for key, value in facts.items())
 
@@ -155,9 +159,9 @@ def _log_value(text: str) -> str:
 
 
 def _departure(context: Context) -> str:
-    """Return how a call ended that was cancelled.
+    """Return the status of a cancelled call.
 
-    gRPC cancels a call whose deadline has passed just as one that the client gave up.
+    gRPC cancels a call in the same way if its deadline has passed or if the client cancelled it.
     """
     remaining = context.time_remaining()
     late = remaining is not None and remaining <= 0

@@ -1,4 +1,4 @@
-"""The service `inpaint.v1.Inpaint`: convert, submit, wait, convert back."""
+"""The service `inpaint.v1.Inpaint`: converts requests, submits jobs, and converts the results."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ Ts = TypeVarTuple("Ts")
 
 @dataclass(frozen=True)
 class Parts:
-    """What the service works with; `daemon.py` assembles it."""
+    """The components of the daemon that the service uses; `daemon/main.py` creates them."""
 
     config: ServerConfig
     precision: str
@@ -72,11 +72,11 @@ class Parts:
     pixels: Executor  # threads for conversion and blending
     request_log: RequestLog
     marker: WorkMarker
-    killed: Killed | None  # how the daemon before this one ended
+    killed: Killed | None  # the work at which the previous daemon was killed
 
 
 class InpaintService(pb_grpc.InpaintServicer):
-    """Knows messages, not networks: everything that takes time runs on the engine or a thread."""
+    """The gRPC service. Everything that takes time runs on the engine or in a thread."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -90,7 +90,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     async def Fill(  # noqa: N802 (the name in the contract)
         self, requests: AsyncIterator[pb.FillRequest], context: Context
     ) -> None:
-        """Frames, candidates and variants of one hole, each as soon as it is there."""
+        """Send the frames, candidates and variants of a hole, each as soon as it is ready."""
         async with self._parts.request_log.open("Fill", context) as logged:
             header = await first_message(context, pb.FillHeader, self._config.idle_s)
             spec = parsing.fill_spec(header, self._limits)
@@ -98,13 +98,13 @@ class InpaintService(pb_grpc.InpaintServicer):
             choices = self._parts.models.candidate_models(spec.model, names)
             crop = spec.geometry.crop
             logged.facts.update(
-                model=choices[0].name,  # another one may turn out to suit the frame better
+                model=choices[0].name,  # updated later if another model suits the frame better
                 crop=f"{crop.width}x{crop.height}x{crop.channels}",
                 seeds=len(spec.seeds),
                 variants=len(spec.variants),
             )
             client = client_of(context)
-            self._parts.engine.check_room(client=client)  # told before the images are on their way
+            self._parts.engine.check_room(client=client)  # refuse before the images are sent
             resolution = max(choice.info.resolution for choice in choices)
             estimate = memory_for_fill(spec, resolution, _inline_bytes(header))
             session_id = SessionCache.new_id()
@@ -134,7 +134,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     async def _images(
         self, context: Context, header: pb.FillHeader, spec: FillSpec
     ) -> tuple[DocumentImage, Hole, DocumentImage | None]:
-        """Crop, hole and overview, once all their bytes are here."""
+        """Receive the images and return crop, hole and overview."""
         inline = [getattr(header, shape.field).data for shape in spec.shapes]
         data = await receive_images(context, spec.shapes, inline, self._config.idle_s)
         geometry, overview = spec.geometry, spec.overview
@@ -149,7 +149,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     async def Edit(  # noqa: N802 (the name in the contract)
         self, requests: AsyncIterator[pb.EditRequest], context: Context
     ) -> None:
-        """One candidate again, with changes: from its session, or from recipe and attachment."""
+        """Send a candidate with changes, based on its session or its recipe and attachment."""
         async with self._parts.request_log.open("Edit", context) as logged:
             header = await first_message(context, pb.EditHeader, self._config.idle_s)
             spec = parsing.edit_spec(header, self._limits)
@@ -186,7 +186,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         session_id: str,
         logged: LoggedRequest,
     ) -> AsyncIterator[Reservation]:
-        """Room for a request as long as it runs; its images may still have to come."""
+        """Reserve memory for a request while it runs, before its images are received."""
         if isinstance(estimate, MemoryEstimate):
             room = self._admission.open(
                 estimate.total,
@@ -202,7 +202,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 yield memory
 
     def _reopened(self, source: SourceSpec, data: list[bytes | bytearray]) -> ServedSession:
-        """The session of a recipe, for the image sent with it or for its attachment's."""
+        """Return a session from a recipe, with the image that was sent or the attachment's."""
         with recipe_in("source.recipe"):
             recipe = read_recipe(source.recipe)
         entry = self._parts.models.find_weights(recipe.weights_sha256, recipe.model)
@@ -273,10 +273,17 @@ class InpaintService(pb_grpc.InpaintServicer):
         *,
         accepts_chunks: bool = False,
     ) -> None:
-        """Send what the steps yield.
+        """Send the results of a job.
 
-        shown: the session to blend into, if not the steps' own.
-        accepts_chunks: whether the client puts large candidates together itself.
+        Args:
+            job: the job.
+            position: its position in the queue.
+            session_id: ID of the session that is kept for edits.
+            total: number of renderings.
+            context: context for the answers.
+            logged: log entry of the request.
+            shown: session with the blend settings to use; None = the session of the job.
+            accepts_chunks: whether the client accepts large candidates in chunks.
         """
         timings = pb.Timings()
         try:
@@ -294,7 +301,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                     total += event.smooth
                     progress = pb.Progress(done=0, total=total)
                     await self._send(context, pb.FillEvent(progress=progress))
-                    # while the device renders
+                    # Prepare blending while the device renders.
                     await self._in_thread(answered.session.prepare_blending)
                 for rendering in event if isinstance(event, list) else ():
                     assert kept is not None
@@ -340,7 +347,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     async def Info(  # noqa: N802 (the name in the contract)
         self, request: pb.InfoRequest, context: Context
     ) -> pb.InfoResponse:
-        """Return what this daemon is and can do."""
+        """Return the description of the daemon and its models."""
         parts = self._parts
         devices = [home.device for home in parts.engine.homes]
         async with parts.request_log.open("Info", context):
@@ -372,7 +379,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     async def LoadModel(  # noqa: N802 (the name in the contract)
         self, request: pb.LoadModelRequest, context: Context
     ) -> pb.LoadModelResponse:
-        """Bring a model into the memory of every device."""
+        """Load a model on every device."""
         async with self._parts.request_log.open("LoadModel", context) as logged:
             entry = self._parts.models.find(request.name)
             logged.facts.update(model=entry.name)
@@ -401,7 +408,7 @@ class InpaintService(pb_grpc.InpaintServicer):
     async def _everywhere(
         self, steps: Callable[[DeviceModels], Steps[T]], context: Context
     ) -> list[T]:
-        """Everything that the steps yield, on all devices; given up if the client is."""
+        """Run steps on all devices and return their results; cancel them if the client leaves."""
         engine, deadline, client = self._parts.engine, _deadline(context), client_of(context)
         jobs: list[Job[DeviceModels, T]] = []
         try:
@@ -440,12 +447,12 @@ class InpaintService(pb_grpc.InpaintServicer):
 
 
 def _inline_bytes(message: pb.FillHeader | pb.RecipeSource) -> int:
-    """Return the bytes of the images that a header carries; the large ones come in chunks."""
+    """Return the bytes of the inline images of a header; large images are sent in chunks."""
     return len(message.crop.data) + len(message.hole.data)
 
 
 def _deadline(context: Context) -> float | None:
-    """Return the client's deadline on our clock."""
+    """Return the client's deadline as of time.monotonic(); None if there is none."""
     remaining = context.time_remaining()
     return None if remaining is None else time.monotonic() + remaining
 

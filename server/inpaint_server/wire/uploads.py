@@ -1,4 +1,4 @@
-"""Receiving the images of a request: header first, then chunks, within a shared memory budget."""
+"""Receive the images of a request: first the header, then chunks."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ async def first_message(context: Context, kind: type[Header], idle_s: float) -> 
     """Return the header of a request stream.
 
     Args:
-        context: of the call.
-        kind: what the method's stream begins with.
-        idle_s: how long to wait for it, seconds.
+        context: context of the call.
+        kind: type of the header.
+        idle_s: time limit, in seconds.
 
     Raises:
-        InvalidRequestError: the stream begins with something else, or is empty.
-        DeadlineExceededError: nothing came for so long.
+        InvalidRequestError: the stream is empty or does not begin with a header.
+        DeadlineExceededError: nothing was received within the time limit.
     """
     request = await _next(context, idle_s)
     if request is None or request.WhichOneof("message") != "header":
@@ -54,7 +54,11 @@ async def receive_images(
 ) -> list[bytes | bytearray]:
     """Return the bytes of every image, in the order of `shapes`.
 
-    `inline` is what the header carried. An image that has no bytes there is collected from chunks.
+    Args:
+        context: context of the call.
+        shapes: descriptions of the images.
+        inline: bytes of each image in the header; an image without bytes is read from chunks.
+        idle_s: time limit for each message, in seconds.
     """
     images: list[bytes | bytearray] = []
     for shape, data in zip(shapes, inline, strict=True):
@@ -63,11 +67,11 @@ async def receive_images(
 
 
 class Complete:
-    """The context of a call whose request is complete: answers go through it.
+    """The context of a call whose request is complete, for sending answers.
 
-    A client need not say that it has sent everything; but if anything else comes, the next answer
-    raises InvalidRequestError or MalformedMessageError. (Nothing is cancelled in the middle: gRPC
-    may be writing.)
+    The client need not end its stream. But if it sends another message, the next `write` raises
+    InvalidRequestError or MalformedMessageError. (The task that writes is not cancelled, because
+    gRPC may be in the middle of a write.)
     """
 
     def __init__(self, context: Context) -> None:
@@ -89,7 +93,7 @@ class Complete:
 
 
 def _seen(listening: asyncio.Task[None]) -> None:
-    """Take note of what came after the last answer, which nobody is told any more."""
+    """Retrieve an error that occurred after the last answer, to avoid a warning of asyncio."""
     if not listening.cancelled():
         listening.exception()
 
@@ -98,7 +102,7 @@ async def _refuse_more(context: Context) -> None:
     message = read(await context.read())
     if message is not None:
         kind = message.WhichOneof("message") or "message"
-        raise InvalidRequestError(kind, "came after the last byte of the images")
+        raise InvalidRequestError(kind, "was sent after the last byte of the images")
 
 
 async def _from_chunks(context: Context, shape: ImageHeader, idle_s: float) -> bytearray:
@@ -111,22 +115,24 @@ async def _from_chunks(context: Context, shape: ImageHeader, idle_s: float) -> b
                 shape.field + ".data", f"ends after {len(data)} of {shape.num_bytes} bytes"
             )
         if request.WhichOneof("message") != "chunk":
-            raise InvalidRequestError("header", "came twice; only the first message is a header")
+            raise InvalidRequestError(
+                "header", "was sent twice; only the first message may be a header"
+            )
         if request.chunk.target != target:
             raise InvalidRequestError(
                 "chunk.target",
-                f"is {_target_name(request.chunk.target)} while the bytes of {shape.field} are "
-                "not complete; images come in the order crop, hole, overview",
+                f"is {_target_name(request.chunk.target)} although {shape.field} is incomplete; "
+                "send the images in the order crop, hole, overview",
             )
-        piece = request.chunk.data  # a copy, each time that it is asked for
+        piece = request.chunk.data  # every access makes a copy
         if not 0 < len(piece) <= MAX_CHUNK_BYTES:
             raise InvalidRequestError(
                 "chunk.data",
-                f"has {len(piece)} bytes; a chunk has at least 1 and at most {MAX_CHUNK_BYTES}",
+                f"has {len(piece)} bytes; must have 1 to {MAX_CHUNK_BYTES}",
             )
         if len(data) + len(piece) > shape.num_bytes:
             raise InvalidRequestError(
-                shape.field + ".data", f"has more than the {shape.num_bytes} bytes of its size"
+                shape.field + ".data", f"has more than {shape.num_bytes} bytes"
             )
         data += piece
     return data
@@ -137,10 +143,10 @@ def _target_name(number: int) -> str:
 
 
 async def _next(context: Context, idle_s: float) -> pb.FillRequest | pb.EditRequest | None:
-    """Return the next message, None at the end of the stream.
+    """Return the next message; None at the end of the stream.
 
-    Not through the iterator that gRPC hands to the method: begun and not read to its end, that is
-    a reference cycle, which keeps the images until the garbage collector comes by.
+    This does not use the iterator that gRPC passes to the method. If that is not read to its end,
+    it is a reference cycle, which keeps the images in memory until the next garbage collection.
     """
     try:
         async with asyncio.timeout(idle_s):

@@ -345,7 +345,7 @@ class TestCommand:
             (["--feature-networks", "/nowhere"], "nowhere"),
             (["--feature-networks", "{three}"], "need 4 square maps"),
             (["--feature-networks", "{four}", "--batch-size", "1"], "batch of at least two"),
-            (["--with-discriminator"], "give those as well"),
+            (["--with-discriminator"], "needs --feature-networks"),
             (["--data", "/nowhere"], "nowhere"),
             (["--preset", "huge"], "unknown preset 'huge'; known are paper-256"),
             (["--from", "/nowhere"], "nowhere"),

@@ -45,7 +45,7 @@ def test_every_kind_of_value(tmp_path: Path) -> None:
 
 
 def test_every_number_has_a_range() -> None:
-    """The schema tells it, so that an editor marks what the daemon would refuse."""
+    """The schema contains the rule, so that an editor marks values that the daemon would refuse."""
     schema = json_schema(ServerConfig, "settings")
     numbers = [
         (name, value)
@@ -78,11 +78,14 @@ def test_every_number_has_a_range() -> None:
         ("models: portrait", "`models` must be a list, not 'portrait'"),
         ("models: [1]", "`models[0]` must be text, not 1"),
         ("token_file: 3", "`token_file` must be text, not 3"),
-        ("token_file: ~nobody-of-this-name/x", "`token_file`: '~nobody-of-this-name/x' is no path"),
+        (
+            "token_file: ~nobody-of-this-name/x",
+            "`token_file`: '~nobody-of-this-name/x' is not a valid path",
+        ),
         ("a: [", "not valid YAML"),
         ("listen: here", "HOST:PORT"),
-        ("listen: 0.0.0.0:1", "needs both `tls` and `token_file`"),
-        ("listen: 192.168.1.2:1\ntoken_file: t", "needs both"),
+        ("listen: 0.0.0.0:1", "set both `tls` and `token_file`"),
+        ("listen: 192.168.1.2:1\ntoken_file: t", "set both"),
         ("metrics: 0.0.0.0:9000", "not a loopback address"),
         ("metrics: '9464'", "metrics: '9464' is not HOST:PORT"),
         ("metrics: unix:/tmp/metrics", "metrics: 'unix:/tmp/metrics' is not HOST:PORT"),
@@ -160,7 +163,7 @@ def test_local_addresses_need_nothing_else(address: str) -> None:
 @pytest.mark.parametrize(
     "address", ["127.evil.org:1", "localhost.evil.org:2", "0.0.0.0:3", "[::]:4"]
 )
-def test_names_that_only_look_local_do(address: str) -> None:
+def test_names_that_only_appear_local_do(address: str) -> None:
     with pytest.raises(ConfigurationError, match="other machines"):
         ServerConfig(listen=address)
 

@@ -26,7 +26,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0
 
 @contextmanager
 def connected(server: socket.socket) -> Iterator[tuple[socket.socket, socket.socket, str]]:
-    """A connection from both ends, and its peer's name as gRPC writes it."""
+    """Yield both ends of a connection, and its peer in gRPC's notation."""
     with socket.create_connection(server.getsockname()[:2]) as client:
         accepted, (host, port, *_) = server.accept()
         with accepted:
@@ -60,7 +60,7 @@ def test_without_a_call_a_connection_ends_and_others_stay() -> None:
         assert guard.look() == 0 or is_open(calling[0])
 
 
-def test_too_many_from_one_address_end_at_once_the_oldest_first() -> None:
+def test_too_many_connections_from_one_address_are_closed_oldest_first() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
         guard = ConnectionGuard(server.getsockname()[1], first_call_s=60, most_silent=3, spared_s=0)
         clients = []
@@ -96,7 +96,7 @@ def test_the_limit_of_files_becomes_the_hard_one() -> None:
 
 @contextmanager
 def many(address: str, count: int, first: bytes) -> Iterator[list[socket.socket]]:
-    """Connections of a stranger, who shows no token."""
+    """Open connections of an untrusted client, which sends no token."""
     host, port = address.split(":")
     sockets = []
     try:
@@ -118,7 +118,7 @@ def own_caller(daemon: DaemonProcess) -> Caller:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", [b"", PREFACE], ids=["silent", "http2"])
-def test_with_a_thousand_connections_of_a_stranger_the_owner_fills(
+def test_the_owner_can_fill_despite_a_thousand_untrusted_connections(
     tmp_path: Path, first: bytes
 ) -> None:
     """Under a hard limit of 1,024 files, so that there are no others left to hand out."""
@@ -176,7 +176,7 @@ def test_a_daemon_that_stops_is_alive_and_not_ready(tmp_path: Path) -> None:
         assert list(running)[-1].WhichOneof("event") == "done"
 
 
-def test_health_is_told_without_the_token_and_nothing_else(daemon: DaemonProcess) -> None:
+def test_only_health_is_reported_without_the_token(daemon: DaemonProcess) -> None:
     with Caller(grpc.insecure_channel(daemon.runtime()["address"]), None) as stranger:
         assert eventually(stranger.is_serving, 60)
         assert status_of(stranger, "liveness") == SERVING

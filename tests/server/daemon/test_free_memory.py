@@ -96,7 +96,7 @@ def test_a_group_that_is_full_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_limits_of_the_process_count() -> None:
-    """In a process of its own, for a limit cannot be taken back."""
+    """Run in a separate process, because a limit cannot be raised again."""
     program = (
         "import resource; from inpaint_server.daemon.free_memory import free_memory\n"
         "hard = resource.getrlimit(resource.RLIMIT_DATA)[1]\n"

@@ -52,7 +52,7 @@ def test_a_context_that_is_really_lost(tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, slow_s=0.0, device="cuda:0") as daemon, daemon.caller() as caller:
         before = daemon.runtime()
         assert len(caller.fill(header(seeds=[1])).candidates) == 1
-        with pytest.raises(grpc.RpcError, match="run the fill again"):
+        with pytest.raises(grpc.RpcError, match="fill again"):
             caller.fill(header(seeds=[670]))
         log = daemon.log
         starts = "inpaint-server version="

@@ -17,7 +17,7 @@ from inpaint_server.scheduling.work_marker import WorkMarker
 
 
 def work_of(daemon: DaemonProcess) -> list[str]:
-    """What the marker beside the runtime file says."""
+    """Return the work in the marker next to the runtime file."""
     try:
         work: list[str] = json.loads(daemon.runtime_file.with_suffix(".work").read_text())["work"]
     except FileNotFoundError:
@@ -30,7 +30,9 @@ def until_ready(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSEGV])
-def test_the_next_daemon_tells_what_the_last_one_was_killed_at(tmp_path: Path, end: int) -> None:
+def test_the_next_daemon_reports_the_work_at_which_the_previous_one_was_killed(
+    tmp_path: Path, end: int
+) -> None:
     with DaemonProcess(tmp_path, slow_s=1.0) as daemon, daemon.caller() as caller:
         assert not caller.info().HasField("last_killed")
         until_ready(caller)
@@ -54,8 +56,8 @@ def test_the_next_daemon_tells_what_the_last_one_was_killed_at(tmp_path: Path, e
         assert before - 60 < killed.began_unix_s < time.time()
         log = daemon.log.read_text()
         assert (
-            f"the last daemon was killed, often a sign that memory ran out, while it worked: {work}"
-            in log
+            "the previous daemon was killed while it was working, possibly because memory ran out: "
+            f"{work}" in log
         )
         until_ready(caller)
         assert eventually(lambda: work_of(daemon) == [], 60)
@@ -65,7 +67,7 @@ def test_the_next_daemon_tells_what_the_last_one_was_killed_at(tmp_path: Path, e
         assert not caller.info().HasField("last_killed")  # it is told once, by one daemon
 
 
-def test_one_that_is_killed_at_rest_is_told_of_in_the_log(tmp_path: Path) -> None:
+def test_a_daemon_killed_while_idle_is_reported_in_the_log(tmp_path: Path) -> None:
     with DaemonProcess(tmp_path) as daemon, daemon.caller() as caller:
         until_ready(caller)
         assert eventually(lambda: work_of(daemon) == [], 60)
@@ -73,7 +75,7 @@ def test_one_that_is_killed_at_rest_is_told_of_in_the_log(tmp_path: Path) -> Non
         daemon.ended()
     with DaemonProcess(tmp_path) as daemon, daemon.caller() as caller:
         assert not caller.info().HasField("last_killed")
-        assert "the last daemon was killed while it had nothing to do" in daemon.log.read_text()
+        assert "the previous daemon was killed while it was idle" in daemon.log.read_text()
 
 
 def test_a_request_that_runs_out_of_memory_ends_with_a_sentence_and_the_next_one_works(
@@ -121,7 +123,7 @@ def test_a_marker_that_makes_no_sense_is_forgotten(tmp_path: Path) -> None:
     assert WorkMarker(path).left_behind() is None
 
 
-def test_a_marker_says_all_that_runs_and_is_no_reason_to_fail(tmp_path: Path) -> None:
+def test_a_marker_lists_all_running_work_and_its_errors_are_harmless(tmp_path: Path) -> None:
     marker = WorkMarker(tmp_path / "server.work")
     with marker.during("Fill", {"crop": "5x5x3"}), marker.during("Edit", {"model": "x" * 999}):
         work = WorkMarker(tmp_path / "server.work").left_behind()

@@ -192,7 +192,7 @@ def test_a_stop_lets_running_fills_end(tmp_path: Path, number: int) -> None:
 
 
 @pytest.mark.slow
-def test_what_does_not_end_within_the_grace_time_is_ended(tmp_path: Path) -> None:
+def test_requests_that_exceed_the_grace_period_are_ended(tmp_path: Path) -> None:
     with (
         DaemonProcess(tmp_path, slow_s=0.3, config="grace_s: 0.5") as daemon,
         daemon.caller() as caller,
@@ -249,7 +249,7 @@ def test_every_request_has_its_line(daemon: DaemonProcess, caller: Caller) -> No
     eventually(lambda: all(line in daemon.log.read_text() for line in lines), str(lines))
 
 
-def test_a_second_daemon_says_that_one_runs(daemon: DaemonProcess) -> None:
+def test_a_second_daemon_reports_that_one_is_running(daemon: DaemonProcess) -> None:
     with DaemonProcess(daemon.folder) as second:
         assert second.ended() == 2
     line = daemon.log.read_text().splitlines()[-1]
@@ -335,7 +335,7 @@ def test_help_imports_nothing_heavy() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="GNU OpenMP is what torch uses on Linux")
 def test_torchs_threads_do_not_wait_awake_for_long(tmp_path: Path) -> None:
-    """What the library itself says that it has read: it does so once, when torch is imported."""
+    """Return the value that the library reports; it reads the variable once, on torch's import."""
     environment = {name: os.environ[name] for name in os.environ if name != "GOMP_SPINCOUNT"}
     ended = subprocess.run(
         [sys.executable, "-m", "inpaint_server", "--device", "cpu", "--model", "no-such-model"],
@@ -370,7 +370,7 @@ def test_info(daemon: DaemonProcess, caller: Caller) -> None:
 
 
 @pytest.mark.slow
-def test_a_client_that_leaves_is_told_apart_from_a_bug(tmp_path: Path) -> None:
+def test_a_client_that_leaves_is_distinguished_from_a_bug(tmp_path: Path) -> None:
     """gRPC may let the daemon's next write fail before it cancels the method."""
     fill = header(noise(256, 256), seeds=[1], count=40)
     with DaemonProcess(tmp_path) as daemon:

@@ -33,7 +33,7 @@ LOST = 669  # the seed at which the fake model loses its device (slow_daemon.py)
 
 
 def lose_device(caller: Caller) -> str:
-    """What the client is told."""
+    """Return the message that the client gets."""
     with pytest.raises(grpc.RpcError) as raised:
         caller.fill(header(seeds=[LOST]))
     assert raised.value.code() == grpc.StatusCode.UNAVAILABLE
@@ -68,7 +68,7 @@ def test_the_daemon_starts_again_where_it_was(tmp_path: Path) -> None:
         session = caller.fill(header(seeds=[1])).session_id
         assert lose_device(caller) == (
             "the device failed (CUDA error: unspecified launch failure); the daemon restarts "
-            "itself: run the fill again"
+            "itself: fill again"
         )
         wait_for_start(daemon, 2)
         assert daemon.runtime() == before, "address, token and process are the same"
@@ -87,8 +87,10 @@ def test_the_daemon_starts_again_where_it_was(tmp_path: Path) -> None:
 def test_the_plug_ins_next_fill_waits_for_the_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lost fill is reported. The next one finds no daemon, starts one, which the lock turns
-    away, and waits for the first one as for any daemon that is just starting."""
+    """The next fill finds no daemon and starts one, which the lock keeps out.
+
+    It then waits for the first daemon, as for any daemon that is just starting.
+    """
     command = tmp_path / "inpaint-server"
     paths = f"PYTHONPATH='{os.pathsep.join(sys.path)}'"
     arguments = "-m inpaint_server --device cpu --model tiny"
@@ -125,7 +127,7 @@ def test_a_unix_socket_is_served_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_others_are_told_and_nobody_starts_a_second_daemon(tmp_path: Path) -> None:
+def test_other_clients_get_the_reason_and_no_second_daemon_starts(tmp_path: Path) -> None:
     """Fills that run, some that wait, and a daemon started while the first one restarts."""
     with DaemonProcess(tmp_path, slow_s=0.2) as daemon, daemon.caller() as caller:
         session = caller.fill(header(seeds=[1])).session_id
@@ -140,12 +142,12 @@ def test_others_are_told_and_nobody_starts_a_second_daemon(tmp_path: Path) -> No
         for other in others:
             other.start()
         assert eventually(lambda: caller.info().queue_length > 0, PATIENCE_S)
-        with pytest.raises(grpc.RpcError, match="run the fill again"):
+        with pytest.raises(grpc.RpcError, match="fill again"):
             caller.edit(pb.EditHeader(session_id=session, seed=LOST))  # goes before fills
         for other in others:
             other.join(PATIENCE_S)
         assert len(answers) == len(others)
-        assert all("run the fill again" in answer for answer in answers)
+        assert all("fill again" in answer for answer in answers)
         with DaemonProcess(tmp_path) as second:
             assert second.ended() == 2, "the lock was never free"
         wait_for_start(daemon, 2)
@@ -158,7 +160,7 @@ def test_a_device_that_fails_too_often_ends_the_daemon(tmp_path: Path) -> None:
         for restart in range(MOST):
             wait_for_start(daemon, restart + 1)
             caller.info()
-            assert "restarts itself" in lose_device(caller)
+            assert "is restarting" in lose_device(caller)
         wait_for_start(daemon, MOST + 1)
         caller.info()
         told = lose_device(caller)

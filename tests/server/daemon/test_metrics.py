@@ -116,7 +116,7 @@ def test_the_buckets_of_durations_add_up(text: str) -> None:
             assert value == 2
 
 
-def test_strangers_cannot_take_all_connections(daemon: DaemonProcess, address: str) -> None:
+def test_untrusted_clients_cannot_take_all_connections(daemon: DaemonProcess, address: str) -> None:
     """Those over 32 are closed at once, so that files are left for the owner's calls."""
     daemon.runtime()
     host, port = address.split(":")
@@ -155,7 +155,7 @@ def test_a_worker_that_does_not_run_is_no_life() -> None:
     engine: Engine[Any] = Engine([object()], max_queue=1)
     metrics = Metrics(RequestLog(), engine, None, None)  # type: ignore[arg-type] # not asked
     status, body = metrics._response("GET /live HTTP/1.1\r\nHost: localhost:1\r\n\r\n")
-    assert (status, body) == ("503 Service Unavailable", "the worker does not run\n")
+    assert (status, body) == ("503 Service Unavailable", "a worker is not running\n")
 
 
 def test_only_this_machine_may_ask(daemon: DaemonProcess, address: str) -> None:

@@ -1,4 +1,4 @@
-"""Packages that do not fit together end the start with one sentence."""
+"""Incompatible packages stop the start with one sentence."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_one_sentence_names_what_does_not_fit(
     lines = daemon.log.read_text().splitlines()
     assert "Traceback" not in daemon.log.read_text()
     assert said in lines[-1]
-    assert f"leave {tmp_path / 'fake'} out of PYTHONPATH" in lines[-1]
+    assert f"remove {tmp_path / 'fake'} from PYTHONPATH" in lines[-1]
     assert "pip install --upgrade inpaint-stylegan" in lines[-1]
 
 

@@ -42,7 +42,7 @@ def config(level: str = "info") -> str:
 
 
 def reload(daemon: DaemonProcess) -> str:
-    """Send SIGHUP and return what the log says of it."""
+    """Send SIGHUP and return the log line about it."""
     before = len(daemon.log.read_text())
     daemon.process.send_signal(signal.SIGHUP)
     assert eventually(lambda: "reloaded=" in daemon.log.read_text()[before:])
@@ -88,7 +88,10 @@ def test_certificate_token_and_log_level(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda folder: (folder / "server.pem").write_text("nothing"), "must hold a certificate"),
+        (
+            lambda folder: (folder / "server.pem").write_text("nothing"),
+            "must contain a certificate",
+        ),
         (lambda folder: (folder / "token").write_text("short"), "at least 16"),
         (lambda folder: (folder / "token").chmod(0o644), "chmod 600"),
         (lambda folder: (folder / "server.yaml").write_text("lisen: x"), "did you mean `listen`"),
@@ -99,7 +102,7 @@ def test_certificate_token_and_log_level(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_wrong_keeps_the_old(tmp_path: Path, spoil: object, words: str) -> None:
+def test_invalid_settings_keep_the_old_ones(tmp_path: Path, spoil: object, words: str) -> None:
     make_certificate(tmp_path, "first")
     write_token(tmp_path / "token", FIRST)
     with DaemonProcess(tmp_path, config=config()) as daemon, caller(daemon, FIRST) as client:
@@ -119,13 +122,13 @@ def test_other_settings_wait_for_the_next_start(tmp_path: Path) -> None:
         client.info()
         token = daemon.runtime()["token"]
         (tmp_path / "server.yaml").write_text("limits: {max_queue: 2}")
-        assert "count from the next start" in reload(daemon)
+        assert "take effect at the next start" in reload(daemon)
         assert daemon.runtime()["token"] == token
         assert client.info().limits.max_queue == 32
 
 
-def test_without_its_terminal_the_daemon_ends(tmp_path: Path) -> None:
-    """What SIGHUP was made for: whoever closes a terminal ends what runs in it."""
+def test_the_daemon_exits_without_its_terminal(tmp_path: Path) -> None:
+    """The original purpose of SIGHUP: closing a terminal ends the programs in it."""
     terminal, theirs = os.openpty()
     environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
     command = [sys.executable, "-m", "inpaint_server", "--device", "cpu", "--model", "tiny"]

@@ -100,7 +100,7 @@ def test_a_copy_left_by_a_killed_daemon_is_stale_and_then_replaced(home: Path) -
         assert find_daemon().token == Secret(token)
 
 
-def test_a_daemon_with_a_runtime_file_of_its_own_leaves_no_copy(home: Path) -> None:
+def test_a_daemon_with_a_configured_runtime_file_writes_no_copy(home: Path) -> None:
     folder = session_of(home)
     process = DaemonProcess(
         folder,
@@ -172,7 +172,7 @@ def test_the_client_reads_what_the_daemon_writes(tmp_path: Path) -> None:
     ],
     ids=["none", "runtime", "others", "relative", "relative runtime"],
 )
-def test_the_client_looks_where_the_daemon_writes(
+def test_the_client_searches_where_the_daemon_writes(
     monkeypatch: pytest.MonkeyPatch, home: Path, platform: str, variables: dict[str, str]
 ) -> None:
     for name in ("XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA"):
@@ -185,7 +185,7 @@ def test_the_client_looks_where_the_daemon_writes(
     assert written.is_absolute()
 
 
-def test_a_client_that_looks_does_not_keep_a_daemon_from_starting(tmp_path: Path) -> None:
+def test_a_client_checking_the_lock_does_not_prevent_a_start(tmp_path: Path) -> None:
     path = tmp_path / "server.json"
     with RuntimeFile(path) as first:
         first.write("127.0.0.1:1", Secret("token"))
@@ -225,13 +225,13 @@ def test_a_user_without_a_home_has_a_runtime_folder(
         assert str(find_daemon()) == address
 
 
-def test_a_user_without_any_folder_is_told_what_to_set(
+def test_a_user_without_any_folder_learns_what_to_set(
     nobody: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     with pytest.raises(ConfigurationError, match="no home folder; set HOME or XDG_RUNTIME_DIR"):
         default_runtime_file()
-    with pytest.raises(StartFailedError, match=r"cannot be made \(Not a directory\)"):
+    with pytest.raises(StartFailedError, match=r"cannot be created \(Not a directory\)"):
         start_daemon(["true"], ConnectionSettings(), lambda starting: None, lambda: True, 1.0)
 
 
@@ -266,11 +266,11 @@ def test_a_full_folder_is_one_line_and_status_2(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
     said = ended.stderr.splitlines()[-1]
     assert said.startswith(f"inpaint-server: cannot write the runtime file {tmp_path}")
-    assert said.endswith("make room there, or give another `runtime_file`")
+    assert said.endswith("free some space, or set another `runtime_file`")
     assert [path.name for path in (tmp_path / "inpaint").iterdir()] == ["server.lock"]
 
 
-def test_what_was_there_stays_when_there_is_no_room(
+def test_the_old_file_stays_when_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -281,7 +281,7 @@ def test_what_was_there_stays_when_there_is_no_room(
         runtime.write("127.0.0.1:1", Secret("token"))
         before = path.read_text()
         monkeypatch.setattr(Path, "replace", full)
-        with pytest.raises(ConfigurationError, match="No space left on device; make room"):
+        with pytest.raises(ConfigurationError, match="No space left on device; free some space"):
             runtime.write("127.0.0.1:2", Secret("token"))
         assert path.read_text() == before
         assert sorted(each.name for each in tmp_path.iterdir()) == ["server.json", "server.lock"]

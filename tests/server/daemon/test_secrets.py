@@ -82,6 +82,6 @@ def test_a_bad_token_file_is_refused_without_showing_it(tmp_path: Path, content:
     with DaemonProcess(tmp_path, config=f"token_file: {tmp_path / 'token'}") as daemon:
         assert daemon.ended() == 2
     said = daemon.log.read_text()
-    assert "must hold one token" in said
+    assert "must contain one token" in said
     assert WORD not in said
     assert "Traceback" not in said

@@ -110,7 +110,9 @@ def test_without_a_certificate_only_plain_tls_is_served(
             assert len(client.fill(header()).candidates) == 1
 
 
-def test_neither_strangers_nor_plain_text_are_served(daemon: tuple[DaemonProcess, bool]) -> None:
+def test_neither_untrusted_clients_nor_plain_text_are_served(
+    daemon: tuple[DaemonProcess, bool],
+) -> None:
     process, _ = daemon
     for credentials in (None, grpc.ssl_channel_credentials()):
         with caller(process, credentials) as client:
@@ -123,18 +125,21 @@ def test_neither_strangers_nor_plain_text_are_served(daemon: tuple[DaemonProcess
     ("broken", "words"),
     [
         ("server.pem: missing.pem", "cannot read"),
-        ("server.pem: server.csr", "must hold a certificate in PEM; it is a request for one"),
-        ("server.pem: server.key", "must hold a certificate in PEM; it is a private key"),
-        ("server.pem: text", "must hold a certificate in PEM; it is no PEM"),
-        ("server.pem: pipe", "is not a plain file"),
-        ("server.pem: damaged.pem", "they may be damaged"),
+        (
+            "server.pem: server.csr",
+            "must contain a certificate in PEM format; it is a certificate request",
+        ),
+        ("server.pem: server.key", "must contain a certificate in PEM format; it is a private key"),
+        ("server.pem: text", "must contain a certificate in PEM format; it is not a PEM"),
+        ("server.pem: pipe", "is not a regular file"),
+        ("server.pem: damaged.pem", "a file may be damaged"),
         ("server.key: client.key", "does not belong to the certificate"),
         ("server.key: rsa.key", "does not belong to the certificate"),
         ("server.key: encrypted.key", "it is an encrypted key; store it decrypted"),
         ("server.key: encrypted-rsa.key", "it is an encrypted key; store it decrypted"),
-        ("server.key: public.key", "it is a public key; name the private one"),
-        ("server.key: server.pem", "must hold a private key in PEM; it is a certificate"),
-        ("server.key: text", "must hold a private key in PEM; it is no PEM"),
+        ("server.key: public.key", "it is a public key; use the private key"),
+        ("server.key: server.pem", "must contain a private key in PEM format; it is a certificate"),
+        ("server.key: text", "must contain a private key in PEM format; it is not a PEM"),
         ("ca.pem: client.csr", "tls.client_ca"),
         ("ca.pem: damaged.pem", "tls.client_ca"),
         ("token: short", "at least 16"),

@@ -26,7 +26,7 @@ def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[st
     path = write_token(tmp_path / "token", "what somebody needs")
     assert main(["token", "new", str(path)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "exists and is left as it is" in line
+    assert "already exists and was not changed" in line
     assert path.read_text() == "what somebody needs"
     assert main(["token", "new", str(tmp_path / "no" / "folder")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
@@ -62,7 +62,7 @@ def test_the_administrator_may_share_one_with_a_group() -> None:
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "token", 0o600)
-    with pytest.raises(ConfigurationError, match="not a plain file"):
+    with pytest.raises(ConfigurationError, match="not a regular file"):
         read_token(tmp_path / "token")
 
 
@@ -73,4 +73,4 @@ def test_the_daemon_does_not_start_with_a_public_one(tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, config=f"token_file: {path}") as daemon:
         assert daemon.ended() == 2
     assert "a-token" not in daemon.log.read_text()
-    assert daemon.log.read_text().splitlines()[-1].endswith("if they may have done so")
+    assert daemon.log.read_text().splitlines()[-1].endswith("if they may have read it")

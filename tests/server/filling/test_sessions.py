@@ -73,7 +73,7 @@ def test_bytes_are_bounded_too() -> None:
     assert len(sessions) == 2
 
 
-def test_sessions_expire_when_nobody_uses_them() -> None:
+def test_unused_sessions_expire() -> None:
     clock = Clock()
     sessions = cache(clock)
     put(sessions, "a")
@@ -177,7 +177,7 @@ def test_finding_models() -> None:
         models.find("d")
     with pytest.raises(WrongModelError, match="a, b, c"):
         models.find_weights("ddd", "d")
-    with pytest.raises(ConfigurationError, match="both called 'a'"):
+    with pytest.raises(ConfigurationError, match="both named 'a'"):
         ModelRegistry("aa", Shelf())
 
 

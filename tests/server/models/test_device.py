@@ -63,22 +63,25 @@ def test_gpus_by_number_and_uuid(wanted: str, numbers: list[int]) -> None:
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        ("cuda:3", "there is no GPU 3; this machine has GPU 0 to 2"),
-        ("cuda:GPU-77", "no GPU has a UUID that begins with GPU-77; the GPUs here are GPU-1a2b"),
+        ("cuda:3", "there is no GPU 3; this machine has GPUs 0 to 2"),
+        (
+            "cuda:GPU-77",
+            "no GPU has a UUID that begins with GPU-77; the available GPUs are GPU-1a2b",
+        ),
         ("cuda:GPU-8f3", "more than one GPU has a UUID that begins with GPU-8f3"),
-        ("cuda:0,cuda:0", "names GPU 0 more than once"),
-        ("cuda:1,cuda:GPU-8f3a", "names GPU 1 more than once"),
-        ("cuda,cuda:0", "names GPU 0 more than once"),
-        ("cuda:0,cpu", "mixes GPUs with something else"),
-        ("cpu,cpu", "mixes GPUs with something else"),
-        ("auto,cuda:1", "mixes GPUs with something else"),
+        ("cuda:0,cuda:0", "lists GPU 0 more than once"),
+        ("cuda:1,cuda:GPU-8f3a", "lists GPU 1 more than once"),
+        ("cuda,cuda:0", "lists GPU 0 more than once"),
+        ("cuda:0,cpu", "mixes CUDA GPUs with other devices"),
+        ("cpu,cpu", "mixes CUDA GPUs with other devices"),
+        ("auto,cuda:1", "mixes CUDA GPUs with other devices"),
         ("cuda:", "is not auto, cpu, cuda, cuda:N, cuda:UUID"),
         ("cuda:one", "is not auto, cpu, cuda, cuda:N, cuda:UUID"),
-        ("cuda:0,", "mixes GPUs with something else"),
+        ("cuda:0,", "mixes CUDA GPUs with other devices"),
         ("GPU-1a2b", "is not auto, cpu, cuda, cuda:N, cuda:UUID"),
     ],
 )
-def test_devices_that_are_not_there(wanted: str, words: str) -> None:
+def test_devices_that_do_not_exist(wanted: str, words: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         choose_devices(wanted)
     assert words in str(raised.value)
@@ -104,11 +107,11 @@ def test_gpus_of_intel_and_apple_must_be_asked_for(
     assert choose_devices("auto") == (torch.device("cpu"),)
 
 
-def test_what_gpu_says_on_the_command_line() -> None:
+def test_the_option_gpu_becomes_a_device() -> None:
     assert parser().parse_args(["--gpu", "0"]).gpu == "cuda:0"
     assert gpu_devices("0, GPU-8F3a-00") == "cuda:0,cuda:GPU-8F3a-00"
     for text in ("", "0,", "one", "-1", "cuda:0", "GPU-"):
-        with pytest.raises(argparse.ArgumentTypeError, match="is no GPU; give a number"):
+        with pytest.raises(argparse.ArgumentTypeError, match="is not a GPU; use a number"):
             gpu_devices(text)
 
 

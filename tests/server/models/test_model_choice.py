@@ -136,7 +136,7 @@ def test_a_real_daemon_takes_the_model_with_enough_detail(
 
 
 @pytest.mark.slow
-def test_beyond_all_models_the_largest_fills_and_the_user_is_told(caller: Caller) -> None:
+def test_beyond_all_models_the_largest_fills_with_a_notice(caller: Caller) -> None:
     (frame,) = caller.fill(fill_of(100)).frames
     assert frame.model == "large"
     assert frame.enlargement == pytest.approx(200 / 64)

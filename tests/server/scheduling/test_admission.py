@@ -28,7 +28,7 @@ class Kept:
 
 
 class Requests:
-    """Requests that stay until they are told to end, and the order in which they were let in."""
+    """Requests that stay until they are released, and the order in which they were admitted."""
 
     def __init__(self, admission: Admission) -> None:
         self.admission = admission
@@ -138,7 +138,7 @@ def test_who_gives_up_waiting_lets_the_next_one_in() -> None:
     asyncio.run(body())
 
 
-def test_a_request_that_turns_out_smaller_makes_room() -> None:
+def test_a_smaller_request_than_estimated_makes_room() -> None:
     async def body() -> None:
         admission = Admission(100, 9)
         requests = Requests(admission)
@@ -180,7 +180,7 @@ def test_those_that_wait_are_few_and_what_came_with_them_counts() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 120), st.booleans(), st.booleans()), max_size=25))
-def test_the_budget_is_never_passed_and_everybody_gets_a_turn(
+def test_the_budget_is_never_exceeded_and_every_request_is_served(
     comers: list[tuple[int, bool, bool]],
 ) -> None:
     async def body() -> None:

@@ -209,7 +209,7 @@ def test_a_passed_deadline_ends_it() -> None:
     run(body)
 
 
-def test_a_reader_that_does_not_read_holds_up_nobody_else() -> None:
+def test_a_reader_that_does_not_read_delays_no_other() -> None:
     taken: list[int] = []
 
     def steps(home: str) -> Steps[int]:
@@ -260,7 +260,7 @@ def test_a_pause_lasts_until_the_reader_has_dealt_with_what_came_before() -> Non
 
 
 @pytest.mark.slow
-def test_a_pause_keeps_nobody_waiting_for_long() -> None:
+def test_a_pause_delays_others_only_briefly() -> None:
     def pausing(home: str) -> Steps[int | Pause]:
         yield 1
         yield PAUSE
@@ -316,7 +316,7 @@ def test_nothing_unread_needs_no_pause() -> None:
 
 
 @pytest.mark.slow
-def test_cancelled_in_a_pause_it_ends() -> None:
+def test_a_job_cancelled_in_a_pause_ends() -> None:
     closed = threading.Event()
 
     def steps(home: str) -> Steps[int | Pause]:
@@ -355,7 +355,7 @@ def test_the_worker_is_prepared_before_all_work() -> None:
     assert threads == ["one device-0"]
 
 
-def test_an_error_in_a_step_reaches_its_reader_and_the_worker_goes_on() -> None:
+def test_an_error_in_a_step_reaches_its_reader_and_the_worker_continues() -> None:
     def steps(home: str) -> Steps[int]:
         yield 1
         raise ZeroDivisionError("planted")

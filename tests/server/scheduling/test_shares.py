@@ -126,7 +126,7 @@ def jain(shares: Sequence[float]) -> float:
 # -- What the issue is about -----------------------------------------------------------------------
 
 
-def test_a_fill_beside_two_sliders_that_never_rest_has_its_third() -> None:
+def test_a_fill_competing_with_two_constantly_moving_sliders_gets_a_third() -> None:
     world = Simulation()
     for name in ("slider 1", "slider 2"):
         world.all_the_time(name, EDIT, [0.07])
@@ -140,7 +140,7 @@ def test_a_fill_beside_two_sliders_that_never_rest_has_its_third() -> None:
     assert jain(list(world.given.values())) > 0.99
 
 
-def test_a_fill_beside_a_flood_has_its_half() -> None:
+def test_a_fill_competing_with_a_flood_of_requests_gets_half() -> None:
     world = Simulation()
     world.at(0.0, lambda: world.submit(Work("flood", FILL, [0.04] * 64 * 65)))
     fill = Work("filler", FILL, [0.06] + [0.04] * 4)
@@ -160,7 +160,7 @@ def test_many_requests_of_one_client_are_worth_one_share() -> None:
 
 
 def test_a_slider_that_rests_now_and_then_is_always_next() -> None:
-    """Beside a flood every edit waits for the step that runs, and for nothing else."""
+    """During a flood of requests, every edit only waits for the running step."""
     world = Simulation()
     world.at(0.0, lambda: world.submit(Work("flood", FILL, [0.05] * 5000)))
     rng = random.Random(1)  # noqa: S311
@@ -184,7 +184,7 @@ def test_a_slider_that_rests_now_and_then_is_always_next() -> None:
     assert max(waits) <= 0.05 + 1e-9
 
 
-def test_a_slider_that_never_rests_waits_for_little_beside_a_flood() -> None:
+def test_a_constantly_moving_slider_waits_little_during_a_flood_of_requests() -> None:
     world = Simulation()
     world.at(0.0, lambda: world.submit(Work("flood", FILL, [0.05] * 5000)))
     world.all_the_time("slider", EDIT, [0.07])
@@ -197,7 +197,7 @@ def test_a_slider_that_never_rests_waits_for_little_beside_a_flood() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_first_candidates_come_one_after_the_other(workers: int) -> None:
-    """Not all of them at the end: the client whose turn it is goes on for a while."""
+    """They are not all late, because the client that was served last continues for a while."""
     world = Simulation(workers)
     fills = [Work(f"client {k}", FILL, [0.03, 0.03, 0.03] + [0.03] * 20) for k in range(8)]
     for fill in fills:
@@ -282,7 +282,7 @@ def arrivals(draw: st.DrawFn) -> Iterator[Work]:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(arrivals(), min_size=1, max_size=40), st.integers(1, 3))
-def test_the_promise_holds(works: list[Work], workers: int) -> None:
+def test_the_guaranteed_wait_is_not_exceeded(works: list[Work], workers: int) -> None:
     world = Simulation(workers)
     for work in works:
         world.at(work.submitted, lambda work=work: world.submit(work))  # type: ignore[misc]
@@ -326,7 +326,7 @@ def test_the_promise_holds(works: list[Work], workers: int) -> None:
 def test_clients_that_always_have_work_have_the_same(
     clients: dict[str, tuple[Priority, list[float], int]],
 ) -> None:
-    """Whatever they ask for, how long it is and how many requests they send at a time."""
+    """This holds for any kind, length and number of requests."""
     world = Simulation()
     for client, (priority, steps, at_once) in clients.items():
         for _ in range(at_once):

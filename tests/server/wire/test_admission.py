@@ -61,8 +61,8 @@ def test_what_can_never_fit_is_refused_before_its_images_with_a_size_that_fits(
         tight.fill(requests())
     assert refusal.value.code() == Code.RESOURCE_EXHAUSTED
     told = re.search(
-        rf"needs \d+ MiB of memory, and the daemon may take {BUDGET_MIB}. "
-        r"Select a region of at most (\d+) px a side",
+        rf"needs \d+ MiB of memory, but the daemon is limited to {BUDGET_MIB} MiB. "
+        r"Select a region of at most (\d+) x",
         str(refusal.value.details()),
     )
     assert told is not None
@@ -75,7 +75,7 @@ def test_what_can_never_fit_is_refused_before_its_images_with_a_size_that_fits(
             tight.fill(too_large)
 
 
-def test_what_does_not_fit_beside_another_waits_for_it(tight: Caller) -> None:
+def test_a_request_that_does_not_fit_with_another_waits_for_it(tight: Caller) -> None:
     fill = of_side(300, seeds=[1, 2, 3, 4])
     with ThreadPoolExecutor(3) as pool:
         answers = [pool.submit(tight.fill, list(in_chunks(fill))) for _ in range(3)]

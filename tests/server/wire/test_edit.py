@@ -117,7 +117,7 @@ def test_mixing_all_of_it_is_the_other_code_in_this_candidate(
 
 
 def smooth(width: int, height: int, seed: int = 9) -> npt.NDArray[np.uint8]:
-    """An image without fine detail: it looks the same when it is reduced."""
+    """Return an image without fine detail, which hardly changes when it is reduced."""
     spots = Image.fromarray(noise(6, 5, seed=seed)).resize(
         (width, height), Image.Resampling.BICUBIC
     )
@@ -137,7 +137,7 @@ def like(pixels: npt.NDArray[Any], *box: int, **fields: Any) -> pb.Mixing:
 def test_the_fine_styles_of_another_image(
     caller: Caller, filled: Answer, levels: list[pb.StyleLevel], styles: list[int]
 ) -> None:
-    """Over the attachment the frame is the whole square, so the model sees the image as it is."""
+    """Over the attachment, the frame is the entire square: the model sees the image unchanged."""
     candidate = filled.candidates[0]
     source = pb.RecipeSource(recipe=candidate.recipe, attachment=candidate.attachment)
     square = noise(32, 32, seed=5)
@@ -176,7 +176,7 @@ def test_a_layer_is_seen_through_the_candidates_frame(caller: Caller) -> None:
     assert not np.allclose(mixed(like(opaque)), whole)
 
 
-def test_what_looks_like_an_image_is_made_again_without_it(
+def test_a_mixed_image_is_reproduced_from_the_recipe_without_it(
     fill: pb.FillHeader, filled: Answer, caller: Caller, other_caller: Caller
 ) -> None:
     levels = [pb.STYLE_LEVEL_FEATURES, pb.STYLE_LEVEL_COLOURS]
@@ -227,7 +227,7 @@ def test_a_change_is_blended_alike_wherever_it_is_made(
     assert patch_of(again) == patch_of(here)
 
 
-def test_a_mixed_recipe_travels_too(
+def test_a_mixed_recipe_is_sent_too(
     fill: pb.FillHeader, filled: Answer, caller: Caller, other_caller: Caller
 ) -> None:
     mixing = pb.Mixing(recipe=filled.candidates[1].recipe, amount=0.5)
@@ -236,7 +236,7 @@ def test_a_mixed_recipe_travels_too(
     assert patch_of(there) == patch_of(mixed)
 
 
-def test_the_source_opens_a_session_of_its_own(
+def test_the_source_opens_a_new_session(
     fill: pb.FillHeader, filled: Answer, other_caller: Caller
 ) -> None:
     source = recipe_source(fill, filled.candidates[2])
@@ -254,7 +254,7 @@ def test_the_source_helps_when_the_session_is_gone(
     assert patch_of(answer) == filled.candidates[0].patches[0].fill.data
 
 
-def test_a_recipe_without_an_image_is_laid_over_its_attachment(
+def test_a_recipe_without_an_image_is_composited_over_its_attachment(
     filled: Answer, caller: Caller
 ) -> None:
     candidate = filled.candidates[0]
@@ -281,7 +281,7 @@ def test_holes_far_apart_are_made_again(caller: Caller, other_caller: Caller) ->
 def test_soft_selections_and_many_groups_are_blended_the_same_elsewhere(
     caller: Caller, other_caller: Caller, mode: pb.FrameMode, sample_type: pb.SampleType
 ) -> None:
-    """With all blending on: it looks at the known pixels around, so at the whole selection."""
+    """With all blending enabled, which uses the known pixels around the entire selection."""
     y, x = np.mgrid[:200, :500]
     hole = np.zeros((200, 500), np.uint8)
     spots = [(60, 60, 40), (110, 120, 15), (300, 90, 30), (345, 90, 12), (450, 150, 9)]

@@ -149,7 +149,7 @@ def test_non_finite_floats_in_the_image_do_no_harm(caller: Caller) -> None:
     assert np.isfinite(pixels_of(candidate.patches[0].fill)).all()
 
 
-def test_a_crop_lies_where_its_box_says(caller: Caller) -> None:
+def test_a_crop_is_placed_by_its_box(caller: Caller) -> None:
     fill = header(at=(1000, 2000), document=(5000, 4000))
     answer = caller.fill(fill)
     check_patches(fill, answer.candidates[0])
@@ -217,7 +217,7 @@ def test_variants_follow_their_candidate_and_add_to_its_edits(caller: Caller) ->
 
 
 def chunks(fill: pb.FillHeader, size: int) -> list[pb.FillRequest]:
-    """The same request with its images in pieces."""
+    """Return the same request with its images in chunks."""
     images = [(pb.Chunk.TARGET_CROP, fill.crop.data), (pb.Chunk.TARGET_HOLE, fill.hole.data)]
     bare = pb.FillHeader()
     bare.CopyFrom(fill)
@@ -268,7 +268,7 @@ def attachment(candidate: pb.Candidate) -> npt.NDArray[Any]:
         return np.asarray(image)
 
 
-def test_recipe_and_attachment_say_everything(caller: Caller) -> None:
+def test_recipe_and_attachment_contain_everything(caller: Caller) -> None:
     fill = header(seeds=[11], truncation_psi=0.5, at=(10, 20), document=(100, 90))
     candidate = caller.fill(fill).candidates[0]
     recipe = json.loads(candidate.recipe)
@@ -337,8 +337,8 @@ def test_what_lies_around_a_small_crop_is_seen(caller: Caller) -> None:
 @pytest.mark.parametrize(
     ("fill", "words"),
     [
-        (with_context(side=300), "context_box: reaches outside the document"),
-        (with_context(box_side=49), "context_box: is smaller than context"),
+        (with_context(side=300), "context_box: extends beyond the document"),
+        (with_context(box_side=49), "context_box: must not be smaller than context"),
         (with_context(width=2049, box_side=3000), "context: is 2049 x 50 px"),
     ],
 )

@@ -44,7 +44,7 @@ def far_reaching() -> np.ndarray:
     return hole
 
 
-def test_the_whole_selection_is_filled_without_an_edge(image: np.ndarray, caller: Caller) -> None:
+def test_the_entire_selection_is_filled_without_an_edge(image: np.ndarray, caller: Caller) -> None:
     hole = far_reaching()
     marked = image.copy()
     marked[hole > 0] = (255, 0, 255)  # what is to go
@@ -68,7 +68,9 @@ def test_the_whole_selection_is_filled_without_an_edge(image: np.ndarray, caller
     assert steps[edge - 4 : edge + 4].max() < 4
 
 
-def test_only_a_drawn_frame_cuts_and_says_so(image: np.ndarray, caller: Caller) -> None:
+def test_only_an_explicit_frame_cuts_the_fill_with_a_notice(
+    image: np.ndarray, caller: Caller
+) -> None:
     frame = pb.Frame(cx=LEFT + SIDE / 2, cy=TOP + SIDE / 2, side=SIDE)
     fill = header(image, far_reaching(), seeds=[1], frame_mode=pb.FRAME_MODE_EXPLICIT, frame=frame)
     answer = caller.fill(fill)
@@ -81,7 +83,7 @@ def test_only_a_drawn_frame_cuts_and_says_so(image: np.ndarray, caller: Caller) 
     assert np.diff(alpha).min() > -30
 
 
-def test_the_recipe_fills_the_whole_selection_again(image: np.ndarray, caller: Caller) -> None:
+def test_the_recipe_fills_the_entire_selection_again(image: np.ndarray, caller: Caller) -> None:
     fill = header(image, far_reaching(), seeds=[1])
     candidate = caller.fill(fill).candidates[0]
     (again,) = caller.edit(pb.EditHeader(source=recipe_source(fill, candidate))).candidates

@@ -314,7 +314,7 @@ def fills_that_wait(caller: Caller) -> list[Any]:
     raise AssertionError("the queue has no end")
 
 
-def test_a_full_queue_is_told_before_the_upload_with_a_time_to_wait(slow_caller: Caller) -> None:
+def test_a_full_queue_is_reported_before_the_upload_with_a_delay(slow_caller: Caller) -> None:
     started = fills_that_wait(slow_caller)
     stream: Any = slow_caller.channel.stream_stream(INPAINT + "Fill")
 
@@ -334,7 +334,7 @@ def test_a_full_queue_is_told_before_the_upload_with_a_time_to_wait(slow_caller:
     assert 0 < delay.seconds + delay.nanos / 1e9 <= 10
 
 
-def test_chunks_are_at_most_as_large_as_the_contract_says(caller: Caller) -> None:
+def test_chunks_are_limited_as_in_the_contract(caller: Caller) -> None:
     bare = header(noise(2000, 1500), seeds=[1])
     bare.crop.data = bare.hole.data = b""
     chunk = pb.Chunk(target=pb.Chunk.TARGET_CROP, data=bytes((4 << 20) + 1))
@@ -345,7 +345,7 @@ def test_chunks_are_at_most_as_large_as_the_contract_says(caller: Caller) -> Non
 
 
 @pytest.mark.parametrize("more", ["chunk", "header", "empty", "no message"])
-def test_what_comes_after_the_whole_request_is_refused(slow_caller: Caller, more: str) -> None:
+def test_messages_after_the_complete_request_are_refused(slow_caller: Caller, more: str) -> None:
     """While it is answered; the session stays, and so does the daemon."""
     good = header(seeds=[1], count=20)
     late = {
@@ -365,7 +365,7 @@ def test_what_comes_after_the_whole_request_is_refused(slow_caller: Caller, more
     assert raised.value.code() == Code.INVALID_ARGUMENT
 
 
-def test_a_client_need_not_say_that_it_has_sent_everything(caller: Caller) -> None:
+def test_a_client_need_not_end_its_stream(caller: Caller) -> None:
     stream: Any = caller.channel.stream_stream(INPAINT + "Fill")
 
     def open_end() -> Iterator[bytes]:
@@ -377,7 +377,7 @@ def test_a_client_need_not_say_that_it_has_sent_everything(caller: Caller) -> No
     assert events[-1].WhichOneof("event") == "done"
 
 
-def test_info_tells_every_limit(caller: Caller) -> None:
+def test_info_reports_every_limit(caller: Caller) -> None:
     limits = caller.info().limits
     assert limits.max_pending_bytes > 1 << 20  # by what this machine has free
     assert limits == limits_message(ServerConfig(), limits.max_pending_bytes)

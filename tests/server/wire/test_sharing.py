@@ -16,7 +16,7 @@ from inpaint_server.wire.clients import CLIENT_HEADER, MAX_NAME, client_of
 
 
 def context(peer: str, *metadata: tuple[str, str]) -> Any:
-    """The part of gRPC's context that tells who asks."""
+    """The part of gRPC's context that identifies the client."""
     return SimpleNamespace(peer=lambda: peer, invocation_metadata=lambda: metadata)
 
 
@@ -80,14 +80,14 @@ def test_a_full_queue_has_room_for_another_client(slow_daemon: DaemonProcess) ->
 def sharing_daemon(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DaemonProcess]:
-    """Batches of several requests, as on a GPU; several requests at a time, as on a processor."""
+    """Batches of several requests, as on a GPU, or several requests at a time, as on a CPU."""
     folder = tmp_path_factory.mktemp("sharing")
     with DaemonProcess(folder, config=request.param) as process:
         process.runtime()
         yield process
 
 
-def test_fills_beside_others_are_what_they_are_alone(
+def test_fills_give_the_same_results_alone_and_with_others(
     daemon: DaemonProcess, sharing_daemon: DaemonProcess
 ) -> None:
     with daemon.caller() as caller:

@@ -1,5 +1,5 @@
-"""What an editor's plug-in does between its user and the client, without an editor.
+"""The editor-independent core of the plug-ins, between the user interface and the client.
 
-Krita's and GIMP's plug-ins share it: what is mixed in, which rendering a slider asks for next, how
-far a run is, what a document remembers of its fills, and the catalogs of translated texts.
+The plug-ins for Krita and GIMP share it: style mixing, live edits with sliders, the status of a
+run, the history of fills in a document, and the catalogs of translated texts.
 """

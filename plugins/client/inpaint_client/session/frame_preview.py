@@ -1,4 +1,4 @@
-"""The square that a fill will look at, as far as it is known before the daemon looks."""
+"""Preview of the frame of a fill, as far as it can be predicted without the daemon."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from math import cos, radians, sin
 
 from ..geometry import Box, Extent, Frame
 
-CONTEXT = 2.0  # sides of the square over the longer side of the selection
+CONTEXT = 2.0  # side of the square, as a multiple of the longer side of the selection
 ROUNDING = 1e-6  # px
 
 
 def square_around(hole: Box, document: Extent, resolution: int = 0) -> Frame:
-    """Return the square that the daemon takes around a selection in one piece.
+    """Return the square that the daemon uses around a connected selection.
 
     Args:
         hole: the selection's box, document px.
-        document: its size.
-        resolution: of the model, px; the square is at least as large, where the document allows.
+        document: size of the document.
+        resolution: the model's resolution, px; the square is at least this large, if it fits into
+            the document.
     """
     longer = hole.extent.longest
     wanted = max(round(CONTEXT * longer), resolution)
@@ -46,7 +47,7 @@ def leaves(hole: Box, frame: Frame) -> bool:
 
 
 def _inside(center: float, side: float, length: int) -> float:
-    """Return the center of a side that is moved inside a length, or centered if it is longer."""
+    """Return the center of a side moved inside `length`, or centered if the side is longer."""
     if side >= length:
         return length / 2
     return min(max(center, side / 2), length - side / 2)

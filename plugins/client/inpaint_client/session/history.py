@@ -1,8 +1,8 @@
-"""What a document remembers of its fills, in one format for every editor.
+"""The history of fills that is stored in a document, in the same format for every editor.
 
-A run keeps everything that makes its candidates again: the recipes, the attachments (the erased
-image and the hole at model resolution), the selection's coverage, and which layers it made.
-Krita keeps it as an annotation of the document; GIMP keeps one for each layer, as a parasite.
+A run stores everything needed to make its candidates again: the recipes, the attachments (the
+erased image and the hole at model resolution), the selection's coverage, and the layers it made.
+Krita stores it as an annotation of the document; GIMP stores one per layer, as a parasite.
 """
 
 from __future__ import annotations
@@ -23,66 +23,66 @@ from .style_mix import StyleMix
 
 FORMAT = 1
 
-Mix = StyleMix[str]  # with the id of another result's layer, or of any paint layer
+Mix = StyleMix[str]  # the key is the ID of another result's layer, or of any paint layer
 
 
 @dataclass(frozen=True)
 class Result:
-    """One candidate, or a variant of it, with its layer."""
+    """One candidate or variant, with its layer."""
 
     seed: int
-    layer: str  # the layer's id
+    layer: str  # the layer's ID
     recipe: str = field(repr=False)
     index: int = 0  # of the candidate in the run
-    variant: int = -1  # -1: the candidate itself
+    variant: int = -1  # -1 = the candidate itself
     attachment: bytes = field(default=b"", repr=False)
     edits: Edits = field(default_factory=dict)
     starred: bool = False
     mix: Mix = field(default_factory=Mix)
-    unmixed: str = field(default="", repr=False)  # the recipe before mixing, if anything is mixed
-    # Recipe of the result that is mixed in, for editors whose document may have lost that result.
+    unmixed: str = field(default="", repr=False)  # the recipe before mixing; empty if unmixed
+    # Recipe of the result that is mixed in, in case that result is no longer in the document.
     mixed_recipe: str = field(default="", repr=False)
-    method: Method = Method.MODEL  # not stored: the recipe has it
+    method: Method = Method.MODEL  # not stored, because the recipe contains it
 
     @property
     def is_smooth(self) -> bool:
-        """Whether it is filled without the model: it has no seed, edits or mixing."""
+        """Whether it was made without the model, and so has no seed, edits or mixing."""
         return self.method is Method.SMOOTH
 
 
 @dataclass(frozen=True, kw_only=True)
 class PastRun:
-    """One run of a document. Layers are named as the editor names them; empty = none."""
+    """One run in a document. Layers have the editor's IDs; empty = none."""
 
     document: Extent
     hole_box: Box
-    coverage: bytes = field(default=b"", repr=False)  # of hole_box, 0..255; empty: a layer's alpha
-    source: str = ""  # the layer it was made from; empty = all visible ones
+    coverage: bytes = field(default=b"", repr=False)  # of hole_box, 0..255; empty = a layer's alpha
+    source: str = ""  # the layer it was made from; empty = all visible layers
     results: tuple[Result, ...] = ()
     chosen: int = 0  # index in results
-    kept: str = ""  # the layer that "keep this one" made
+    kept: str = ""  # the layer made by "keep this one"
     key: str = ""  # unique in the document; not stored with the run
-    time: str = ""  # ISO 8601, local
+    time: str = ""  # ISO 8601, local time
     model: str = ""
-    title: str = ""  # the name of its group
-    group: str = ""  # the group's layer
+    title: str = ""  # name of the group layer
+    group: str = ""  # the group layer
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seed of each candidate that has one: a smooth one does not."""
+        """The seeds of all candidates except smooth ones, which have none."""
         return tuple(
             result.seed for result in self.results if result.variant < 0 and not result.is_smooth
         )
 
     def with_result(self, position: int, result: Result) -> PastRun:
-        """Return the run with another result at a position."""
+        """Return a copy of the run with another result at a position."""
         results = list(self.results)
         results[position] = result
         return replace(self, results=tuple(results))
 
 
 def pack(run: PastRun) -> bytes:
-    """Return a run as JSON. Attachments that are the same are stored once."""
+    """Return a run as JSON. Identical attachments are stored once."""
     attachments: list[bytes] = []
     results: list[dict[str, Any]] = []
     for result in run.results:
@@ -132,7 +132,7 @@ def unpack(data: bytes, key: str = "") -> PastRun:
     """Read a run that `pack` wrote.
 
     Raises:
-        InputError: not ours, damaged, or of a newer version.
+        InputError: the data is damaged, of another kind, or of a newer version.
     """
     try:
         content = json.loads(data)
@@ -193,7 +193,7 @@ def _result(entry: dict[str, Any], attachments: list[bytes]) -> Result:
 
 
 def _method(recipe: str) -> Method:
-    """Return what made a result; a recipe that cannot be read is the daemon's to refuse."""
+    """Return the method of a recipe; MODEL if it is unreadable, which the daemon reports later."""
     try:
         return parse_recipe(recipe).method
     except InputError:
@@ -204,16 +204,16 @@ def _mix(content: dict[str, Any]) -> Mix:
     levels = tuple(StyleLevel(level) for level in content["levels"])
     amount = float(content["amount"])
     if not 0 <= amount <= 1:
-        raise ValueError("the amount is not between 0 and 1")
+        raise ValueError("the mixing amount must be between 0 and 1")
     return Mix(str(content["other"]) or None, levels, amount)
 
 
 def _inflate(data: bytes, size: int) -> bytes:
-    """Return `size` bytes, or none; a document is no reason to fill the memory."""
+    """Decompress `size` bytes or none, without allocating more for a malicious document."""
     inflater = zlib.decompressobj()
     coverage = inflater.decompress(data, size + 1)
     if coverage and len(coverage) != size:
-        raise ValueError("the coverage has another size than its box")
+        raise ValueError("the coverage and its box differ in size")
     return coverage
 
 
@@ -222,7 +222,7 @@ def _text(data: bytes) -> str:
 
 
 def attachment_of(run: PastRun, result: Result) -> bytes:
-    """A variant shares the attachment of its candidate."""
+    """Return the attachment of a result; a variant shares that of its candidate."""
     if result.attachment:
         return result.attachment
     for other in run.results:

@@ -1,4 +1,4 @@
-"""What a daemon tells of the one before it, said once."""
+"""The notice that the previous daemon was killed, shown once."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from ..sentence import Sentence
 
 
 class KilledNotice:
-    """Remembers which end of a daemon was told of already."""
+    """Tracks which killed daemons were already reported to the user."""
 
     def __init__(self) -> None:
         self._told: set[float] = set()
 
     def news(self, info: DaemonInfo | None) -> Sentence | None:
-        """Return what is to be said; None if there is nothing, or it was said."""
+        """Return the message to show; None if there is none, or it was shown before."""
         killed = info.last_killed if info else None
         if killed is None or killed.began_unix_s in self._told:
             return None

@@ -1,8 +1,8 @@
-"""The names that fills leave in an editor's list of layers, the same in every editor.
+"""Names of the layers that fills create, the same in every editor.
 
-What tells one from the next comes first, since narrow lists cut the end off. No name is taken apart
-again: what a layer is stands in the document's history. So layers that an older version named
-("Candidate 2, seed 43") are the fills that they were; GIMP's argument `mix` takes any layer's name.
+The part that distinguishes a layer comes first, because narrow lists cut off the end. Names are
+never parsed: the document's history records what a layer is. So layers with names from older
+versions ("Candidate 2, seed 43") still work, and GIMP's argument `mix` accepts any layer's name.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from ..sentence import Sentence
 
 
 def candidate(number: int, seed: int, changes: str = "", copy: int = 0) -> Sentence:
-    """Return such as "2 · seed 43 · smile +1".
+    """Return the name of a candidate's layer, for example "2 · seed 43 · smile +1".
 
     Args:
-        number: of the candidate in its run, from 1.
-        seed: which it was drawn from.
-        changes: what was done to it since, in words of the editor's language; empty = nothing.
+        number: position of the candidate in its run, from 1.
+        seed: the candidate's seed.
+        changes: the edits since, described in the editor's language; empty = none.
         copy: 0 = the candidate itself, 1 = its first copy, ...
     """
     values: dict[str, object] = {"number": number, "seed": seed, "copy": copy, "changes": changes}
@@ -30,16 +30,18 @@ def candidate(number: int, seed: int, changes: str = "", copy: int = 0) -> Sente
 
 
 def smooth(number: int, copy: int = 0) -> Sentence:
-    """Return the name of a candidate that is made without the model."""
+    """Return the name of a smooth candidate's layer."""
     if copy:
         return Sentence("{number} · copy {copy} · smooth", number=number, copy=copy)
     return Sentence("{number} · smooth", number=number)
 
 
 def run(seed: int, model: str) -> Sentence:
-    """Return the name of a run's group, or of the layer that is kept of it.
+    """Return the name of a run's group, or of the layer that is kept from it.
 
-    seed: of the first candidate. model: its name; empty = unknown.
+    Args:
+        seed: seed of the first candidate.
+        model: name of the model; empty = unknown.
     """
     if model:
         return Sentence("Seed {seed} · Inpaint · {model}", seed=seed, model=model)
@@ -47,10 +49,10 @@ def run(seed: int, model: str) -> Sentence:
 
 
 def kept_smooth() -> Sentence:
-    """Return the name of the smooth candidate that is kept as a layer of its own."""
+    """Return the name of the layer that is kept from a smooth candidate."""
     return Sentence("Smooth · Inpaint")
 
 
 def more(seed: int) -> Sentence:
-    """Return the name of a group of candidates that were added; `seed` is that of the first."""
+    """Return the name of a group of added candidates; `seed` is that of the first."""
     return Sentence("Seed {seed} · more", seed=seed)

@@ -1,11 +1,11 @@
-"""Live sliders: render a result again and again, as fast as the daemon answers.
+"""Live sliders: render a result repeatedly, as fast as the daemon answers.
 
-One rendering is under way at a time; of what is asked for meanwhile only the latest is rendered
-next. The daemon's session answers fastest. When it is gone (the daemon was restarted, or the
-document was opened again) the recipe takes its place.
+Only one rendering runs at a time. Of the requests that arrive meanwhile, only the latest is
+rendered next. The daemon's session is the fastest way. If it is gone, because the daemon was
+restarted or the document was reopened, the recipe is sent instead.
 
-Nothing here knows a host's toolkit: the host calls from its own thread, and passes the worker's
-messages on in that thread.
+This module does not depend on a host's toolkit. The host calls it from its own thread and forwards
+the worker's messages in that thread.
 """
 
 from __future__ import annotations
@@ -25,49 +25,49 @@ class Cancellable(Protocol):
     """A submitted job."""
 
     def cancel(self) -> None:
-        """Stop it, without waiting."""
+        """Cancel the job, without waiting."""
 
 
 class Session(NamedTuple):
-    """Where the daemon remembers a result."""
+    """The daemon's session that contains a result."""
 
     id: str
-    candidate: int  # its index there
+    candidate: int  # index of the result in the session
 
 
 class EditHost(Protocol[W_contra]):
-    """What a host does for its sliders. A `W` says which result is wanted, and how."""
+    """The host's side of live sliders. A `W` describes the requested state of a result."""
 
     def key(self, wanted: W_contra) -> Hashable:
-        """Return what names the result: it has a session of its own."""
+        """Return the key of the result; each key has its own session."""
 
     def is_shown(self, wanted: W_contra) -> bool:
-        """Return whether the result already looks like that."""
+        """Return whether the result is already shown in this state."""
 
     def changes(self, wanted: W_contra) -> tuple[Edits, Mixing | None]:
-        """Return what is asked of the daemon. May raise an InpaintError."""
+        """Return the edits and the mixing to request. May raise an InpaintError."""
 
     def give_source(self, wanted: W_contra, give: Callable[[RecipeSource], None]) -> None:
-        """Call `give` with what an edit needs without a session, at once or later.
+        """Call `give` with the source of an edit without a session, immediately or later.
 
-        May raise an InpaintError; one that comes later goes to `LiveEdit.refuse`.
+        May raise an InpaintError; a later error must be passed to `LiveEdit.refuse`.
         """
 
     def submit(self, job: EditJob, receive: Callable[[Message], None]) -> Cancellable:
-        """Submit a job; its messages come to `receive` in the host's thread."""
+        """Submit a job whose messages are passed to `receive` in the host's thread."""
 
     def show(self, wanted: W_contra, candidate: Candidate, job: EditJob) -> None:
-        """Show what has arrived, and then call `LiveEdit.shown`, at once or later."""
+        """Show the candidate, and then call `LiveEdit.shown`, immediately or later."""
 
     def refused(self, error: InpaintError) -> None:
-        """Tell that nothing was rendered, and that nothing waits any more."""
+        """Report that the rendering failed and that no other is waiting."""
 
     def busy_changed(self) -> None:
-        """Tell that a rendering has begun, or that the last one has ended."""
+        """Handle the start of a rendering or the end of the last one."""
 
 
 class LiveEdit(Generic[W]):
-    """The edits of one document or dialog. For the host's thread only."""
+    """Live edits of one document or dialog. Must only be used in the host's thread."""
 
     def __init__(self, host: EditHost[W]) -> None:
         self._host = host
@@ -77,31 +77,31 @@ class LiveEdit(Generic[W]):
         self._job: EditJob | None = None
         self._run: Cancellable | None = None
         self._is_showing = False
-        self._turn = 0  # what still comes of an earlier rendering is told apart by it
+        self._turn = 0  # identifies the current rendering, to ignore late messages of earlier ones
 
     @property
     def is_busy(self) -> bool:
-        """Whether a rendering is under way."""
+        """Whether a rendering is running."""
         return self._current is not None
 
     def remember(self, key: Hashable, session: Session | None) -> None:
-        """Keep where the daemon remembers a result; None or an empty id: nowhere."""
+        """Store the session of a result; None or an empty ID is ignored."""
         if session is not None and session.id:
             self._sessions[key] = session
 
     def session_of(self, key: Hashable) -> Session | None:
-        """Return where the daemon remembers a result, as far as is known."""
+        """Return the session of a result, if known."""
         return self._sessions.get(key)
 
     def request(self, wanted: W) -> None:
-        """Render as soon as the one under way is done; replaces what waits."""
+        """Render as soon as the current rendering is done, instead of any waiting request."""
         if self.is_busy:
             self._next = wanted
         elif not self._host.is_shown(wanted):
             self._start(wanted)
 
     def stop(self) -> None:
-        """Forget what is under way and what waits."""
+        """Cancel the current rendering and discard the waiting request."""
         self._next = None
         if self._run is not None:
             self._run.cancel()
@@ -109,14 +109,14 @@ class LiveEdit(Generic[W]):
             self._finish()
 
     def shown(self) -> None:
-        """The candidate that came last is shown: the next rendering may begin."""
+        """Note that the latest candidate is shown, so that the next rendering may begin."""
         if self._is_showing:
             self._is_showing = False
             if self._run is None:
                 self._finish()
 
     def refuse(self, error: InpaintError) -> None:
-        """Give up what is under way and what waits, since it cannot be rendered or shown."""
+        """Give up the current rendering and the waiting request because of an error."""
         self._next = None
         self._finish()
         self._host.refused(error)
@@ -160,7 +160,7 @@ class LiveEdit(Generic[W]):
             return
         key = self._host.key(wanted)
         if isinstance(message, Accepted):
-            if not job.session_id:  # a recipe was sent: it is the new session's only candidate
+            if not job.session_id:  # the recipe that was sent is the new session's only candidate
                 self.remember(key, Session(message.session_id, 0))
         elif isinstance(message, Candidate):
             self._is_showing = True
@@ -172,7 +172,7 @@ class LiveEdit(Generic[W]):
         elif isinstance(message, Failed):
             self._run = None
             if job.session_id and isinstance(message.error, NotFoundError):
-                self._sessions.pop(key, None)  # the daemon forgot it, or was restarted
+                self._sessions.pop(key, None)  # the session expired, or the daemon was restarted
                 self._ask(wanted, None)
             else:
                 self.refuse(message.error)

@@ -1,4 +1,4 @@
-"""How far a run is: its messages folded into one value. Each host has its own words for it."""
+"""Status of a run, computed from its messages. Each host describes it in its own words."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ..sentence import Sentence
 
 
 class Stage(Enum):
-    """What a run is doing."""
+    """The current stage of a run."""
 
     IDLE = auto()
-    READING = auto()  # the document
-    CONNECTING = auto()  # to the daemon, which may have to start
-    SENDING = auto()  # a large image
-    WAITING = auto()  # the daemon has no room; it is asked again
+    READING = auto()  # reading the document
+    CONNECTING = auto()  # connecting to the daemon, which may have to start
+    SENDING = auto()  # sending a large image
+    WAITING = auto()  # the daemon is busy; the request will be retried
     QUEUED = auto()
     ENCODING = auto()  # accepted; nothing rendered yet
     RENDERING = auto()
@@ -35,7 +35,7 @@ class Stage(Enum):
 
 @dataclass(frozen=True)
 class RunStatus:
-    """Times are seconds of one clock, such as `time.monotonic`."""
+    """Status of a run. Times are in seconds of one clock, such as `time.monotonic`."""
 
     stage: Stage = Stage.IDLE
     queue_position: int = 0
@@ -43,21 +43,21 @@ class RunStatus:
     total: int = 0
     sent: float = 0.0  # 0..1, while sending
     started: float = 0.0
-    first_at: float = 0.0  # when the first count of renderings came
-    first_done: int = 0  # what that was
-    last_at: float = 0.0  # when the latest came
+    first_at: float = 0.0  # time of the first progress event
+    first_done: int = 0  # number of renderings in that event
+    last_at: float = 0.0  # time of the latest progress event
     session_id: str = ""
-    warnings: tuple[str, ...] = ()  # of the frames: messages for the user
-    details: tuple[str, ...] = ()  # of the frames: how the fill is made
+    warnings: tuple[str, ...] = ()  # notices of the frames that the user must see
+    details: tuple[str, ...] = ()  # notices of the frames about how the fill is made
 
     @property
     def is_running(self) -> bool:
-        """Whether there is something to wait for."""
+        """Whether the run has started and not finished."""
         return self.stage not in (Stage.IDLE, Stage.DONE)
 
     @property
     def fraction(self) -> float | None:
-        """0..1, or None while nobody knows."""
+        """The fraction that is done, 0..1; None if unknown."""
         if self.stage is Stage.DONE:
             return 1.0
         if self.stage is Stage.SENDING:
@@ -67,7 +67,7 @@ class RunStatus:
         return self.done / self.total
 
     def after(self, event: FillEvent, now: float) -> RunStatus:
-        """Return the status when an event has come."""
+        """Return the status after an event."""
         if isinstance(event, Sending):
             return replace(self, stage=Stage.SENDING, sent=event.fraction)
         if isinstance(event, Accepted):
@@ -101,10 +101,10 @@ class RunStatus:
         return self
 
     def left_s(self, now: float) -> float | None:
-        """Return seconds until the end, from the pace of the renderings that came; None: unknown.
+        """Estimate the remaining time in seconds from the pace so far; None if unknown.
 
-        It counts down between them, and says nothing once a rendering is late. Nor does it before
-        the second one: the time before the first tells nothing of the rest.
+        The estimate counts down between renderings and becomes None if a rendering is late. It is
+        also None before the second rendering, because the time before the first includes startup.
         """
         counted = self.done - self.first_done
         if self.stage is not Stage.RENDERING or counted < 2 or self.done >= self.total:
@@ -115,7 +115,7 @@ class RunStatus:
 
 
 def spoken_time(seconds: float) -> Sentence:
-    """Return whole seconds, or minutes and seconds, to be said in the editor's language."""
+    """Return full seconds, or minutes and seconds, as a translatable sentence."""
     whole = max(1, math.ceil(seconds))
     if whole < 60:
         return Sentence("{seconds} s", seconds=whole)
@@ -123,6 +123,6 @@ def spoken_time(seconds: float) -> Sentence:
 
 
 def _also(told: tuple[str, ...], event: FrameChosen, *, is_detail: bool) -> tuple[str, ...]:
-    """Return the sentences with those of a frame that were not there."""
+    """Return the sentences plus the new ones of a frame."""
     new = (each.text for each in event.notices if each.is_detail == is_detail)
     return tuple(dict.fromkeys((*told, *new)))

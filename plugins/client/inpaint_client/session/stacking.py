@@ -1,4 +1,4 @@
-"""Where the layers of a new fill go in the stack."""
+"""Position of the layers of a new fill in the layer stack."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ L = TypeVar("L")
 
 
 def seen_above(target: L, higher: Sequence[L], box: Box, fill_box: Callable[[L], Box | None]) -> L:
-    """Return the layer that a fill of `box` goes directly above, so that it is seen.
+    """Return the layer directly above which a new fill is inserted, so that it is visible.
 
-    An earlier fill that overlaps the new one would cover it. The artist's own layers above the
-    target cover it as they cover the target.
+    The new fill must be above earlier fills that overlap it. The artist's own layers above the
+    target stay above the fill.
 
     Args:
         target: the layer that is filled.
-        higher: its siblings above it, from the lowest to the highest.
-        box: of the new fill, in document pixels.
-        fill_box: the box of a sibling that is an earlier fill; None for any other layer.
+        higher: its siblings above it, from lowest to highest.
+        box: box of the new fill, document px.
+        fill_box: returns the box of a sibling if that is an earlier fill; None otherwise.
     """
     above = target
     for layer in higher:

@@ -1,4 +1,4 @@
-"""The results of a run as an editor lists them: what is left, what is next to it, what comes."""
+"""The results of a run as listed by an editor: remaining ones, neighbors, and further seeds."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from .history import PastRun
 
 
 def positions_left(run: PastRun, missing: Collection[str]) -> tuple[int, ...]:
-    """Return the positions of the results whose layers are in the image.
+    """Return the positions of the results whose layers still exist.
 
-    A run that is undone as a whole, or merged into one layer, has none: then all are listed.
+    If none exist, because the run was undone or merged into one layer, all results are listed.
 
     Args:
         run: the run.
-        missing: layers that are not in the image.
+        missing: IDs of layers that no longer exist.
     """
     left = [i for i, result in enumerate(run.results) if result.layer not in missing]
     return tuple(left or range(len(run.results)))
 
 
 def neighbor(position: int, left: Sequence[int]) -> int:
-    """Return the position itself if it is left, else the one that took its place."""
+    """Return the position if it remains, else the one that replaces it."""
     return next((each for each in left if each >= position), left[-1])
 
 
 def limited_to(run: PastRun, left: Sequence[int]) -> PastRun:
-    """Return the run with only these results, and the chosen one or its neighbor chosen."""
+    """Return the run with only these results; the chosen result or its neighbor stays chosen."""
     if not left:
         return replace(run, results=(), chosen=0)
     chosen = left.index(neighbor(run.chosen, left))
@@ -36,7 +36,7 @@ def limited_to(run: PastRun, left: Sequence[int]) -> PastRun:
 
 
 def seeds_after(used: Sequence[int], count: int) -> tuple[int, ...]:
-    """Return `count` seeds that follow the last one, round the end; none that was used before."""
+    """Return the next `count` unused seeds after the last one, wrapping around after MAX_SEED."""
     seeds: list[int] = []
     seed = used[-1] if used else -1
     while len(seeds) < count:

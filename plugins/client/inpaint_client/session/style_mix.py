@@ -1,4 +1,4 @@
-"""What an artist has chosen to mix a result with: another result, or a layer of the document."""
+"""Style mixing as chosen by the artist, with another result or a layer of the document."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True)
 class StyleMix(Generic[Key]):
-    """Styles that a result takes from another result or a layer.
+    """Styles that a result takes from another result or from a layer.
 
-    A `Key` is how the host names results and layers; the empty ones (0, "") stand for nothing.
+    A `Key` is the host's ID of a result or layer; empty keys (0, "") mean none.
     """
 
     other: Key | None = None
@@ -26,24 +26,25 @@ class StyleMix(Generic[Key]):
 
     @property
     def is_on(self) -> bool:
-        """Whether it changes the result."""
+        """Whether the mix changes the result."""
         return bool(self.other and self.levels and self.amount)
 
     def shows_as(self, mix: StyleMix[Key]) -> bool:
-        """Return whether both make the same image."""
+        """Return whether both mixes give the same image."""
         return self == mix or not (self.is_on or mix.is_on)
 
     def with_other(self, other: Key | None, is_result: bool) -> StyleMix[Key]:
-        """Return the mix with another one: all styles of a result, an image's colors only."""
+        """Return the mix with another key: all styles of a result, only the colors of a layer."""
         return replace(
             self, other=other, levels=tuple(StyleLevel) if is_result else (StyleLevel.COLORS,)
         )
 
     def request(self, recipe: str, image_of: Callable[[Key], tuple[Picture, Box]]) -> Mixing | None:
-        """Return what the daemon is asked for, or None if nothing is mixed.
+        """Return the request to the daemon; None if nothing is mixed.
 
-        recipe: the other one's if it is a result, or empty: then `image_of` tells what the layer
-        shows around the hole, and where that is.
+        Args:
+            recipe: recipe of the other result; empty if it is a layer.
+            image_of: returns the image of a layer around the hole, and its box.
         """
         if not self.is_on or self.other is None:
             return None

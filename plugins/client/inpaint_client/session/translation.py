@@ -1,8 +1,8 @@
-"""A plug-in's texts in the user's language.
+"""Texts of a plug-in in the user's language.
 
-The catalogs are gettext's plain `.po` files, the translators' own format, read when the plug-in
-starts: no compiled copy can be out of date. What a catalog lacks stays English. Sentences with
-values keep the names of the places: `catalog.gettext("Seed {seed}").format(seed=5)`.
+The catalogs are gettext's plain `.po` files, which are read when the plug-in starts, so that no
+compiled copy can be out of date. Texts that a catalog lacks stay in English. Placeholders keep
+their names in translations: `catalog.gettext("Seed {seed}").format(seed=5)`.
 """
 
 from __future__ import annotations
@@ -16,40 +16,44 @@ from ..errors import InpaintError
 from ..sentence import Sentence
 
 CLIENT = Path(__file__).parents[1] / "locale"
-"""The catalogs of what client and daemon say, for every plug-in."""
+"""The catalogs of the client's and the daemon's messages, for every plug-in."""
 
 _QUOTED = re.compile(r'^(?:(msgid|msgstr)\s+)?(".*")\s*$')
 
 
 class Catalog:
-    """The catalogs of one plug-in, and of the client, of one language in use."""
+    """The texts of one plug-in and of the client in the current language."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin in English. `folder` holds the catalogs, such as `de.po`, beside the client's."""
+        """Start in English. `folder` contains the plug-in's catalogs, such as `de.po`."""
         self._folder = folder
         self._entries: dict[str, str] = {}
 
     def gettext(self, text: str) -> str:
-        """Return a text in the chosen language."""
+        """Return a text in the current language."""
         return self._entries.get(text, text)
 
     def say(self, text: str) -> str:
-        """Return a sentence of the client or the daemon in the chosen language.
+        """Return a sentence of the client or the daemon in the current language.
 
-        What is no `Sentence` stays as it is.
+        Any text that is not a `Sentence` is returned unchanged.
         """
         if not isinstance(text, Sentence):
             return text
         return self.gettext(text.pattern).format(**text.values)
 
     def say_error(self, error: InpaintError) -> str:
-        """Return what happened and what to do, in the chosen language."""
+        """Return the message and the remedy of an error in the current language."""
         return f"{self.say(error.message)} {self.say(error.remedy)}".rstrip()
 
     def use_languages(self, languages: Iterable[str]) -> str:
-        """Take the first language that has a catalog; return its name, "en" if none has.
+        """Switch to the first language that has a catalog.
 
-        languages: names of locales, such as "de_AT.UTF-8", "de-DE" and "de".
+        Args:
+            languages: names of locales, such as "de_AT.UTF-8", "de-DE" and "de".
+
+        Returns:
+            The name of the language; "en" if no catalog exists.
         """
         self._entries = {}
         for language in languages:
@@ -67,7 +71,7 @@ class Catalog:
 
 
 def read_catalog(path: Path) -> dict[str, str]:
-    """Return the translated entries of a `.po` file; fuzzy and empty ones are left out."""
+    """Return the translated entries of a `.po` file, without fuzzy and empty ones."""
     entries: dict[str, str] = {}
     for block in re.split(r"\n\s*\n", path.read_text("utf-8")):
         parts = {"msgid": "", "msgstr": ""}

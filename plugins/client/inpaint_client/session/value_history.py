@@ -1,7 +1,7 @@
-"""Undo and redo of what sliders and switches are set to, beside the editor's own history.
+"""Undo and redo of the values of sliders and switches, separate from the editor's own history.
 
-Moving a slider renders again and leaves no step in the editor. So the plug-in remembers the values
-itself: one entry for one drag, however many positions it passes.
+Moving a slider renders again without creating an undo step in the editor. So the plug-in records
+the values itself, with one entry per drag.
 """
 
 from __future__ import annotations
@@ -12,39 +12,39 @@ from typing import Generic, TypeVar
 Place = TypeVar("Place")
 Value = TypeVar("Value")
 
-MOST = 200  # entries; older ones are forgotten
+MOST = 200  # entries; older ones are dropped
 
 
 @dataclass(frozen=True)
 class Change(Generic[Place, Value]):
     """One action of the artist."""
 
-    place: Place  # whose values they are, such as a candidate
+    place: Place  # the object whose values they are, such as a candidate
     control: str
     before: Value
     after: Value
 
 
 class ValueHistory(Generic[Place, Value]):
-    """Changes in the order in which they were made."""
+    """List of changes in the order in which they were made."""
 
     def __init__(self) -> None:
         self._done: list[Change[Place, Value]] = []
         self._undone: list[Change[Place, Value]] = []
-        self._is_open = False  # the control of the last change is still held
+        self._is_open = False  # whether the control of the last change is still being dragged
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a change to take back."""
+        """Whether there is a change to undo."""
         return bool(self._done)
 
     @property
     def can_redo(self) -> bool:
-        """Whether a change was taken back, and nothing was changed since."""
+        """Whether a change was undone and nothing was changed since."""
         return bool(self._undone)
 
     def record(self, place: Place, control: str, before: Value, after: Value) -> None:
-        """Remember a change; until `rest`, further ones of the same control belong to it."""
+        """Record a change; until `rest`, further changes of the same control are merged into it."""
         self._undone.clear()
         last = self._done[-1] if self._done else None
         if last is not None and self._is_open and (last.place, last.control) == (place, control):
@@ -54,13 +54,13 @@ class ValueHistory(Generic[Place, Value]):
             self._is_open = True
 
     def rest(self) -> None:
-        """Take note that the control was let go; one that is back where it was changed nothing."""
+        """Note that the control was released; drop the change if the value is the old one."""
         if self._is_open and self._done[-1].before == self._done[-1].after:
             self._done.pop()
         self._is_open = False
 
     def undo(self) -> Change[Place, Value] | None:
-        """Return the last change, whose `before` is to be set; None if there is none."""
+        """Return the last change, whose `before` the caller must set; None if there is none."""
         self.rest()
         if not self._done:
             return None
@@ -68,7 +68,7 @@ class ValueHistory(Generic[Place, Value]):
         return self._undone[-1]
 
     def redo(self) -> Change[Place, Value] | None:
-        """Return the change that was taken back last, whose `after` is to be set."""
+        """Return the change that was undone last, whose `after` the caller must set."""
         self.rest()
         if not self._undone:
             return None
@@ -76,7 +76,7 @@ class ValueHistory(Generic[Place, Value]):
         return self._done[-1]
 
     def forget(self) -> None:
-        """Begin anew: the editor has a step now that an undo would come to first."""
+        """Discard all changes, because the editor now has a newer step to undo."""
         self._done.clear()
         self._undone.clear()
         self._is_open = False
