@@ -45,7 +45,7 @@ class UneditableError(UnusableError):
     subject = "the smooth fill"
 
     def __init__(self) -> None:
-        super().__init__("was made without the model and cannot be edited; edit another candidate")
+        super().__init__("was made without the model and cannot be edited. Edit another candidate.")
 
 
 class Candidate(NamedTuple):

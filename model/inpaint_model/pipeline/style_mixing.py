@@ -66,8 +66,8 @@ def codes_to_mix(
         return tuple(_inverted(inpainter, mixing.other, frame) for frame in frames)
     if mixing.other.weights_sha256 != model.weights_sha256:
         raise OtherModelError(
-            f"was made with the model {mixing.other.model!r}, this candidate with {model.name!r}; "
-            "only candidates of one model can be mixed"
+            f"was made with the model {mixing.other.model!r}, this candidate with {model.name!r}. "
+            "Choose a candidate of the same model."
         )
     if mixing.other.method == "smooth":
         raise RecipeError("is of a smooth fill, which has no styles to mix")
@@ -80,5 +80,5 @@ def codes_to_mix(
 def _inverted(inpainter: Inpainter, image: DocumentImage, frame: Frame) -> CodesF32:
     seen = extract_model_view(image, None, frame, inpainter.resolution)
     if seen.hole.all():
-        raise UnseenImageError("shows nothing in the candidate's frame; move it over the hole")
+        raise UnseenImageError("is empty within the candidate's frame. Move it over the hole.")
     return inpainter.invert(seen.erased, seen.hole)
