@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from inpaint_model.cli.train import generator as train_generator
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -36,3 +37,10 @@ def test_schemas_match_the_dataclasses(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_pages_match_parsers_settings_and_contract(tmp_path: Path) -> None:
     check("write-reference", tmp_path, REFERENCE, GENERATED)
+
+
+def test_examples_of_a_description_stay_lines() -> None:
+    page = (REFERENCE / "commands" / "inpaint-model.md").read_text("utf-8").splitlines()
+    for example in (train_generator.__doc__ or "").splitlines():
+        if example.startswith("  "):
+            assert example.strip() in page

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from textwrap import dedent
 
 
 def pages() -> dict[str, str]:
@@ -45,7 +46,7 @@ def _section(parser: argparse.ArgumentParser, level: int, summary: str = "") -> 
 
 
 def _head(parser: argparse.ArgumentParser, level: int, summary: str = "") -> str:
-    parts = [f"{'#' * level} {parser.prog}", "", _sentence(parser.description or summary), ""]
+    parts = [f"{'#' * level} {parser.prog}", "", _description(parser.description or summary), ""]
     commands = _command_rows(parser)
     if commands:
         parts += ["| Command | |", "|---|---|", *commands, ""]
@@ -116,6 +117,15 @@ def _sub_actions(
 def _anchor(title: str) -> str:
     """Return the anchor of a heading, as GitHub and MyST make it."""
     return title.lower().replace(" ", "-")
+
+
+def _description(text: str) -> str:
+    """Return the paragraphs of a description; those that are indented are examples."""
+    paragraphs = text.strip().split("\n\n")
+    return "\n\n".join(
+        f"```text\n{dedent(each)}\n```" if each.startswith("  ") else _sentence(each)
+        for each in paragraphs
+    )
 
 
 def _sentence(text: str) -> str:

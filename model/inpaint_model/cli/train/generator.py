@@ -3,7 +3,7 @@
   inpaint-model train generator --data faces.zip:train --preset compact-256 --out runs/faces
   inpaint-model train generator --data faces.zip:train --from runs/faces/bundle --out runs/more
   inpaint-model train generator --data faces.zip:train more.zip:train --weights weights.csv ...
-  inpaint-model train generator --data faces.zip:train --feature-networks lite0.pt --out runs/faces
+  inpaint-model train generator --data faces.zip:train --feature-networks lite0.pt --out runs/lite
   inpaint-model train generator --data labeled.zip --cond --preset compact-256 --out runs/classes
   torchrun --nproc-per-node 4 -m inpaint_model.cli.main train generator ...
 

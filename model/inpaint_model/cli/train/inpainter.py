@@ -3,7 +3,7 @@ r"""Train the networks that fill holes with a generator. It generates the traini
   inpaint-model train inpainter --generator runs/faces/bundle --preset compact-256 --out runs/fill
   inpaint-model train inpainter --generator ffhq256.pkl --preset paper-256 \
       --vgg16 vgg16.safetensors --out runs/paper
-  inpaint-model train inpainter --generator runs/faces/bundle --out runs/fill \
+  inpaint-model train inpainter --generator runs/lite/bundle --out runs/lite-fill \
       --feature-networks lite0.pt --lambda-projected 0.1 --lambda-adversarial 0 --features vgg19.pt
 
 When started again with the same --out, training continues.
