@@ -39,7 +39,8 @@ def commands_of(path: Path) -> list[Command]:
 
 def commands_in_help(text: str, place: str) -> list[Command]:
     """Return the commands of a help text: its indented lines that begin with a program of ours."""
-    lines = [line.strip() for line in text.splitlines() if line.startswith("  ")]
+    joined = re.sub(r"\\\n\s*", "", text)
+    lines = [line.strip() for line in joined.splitlines() if line.startswith("  ")]
     return [
         Command(place, tuple(shlex.split(line)))
         for line in lines
@@ -52,7 +53,7 @@ def _commands(text: str, place: str) -> Iterator[Command]:
     lines = iter(enumerate(text.splitlines(), 1))
     blank = True
     for number, line in lines:
-        if mark := re.match(r"\s*```(\w*)", line):
+        if mark := re.match(r"\s*```(\S*)", line):
             fence = None if fence is not None else mark[1]
             blank = True
             continue
