@@ -109,6 +109,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_zip(
         folder / "faces.zip", [f"{part}/{i:02}.png" for part in ("train", "val") for i in range(8)]
     )
+    with ZipFile(folder / "faces.zip") as archive:
+        archive.extractall(folder / "faces")
     labels = {f"00000/img{i:08}.png": i % 3 for i in range(8)}
     classes = json.dumps({"labels": list(labels.items())})
     write_zip(folder / "labeled.zip", labels, dataset_json=classes)
@@ -129,20 +131,23 @@ def test_a_folder_of_images_becomes_models(trained: Path) -> None:
 
 
 def test_the_daemon_fills_with_the_model(trained: Path, tmp_path: Path) -> None:
-    [serve] = [c for c in whole(["docs/train/from-a-folder.md"]) if c.program == "inpaint-server"]
-    for name in ("portrait", "portrait-mask"):
-        with Image.open(ROOT / "examples" / f"{name}.png") as image:
+    page = commands_of(ROOT / "docs/train/from-a-folder.md")
+    [serve] = [command for command in page if command.program == "inpaint-server"]
+    fills = [command for command in page if command.program == "inpaint" and command.is_whole]
+    for name, example in (("portrait", "portrait"), ("mask", "portrait-mask")):
+        with Image.open(ROOT / "examples" / f"{example}.png") as image:
             image.convert("RGB").resize((96, 96)).save(tmp_path / f"{name}.png")
-    fill = ["fill", "portrait.png", "--mask", "portrait-mask.png", "--out", "fills", "-n", "1"]
     model = [str(trained / word) if word.startswith("runs/") else word for word in serve.words[1:]]
     with DaemonProcess(tmp_path, *model) as daemon:
         daemon.runtime()
-        done = subprocess.run(
-            [sys.executable, "-m", "inpaint_cli", *fill], cwd=tmp_path, capture_output=True,
-            text=True, env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
-        )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "fills" / "candidate-00.png").exists()
+        for command in fills:
+            done = subprocess.run(
+                [sys.executable, "-m", "inpaint_cli", *command.words[1:]], cwd=tmp_path,
+                capture_output=True, text=True,
+                env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+            )  # fmt: skip
+            assert done.returncode == 0, f"{command}\n{done.stderr}"
+    assert (tmp_path / "fills" / "sheet.png").exists()
 
 
 def test_a_finished_model_is_continued(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,6 @@ def test_mixing_by_scripts(user: Profile) -> None:
 
     refused("beside", "The layer to mix with is empty or was deleted.")
     refused("unknown", "no layer “Grün”", "Name another layer")
-    refused("group", "cannot be a group")
+    refused("group", "not a group")
     refused("itself", "Name another layer")
     refused("levels", "“hue” is not a level")

@@ -73,11 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check_folder() -> None:
-    """Raise ValueError if the current folder was removed, since torch cannot be loaded there."""
+    """Raise ValueError if the current folder was deleted, since torch cannot be loaded there."""
     try:
         Path.cwd()
     except FileNotFoundError:
-        raise ValueError("the current folder has been removed; change to another one") from None
+        raise ValueError("the current folder was deleted; change to another one") from None
 
 
 class _Parser(argparse.ArgumentParser):

@@ -261,4 +261,4 @@ def test_a_removed_current_folder_is_reported(tmp_path: Path, command: list[str]
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "the current folder has been removed" in done.stderr
+    assert "the current folder was deleted" in done.stderr

@@ -110,7 +110,7 @@ def shipped(files: Path, tmp_path_factory: pytest.TempPathFactory) -> BundleInfo
     """A model that has gone through all stages, and what of it would ship."""
     runs = tmp_path_factory.mktemp("runs")
     printed = train(runs, *all_options(files))
-    for text in ("5 images", "1 of them are replaced", "1 of them have another weight than 1"):
+    for text in ("5 images", "1 of them are replaced", "1 of them have a weight other than 1"):
         assert printed.count(text) == 4  # in every stage
     half, full = (read_bundle(runs / f"generator-{px}" / "bundle") for px in (32, 64))
     assert (half.card.trained_kimg, full.card.trained_kimg) == (0.008, 0.016)

@@ -647,7 +647,7 @@ def test_a_message_of_the_daemon_is_in_the_artists_language(docker: Docker, scri
     try:
         fill(docker)
         assert docker.panel.notice.words.text() == (
-            "Die Auswahl ist größer als der Rahmen; nur der Teil darin wird gefüllt."
+            "Die Auswahl reicht über den Rahmen hinaus. Nur der Teil im Rahmen wird gefüllt."
         )
         script.fail = "RESOURCE_EXHAUSTED"
         script.reason = ErrorInfo(reason="QUEUE_FULL", domain=DOMAIN, metadata={"limit": "32"})
