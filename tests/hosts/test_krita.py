@@ -229,7 +229,7 @@ def test_mixing_with_a_candidate_and_with_layers(run_krita: RunKrita) -> None:
     with FakeDaemon(Script(token=TOKEN)) as daemon:
         environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
         seen = run_krita("mix", environment).value
-        requests = [edit.mixing for edit in daemon.service.edits if edit.mixing.HasField("image")]
+        requests = [edit.mixing for edit in daemon.service.edits if edit.mixing.HasField("picture")]
     own, other = ([round(255 * each) for each in color_of(seed)][::-1] for seed in (5, 6))
     assert seen["plain"][:3] == seen["back"][:3] == own
     assert seen["other"][:3] == other
