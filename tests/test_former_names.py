@@ -5,10 +5,18 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
+import numpy as np
 import pytest
+import torch
 from inpaint_cli.cli import parser as inpaint_parser
+from inpaint_client.geometry import Box, Extent
+from inpaint_client.session.history import FORMER_DIRECTIONS, PastRun, Result, pack, unpack
+from inpaint_model import load_bundle
+from inpaint_model.bundle.directions import FORMER_NAMES
 from inpaint_model.cli.main import FORMER_COMMANDS
 from inpaint_model.cli.main import main as inpaint_model
+from inpaint_server.errors import NotFoundError
+from inpaint_server.models.registry import BundleLoader, ModelRegistry
 
 EDIT = ["edit", "recipe.json", "--out", "out"]
 FILL = ["fill", "a.png", "--mask", "b.png", "--out", "out"]
@@ -60,3 +68,31 @@ def test_the_trainer_takes_former_commands(capsys: pytest.CaptureFixture[str]) -
         with pytest.raises(SystemExit, match="0"):
             inpaint_model([former, "--help"])
         assert capsys.readouterr().out.startswith(f"usage: inpaint-model {current} ")
+
+
+def test_the_portrait_model_takes_former_directions() -> None:
+    model = load_bundle("portrait")
+    codes = np.zeros((1, model.num_ws, model.w_dim), np.float32)
+    for former, current in FORMER_NAMES.items():
+        edited = model.edit(codes, {former: 1.5})
+        np.testing.assert_array_equal(edited, model.edit(codes, {current: 1.5}))
+        assert not np.array_equal(edited, codes)
+
+
+def test_the_daemon_takes_former_directions_and_lists_the_current_ones() -> None:
+    models = ModelRegistry(["portrait"], BundleLoader(torch.device("cpu")))
+    first = models.find("")
+    models.check_edits(first, list(FORMER_NAMES))
+    with pytest.raises(NotFoundError) as refused:
+        models.check_edits(first, ["nothing"])
+    assert not any(former in str(refused.value) for former in FORMER_NAMES)
+
+
+def test_documents_show_former_directions_under_their_current_names() -> None:
+    assert FORMER_DIRECTIONS == FORMER_NAMES
+    result = Result(5, "{a}", '{"seed":5}', 0, -1, b"", {"colour_temperature": 1.0})
+    run = PastRun(
+        key="k", model="", title="", group="", document=Extent(8, 8), hole_box=Box(0, 0, 1, 1),
+        coverage=b"\xff", source="", results=(result,), chosen=0,
+    )  # fmt: skip
+    assert unpack(pack(run), "k").results[0].edits == {"color_temperature": 1.0}

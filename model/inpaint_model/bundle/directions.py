@@ -14,6 +14,9 @@ from inpaint_model.networks.validation import Finite, Flag, Number, Several, Tex
 
 Layers = Several[Whole]
 
+FORMER_NAMES = {"colour_temperature": "color_temperature"}
+"""Names that directions had in earlier versions: recipes and documents still use them."""
+
 
 @closed
 @dataclass(frozen=True)
@@ -47,6 +50,13 @@ class Direction:
     def to_dict(self) -> dict[str, Any]:
         """Return the entry of model.yaml."""
         return asdict(self) | {"layers": list(self.layers), "range": list(self.range)}
+
+
+def by_name(directions: Iterable[Direction]) -> dict[str, Direction]:
+    """Return directions by their names, including those that earlier versions used."""
+    known = {direction.name: direction for direction in directions}
+    former = {old: known[new] for old, new in FORMER_NAMES.items() if new in known}
+    return former | known
 
 
 def offered(directions: Iterable[Direction]) -> tuple[Direction, ...]:

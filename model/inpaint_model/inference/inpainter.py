@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from inpaint_model.bundle.direction_store import load_vectors
-from inpaint_model.bundle.directions import Direction, offered
+from inpaint_model.bundle.directions import Direction, by_name, offered
 from inpaint_model.bundle.manifest import BundleInfo, find_bundle, read_bundle
 from inpaint_model.bundle.weights import load_model, load_tensors
 from inpaint_model.data.transfer import read_array, upload
@@ -166,13 +166,13 @@ class Inpainter:
             UnknownDirectionError: The model does not offer a direction.
         """
         edited = np.array(ws_out, dtype=np.float32)
-        known = {direction.name: direction for direction in self.directions}
+        known = by_name(self.directions)
         for name, value in edits.items():
             if name not in known:
-                names = ", ".join(known) or "none"
+                names = ", ".join(direction.name for direction in self.directions) or "none"
                 raise UnknownDirectionError(f"no direction {name!r}; this model has: {names}")
             direction, layers = known[name], list(known[name].layers)
-            vector = self._vectors[name].float().numpy()
+            vector = self._vectors[direction.name].float().numpy()
             vector = np.broadcast_to(vector, (self.num_ws, self.w_dim))
             edited[:, layers] += np.float32(value * direction.unit) * vector[layers]
         return edited

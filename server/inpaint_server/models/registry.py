@@ -9,7 +9,7 @@ from typing import Protocol
 
 import torch
 from inpaint_model import Inpainter, load_bundle
-from inpaint_model.bundle.directions import Direction, offered
+from inpaint_model.bundle.directions import Direction, by_name, offered
 from inpaint_model.bundle.manifest import BundleInfo, find_bundle, read_bundle
 from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.inference.memory_footprint import Footprint, footprint
@@ -180,10 +180,11 @@ class ModelRegistry:
         Raises:
             NotFoundError: the model does not have one of the directions.
         """
-        known = [direction.name for direction in entry.info.directions]
+        known = by_name(entry.info.directions)
         for name in names:
             if name not in known:
-                raise NotFoundError("direction", name, known)
+                current = [direction.name for direction in entry.info.directions]
+                raise NotFoundError("direction", name, current)
 
     def candidate_models(
         self, name: str, directions: Collection[str]
@@ -207,11 +208,11 @@ class ModelRegistry:
 def _can_replace(
     entry: RegisteredModel, first: RegisteredModel, directions: Collection[str]
 ) -> bool:
-    known = {direction.name for direction in entry.info.directions}
+    known = by_name(entry.info.directions)
     return (
         entry.info.alignment == first.info.alignment
         and entry.info.resolution > first.info.resolution
-        and known.issuperset(directions)
+        and known.keys() >= set(directions)
     )
 
 

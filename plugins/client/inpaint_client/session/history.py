@@ -22,6 +22,7 @@ from ..sentence import Sentence
 from .style_mix import StyleMix
 
 FORMAT = 1
+FORMER_DIRECTIONS = {"colour_temperature": "color_temperature"}  # as earlier versions wrote them
 
 Mix = StyleMix[str]  # the key is the ID of another result's layer, or of any paint layer
 
@@ -183,7 +184,10 @@ def _result(entry: dict[str, Any], attachments: list[bytes]) -> Result:
         index=int(entry["index"]),
         variant=int(entry["variant"]),
         attachment=b"" if position is None else attachments[int(position)],
-        edits={name: float(value) for name, value in entry["edits"].items()},
+        edits={
+            FORMER_DIRECTIONS.get(name, name): float(value)
+            for name, value in entry["edits"].items()
+        },
         starred=bool(entry["starred"]),
         mix=_mix(entry["mix"]) if "mix" in entry else Mix(),
         unmixed=str(entry.get("unmixed", "")),
