@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from daemons import DaemonProcess
 from inpaint_cli.whole_files import whole_file
+from limited_files import with_file_limit
 from PIL import Image
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -52,14 +52,12 @@ def test_a_full_disk_leaves_no_part_of_a_file(
     out.mkdir()
     (out / "candidate-00.png").write_bytes(b"of an earlier run")
 
-    def small_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
-
+    fill = [sys.executable, "-m", "inpaint_cli", "fill", str(pair[0]), "--mask", str(pair[1]),
+            "--out", str(out), "-n", "1", "--format", form]  # fmt: skip
     ended = subprocess.run(
-        [sys.executable, "-m", "inpaint_cli", "fill", str(pair[0]), "--mask", str(pair[1]),
-         "--out", str(out), "-n", "1", "--format", form],
+        with_file_limit(300, fill),
         env={**os.environ, "XDG_RUNTIME_DIR": str(daemon.folder)},
-        capture_output=True, text=True, check=False, preexec_fn=small_files,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1

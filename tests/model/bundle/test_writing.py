@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from inpaint_model.bundle.writer import rewriting
+from limited_files import with_file_limit
 
 CHECKPOINT = Path(__file__).parents[1] / "importing" / "published" / "clamped.pkl"
 
 
-def imported(
-    out: Path, first: Callable[[], None] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Import a small checkpoint in a separate process."""
-    command = [sys.executable, "-m", "inpaint_model.cli", "import", str(CHECKPOINT)]
-    return subprocess.run(
-        [*command, "--out", str(out)],
-        capture_output=True, text=True, check=False, preexec_fn=first,
-    )  # fmt: skip
+def import_command(out: Path) -> list[str]:
+    """Return the command that imports a small checkpoint."""
+    return [sys.executable, "-m", "inpaint_model.cli", "import", str(CHECKPOINT), "--out", str(out)]
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command in a separate process."""
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.slow
 @pytest.mark.full_disk
 def test_a_full_disk_leaves_no_part_of_a_bundle(tmp_path: Path) -> None:
-    ended = imported(
-        tmp_path / "b",
-        first=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)),
-    )
+    ended = run(with_file_limit(5000, import_command(tmp_path / "b")))
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
     assert "Traceback" not in ended.stderr
@@ -43,7 +38,7 @@ def test_a_full_disk_leaves_no_part_of_a_bundle(tmp_path: Path) -> None:
 @pytest.mark.parametrize("out", ["file", "file/below"])
 def test_a_file_in_the_place_of_the_folder(tmp_path: Path, out: str) -> None:
     (tmp_path / "file").write_text("mine")
-    ended = imported(tmp_path / out)
+    ended = run(import_command(tmp_path / out))
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
     assert "choose another" in ended.stderr
