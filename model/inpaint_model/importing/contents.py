@@ -1,8 +1,7 @@
 """Flatten an unpickled value: tensors and modules by dotted names.
 
-Checkpoints wrap the same networks in many ways: nested dictionaries, tuples, modules inside
-training wrappers, state dicts with prefixes. Here all of them become names such as
-`g_ema.synthesis.b4.const`, and readers search for known names behind any prefix.
+However a checkpoint wraps its networks, their tensors get names such as `g_ema.synthesis.b4.const`,
+and readers search for known names behind any prefix.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from inpaint_model.importing.tensors import TensorRef
 MAX_DEPTH = 16  # nesting; a generator in a training checkpoint has about 8 levels
 MAX_VALUES = 1_000_000  # containers, objects and entries of dictionaries
 MAX_TENSORS = 50_000  # a 1024 px checkpoint with optimizers has a few thousand
-MAX_NOTED = 20_000  # other names to record; the rest are ignored
+MAX_NOTED = 20_000  # other names to record
 _PLAIN = (bool, int, float, str, bytes, bytearray, type(None))
-MAX_NAME = 256  # characters; tensors of networks have shorter names
+MAX_NAME = 256  # characters
 MAX_INDEX = 2**63
 MAX_SHOWN = 12  # names in a printed list
-# Parts that wrappers add to names: data-parallel training, torch.compile, checkpointing.
+# Parts of names that wrappers add: data-parallel training, torch.compile, checkpointing.
 WRAPPERS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"})
 
 
 class Module(NamedTuple):
-    """A pickled module: its dotted name, its class and its plain attributes."""
+    """A pickled module and its plain attributes."""
 
     name: str
     class_name: str
@@ -54,7 +53,7 @@ class Contents:
     unknown: set[str] = field(default_factory=set)  # classes that are not on the list
 
     def prefixes(self, *markers: str) -> list[str]:
-        """Return the prefixes of tensors with any of these names, in file order."""
+        """Return the prefixes of these names, in file order."""
         found: dict[str, None] = {}
         for name in self.tensors:
             for marker in markers:
@@ -63,7 +62,7 @@ class Contents:
         return list(found)
 
     def within(self, prefix: str, others: list[str]) -> dict[str, Entry]:
-        """Return the tensors behind a prefix, except those of other networks.
+        """Return the tensors behind a prefix without those of other networks.
 
         Raises:
             CheckpointError: Two tensors have the same name.
@@ -80,7 +79,7 @@ class Contents:
         return own
 
     def modules_within(self, prefix: str) -> list[Module]:
-        """Return the modules behind a prefix, with names relative to it, the network first."""
+        """Return the modules behind a prefix, named relative to it, the network first."""
         return [
             module._replace(name=f"{module.name}.".removeprefix(prefix).rstrip("."))
             for module in self.modules
@@ -88,14 +87,16 @@ class Contents:
         ]
 
     def top_names(self, used: set[str]) -> list[str]:
-        """Return printable names of everything outside `used`."""
+        """Return printable names of what is not used."""
         ways = {part for name in used for part in _ways(name)}
         shown: dict[str, None] = {}
         for name in (*self.tensors, *self.others):
             if name in used:
                 continue
-            # The shortest prefix that contains nothing used.
-            top = next((part for part in _ways(name) if part not in ways), None)
+
+            top = next(
+                (part for part in _ways(name) if part not in ways), None
+            )  # the shortest unused
             if top:
                 shown[top] = None
             if len(shown) > MAX_SHOWN * 10:
@@ -200,7 +201,7 @@ class _Layout:
     def module(
         self, class_name: str, state: Mapping[str, object], name: str, home: int, depth: int
     ) -> None:
-        """Flatten a module and its submodules, which share a home."""
+        """Flatten a module; its submodules share its home."""
         if depth >= MAX_DEPTH:
             return
         if len(self.contents.modules) >= MAX_NOTED:
@@ -223,7 +224,7 @@ class _Layout:
 
 
 def _within(name: str, key: object) -> str | None:
-    """Return the name of a child without wrappers, or None for keys that cannot lead to tensors."""
+    """Name a child without wrappers; None for keys that cannot lead to tensors."""
     if isinstance(key, str) and len(key) <= MAX_NAME:
         parts = [part for part in key.split(".") if part not in WRAPPERS]
     elif isinstance(key, int) and abs(key) < MAX_INDEX:

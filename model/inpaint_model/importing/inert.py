@@ -1,8 +1,8 @@
-"""The values that a pickle may describe, and constructors that replace those it names.
+"""The inert values that stand for what a pickle describes.
 
-Nothing here imports or calls what a pickle names: a `Global` is a pair of strings, and each entry
-of `CONSTRUCTORS` builds an inert value from checked arguments. Everything else becomes an `Opaque`,
-since training checkpoints contain all kinds of objects that can be ignored.
+Nothing here imports or calls what a pickle names: each entry of `CONSTRUCTORS` builds a value from
+checked arguments. Everything else becomes an `Opaque`, since training checkpoints contain all kinds
+of objects that can be ignored.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_BITS = 64  # of usable integers
 
 
 class Global(NamedTuple):
-    """The name of a class or function in a pickle. It is never resolved."""
+    """The name of a class or function, never resolved."""
 
     module: str
     name: str
@@ -45,32 +45,32 @@ class PersistentObject:
 
 @dataclass(eq=False)
 class Opaque:
-    """An object of a class that is not on the list, as the file describes it."""
+    """An object of a class that is not on the list."""
 
-    name: str  # of the class or function, which was not resolved
+    name: str  # of the class or function
     state: object = None  # from BUILD
     entries: dict[str | int, object] = field(default_factory=dict)  # of a mapping
 
 
 @dataclass(eq=False)
 class NumpyDtype:
-    """A numpy dtype of little-endian numbers; numpy sets `state` by BUILD."""
+    """A numpy dtype of little-endian numbers."""
 
     code: str
-    state: tuple[object, ...] | None = None
+    state: tuple[object, ...] | None = None  # from BUILD
 
 
 def _mapping(*arguments: object) -> object:
-    # Entries follow one by one. In an argument, they could be repeated without limit.
+    # Entries follow one by one; in an argument, they could repeat without limit.
     return Opaque("a mapping") if arguments else {}
 
 
 def _default_dict(*arguments: object) -> object:
-    return {}  # entries follow here too; the default factory is never called
+    return {}  # the default factory is never called
 
 
 def _set(*arguments: object) -> object:
-    return set()  # sets in a module's state (names of hooks and buffers) are not used
+    return set()  # items (names of hooks and buffers) are not used
 
 
 def _persistent_object(*arguments: object) -> object:
@@ -99,7 +99,7 @@ def _rebuild_parameter(*arguments: object) -> object:
 
 
 def _rebuild_subclass(*arguments: object) -> object:
-    """Apply `_rebuild_from_type_v2(function, type, arguments, state)`: a tensor with attributes."""
+    """Rebuild a tensor with attributes from `(function, type, arguments, state)`."""
     if len(arguments) < 3:
         raise CheckpointError("describes a tensor incompletely")
     return construct(arguments[0], arguments[2])
@@ -144,7 +144,7 @@ def _scalar(*arguments: object) -> object:
 
 
 def _encode(*arguments: object) -> object:
-    """Encode bytes of a numpy number in protocol 2: `_codecs.encode(text, "latin1")`."""
+    """Return the bytes of a numpy number, which protocol 2 writes as latin1 text."""
     text = arguments[0] if arguments else None
     if not isinstance(text, str) or len(text) > 64 or arguments[1:] not in [("latin1",), ()]:
         return Opaque("_codecs.encode")
@@ -155,7 +155,7 @@ def _encode(*arguments: object) -> object:
 
 
 def _no_bytes(*arguments: object) -> object:
-    """Return empty bytes, which protocol 2 writes as `bytes()`."""
+    """Return empty bytes, in protocol 2 `bytes()`."""
     return Opaque("bytes") if arguments else b""
 
 
@@ -175,7 +175,7 @@ NUMPY_NUMBERS = {
     "b1": "?",
 }
 
-# The list of all callables whose results are used, and their replacements.
+# All callables whose results are used.
 CONSTRUCTORS: Mapping[Global, Callable[..., object]] = {
     Global("collections", "OrderedDict"): _mapping,
     Global("builtins", "set"): _set,
@@ -203,15 +203,15 @@ IN_ANY_PACKAGE: Mapping[str, Callable[..., object]] = {
     "_reconstruct_persistent_obj": _persistent_object,
 }
 
-# The element types of storages.
+
 STORAGE_TYPES = {Global("torch", name): dtype for name, dtype in STORAGE_DTYPES.items()}
 
 
 def construct(target: object, arguments: object) -> object:
-    """Return the replacement of `target(*arguments)`; an `Opaque` for targets not on the list.
+    """Return the inert value of `target(*arguments)`.
 
     Raises:
-        CheckpointError: The arguments of a target on the list are invalid.
+        CheckpointError: The arguments are invalid for a target on the list.
     """
     if not isinstance(target, Global):
         return Opaque(target.name if isinstance(target, Opaque) else type(target).__name__)
@@ -229,11 +229,11 @@ def build(target: object, state: object) -> None:
         target.state = state
     if isinstance(target, NumpyDtype) and target.state is None and isinstance(state, tuple):
         target.state = state
-    # Attributes of dictionaries and tensors (versions of modules, hooks) are not used.
+    # Attributes of dictionaries and tensors (versions, hooks) are not used.
 
 
 def finite_number(value: object) -> bool:
-    """Return whether a value is a usable number (not a bool, NaN or infinity)."""
+    """Return whether it is a usable number (not a bool, NaN or infinity)."""
     if isinstance(value, int):
         return not isinstance(value, bool) and value.bit_length() < MAX_BITS
     return isinstance(value, float) and math.isfinite(value)

@@ -1,7 +1,6 @@
 """Build networks from named tensors: infer the sizes from the shapes and check everything.
 
-The order matters: shapes are compared with those of the described network before any tensor data is
-read, and a network is built only from complete and finite tensors.
+Shapes are compared with those of the described network before any tensor data is read.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 class Networks(NamedTuple):
-    """Networks in a file: configurations, and tensors not yet read."""
+    """Networks in a file, their tensors not yet read."""
 
     format: str
     generator: tuple[GeneratorConfig, Tensors]
@@ -48,9 +47,9 @@ class Networks(NamedTuple):
     precision: str = ""  # of the networks' computation, if known
 
     def check(self, file_size: int) -> None:
-        """Check that the networks match each other, and that the file is as large as they require.
+        """Check that the networks match each other and do not describe more than the file holds.
 
-        A small file whose tensors all share the same bytes could make us read far more.
+        Tensors that share the same bytes could make a small file expand.
 
         Raises:
             CheckpointError: A check fails.
@@ -74,10 +73,10 @@ class Networks(NamedTuple):
 
 
 def foreign(entries: Mapping[str, Entry], known: Collection[str]) -> dict[str, TensorRef]:
-    """Return the tensors without those that belong to something else.
+    """Return the tensors of a network without those of other dictionaries.
 
-    A file may store more tensors in other dictionaries. Tensors in the same dictionary are part of
-    the network and must be known, except counters: single numbers whose names have no dots.
+    Unknown ones in its own dictionaries stay, for readers to refuse, except counters: single
+    numbers whose names have no dots.
     """
     known = frozenset(known)
     homes = {entries[name].home for name in known}
@@ -93,12 +92,9 @@ def _is_bookkeeping(name: str, tensor: TensorRef) -> bool:
 
 
 def check_unused_average(name: str, average: TensorRef) -> None:
-    """Check that a running mean of magnitudes is 1 and thus has no effect.
+    """Raise a `CheckpointError` unless a running mean of magnitudes is 1 and has no effect.
 
     StyleGAN3 divides by it, and some StyleGAN2 networks of that time store it.
-
-    Raises:
-        CheckpointError: It is not 1.
     """
     small = average.numel == 1 and average.storage.nbytes <= MAX_KERNEL_BYTES
     if small and float(_load_tensor(name, average)) == 1.0:
@@ -112,7 +108,7 @@ def generator_config(
     """Return the configuration of the generator with these tensors (our names).
 
     Raises:
-        CheckpointError: They are not those of a supported generator.
+        CheckpointError: It is not supported.
     """
     resolution = _resolution(tensors, "synthesis.b{}.conv1.weight", "generator")
     channels = tuple(
@@ -143,7 +139,7 @@ def discriminator_config(
     """Return the configuration of the discriminator with these tensors (our names).
 
     Raises:
-        CheckpointError: They are not those of a supported discriminator.
+        CheckpointError: It is not supported.
     """
     resolution = _resolution(tensors, "b{}.conv0.weight", "discriminator")
     sizes = resolutions(resolution)
@@ -173,8 +169,8 @@ def build_generator(
     """Return a generator with these tensors (our names), float32 on the CPU.
 
     A missing `mapping.w_avg` (training checkpoints of rosinality) is estimated, and missing noise
-    is drawn, from fixed seeds. If no layer has noise, its strength is 0. The element types of the
-    tensors are added to `dtypes`.
+    is drawn, from fixed seeds. If no layer has noise, its strength is 0. Stored element types are
+    added to `dtypes`.
     """
     with torch.device("meta"):
         network = Generator(config)
@@ -200,7 +196,7 @@ def build_generator(
 def build_discriminator(
     config: DiscriminatorConfig, tensors: Tensors, dtypes: set[torch.dtype] | None = None
 ) -> Discriminator:
-    """Return a discriminator with these tensors, float32 on the CPU; see `build_generator`."""
+    """Return a discriminator, as `build_generator` does."""
     with torch.device("meta"):
         network = Discriminator(config)
     wanted = dict(network.state_dict())
@@ -209,10 +205,7 @@ def build_discriminator(
 
 @torch.no_grad()
 def estimate_w_avg(generator: Generator) -> torch.Tensor:
-    """Return the mean of w [w_dim], the target of truncation.
-
-    It is estimated from 10,000 z (and uniformly drawn classes) with a fixed seed.
-    """
+    """Return the mean w [w_dim] of 10,000 z and uniformly drawn classes of a fixed seed."""
     config = generator.config
     source = torch.Generator("cpu").manual_seed(W_AVG_SEED)
     total = torch.zeros(config.w_dim, dtype=torch.float64)
@@ -228,12 +221,9 @@ def estimate_w_avg(generator: Generator) -> torch.Tensor:
 
 
 def check_resample_filter(name: str, kernel: TensorRef) -> None:
-    """Check that a stored low-pass is the [1, 3, 3, 1] of the published networks.
+    """Raise a `CheckpointError` unless a low-pass is the published networks' [1, 3, 3, 1].
 
     Kernels are stored as [4] or [4, 4], scaled by the gain of the operation.
-
-    Raises:
-        CheckpointError: It is another filter.
     """
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=torch.float64) / 8.0
     expected = {(4,): taps, (4, 4): torch.outer(taps, taps)}.get(kernel.size)

@@ -1,10 +1,9 @@
 """A pickle reader that never executes anything.
 
-It decodes operations with the standard library's `pickletools` and applies them to inert values. No
-operation imports a module or calls what the pickle names: `REDUCE` calls `inert.construct`, which
-knows about twenty names and returns an `Opaque` for all others. Only strings and 64-bit integers
-are accepted as keys of dictionaries; other entries are dropped, so that a file cannot make hashing
-or comparing expensive.
+It decodes operations with the standard library's `pickletools` and applies them to inert values;
+where pickle would call what a file names, `inert.construct` replaces the result. Dictionaries keep
+only entries whose keys are strings or 64-bit integers, so that a file cannot make hashing or
+comparing expensive.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ PersistentLoad = Callable[[object], object]
 
 
 def read_pickle(stream: IO[bytes], persistent_load: PersistentLoad | None = None) -> object:
-    """Return the value of one pickle; the stream is left at the byte after it.
+    """Return the value of one pickle, after which the stream is left.
 
     `persistent_load` converts a persistent id (torch's name of a storage) to a value.
 
@@ -44,7 +43,6 @@ def read_pickle(stream: IO[bytes], persistent_load: PersistentLoad | None = None
     except MemoryError:
         raise CheckpointError("declares more data than fits in memory") from None
     except (ValueError, IndexError, KeyError, OverflowError) as error:
-        # Either the file is truncated, or it is not a pickle.
         if not stream.read(1):
             raise CheckpointError(TRUNCATED) from None
         raise CheckpointError(f"is not a complete pickle ({quoted(str(error), 60)})") from None
@@ -52,10 +50,7 @@ def read_pickle(stream: IO[bytes], persistent_load: PersistentLoad | None = None
 
 
 def _read_operation(stream: IO[bytes]) -> tuple[str, object]:
-    """Return name and argument of the next operation.
-
-    Unsupported operations are refused before their argument is decoded.
-    """
+    """Return the next operation. An unsupported one is refused before its argument is decoded."""
     code = stream.read(1)
     if code not in _OPCODES:
         raise ValueError("it stops in the middle" if not code else "unknown operation")
@@ -115,7 +110,7 @@ class _Machine:
             raise IndexError("a value is missing")
         return self.stack[-1]
 
-    # One method per operation, in the order of the pickletools documentation.
+    # One method per operation, in the order of pickletools.
 
     def mark(self, _: object) -> None:
         self.marks.append(len(self.stack))

@@ -1,9 +1,9 @@
 """Fill a document: find frames, encode, sample, mix, edit, render, and fit the result.
 
-Codes follow from seed and truncation, then mixing, then edits; one synthesis renders the result.
+Codes follow from seed and truncation, then mixing, then edits.
 
 `DocumentInpainter.fill` does all of it. A scheduler that shares a device among several fills calls
-the steps (`open`, `encode`, `tasks`, `render`) and may unload the model between any two of them.
+the steps (`open`, `encode`, `tasks`, `render`) and may unload the model between any two.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class DocumentFill:
 
     @property
     def candidate(self) -> Candidate:
-        """The candidate that was rendered, for `DocumentInpainter.edit`."""
+        """The rendered candidate, for `DocumentInpainter.edit`."""
         return self.rendering.candidate
 
     @cached_property
@@ -72,12 +72,12 @@ class DocumentFill:
 
     @property
     def recipe(self) -> str:
-        """JSON to recreate the candidate, together with the session's attachment (see `reopen`)."""
+        """JSON from which `reopen`, given the session's attachment, recreates the candidate."""
         return write_recipe(self.session.recipe(self.candidate))
 
 
 class DocumentInpainter:
-    """Fills holes in images of any size, sample type and number of channels.
+    """Fills holes in images of any size; `open` lists the supported kinds.
 
     Example:
         document = DocumentInpainter(load_bundle("portrait"))
@@ -89,13 +89,10 @@ class DocumentInpainter:
     def __init__(
         self, inpainter: Inpainter | Callable[[], Inpainter], home: object | None = None
     ) -> None:
-        """Create an inpainter of documents.
+        """Take a model, or a function that every step calls, for models that may leave the device.
 
-        Args:
-            inpainter: The model, or a function that returns it. The function is called in every
-                step, for models that may leave the device in between.
-            home: Identity of the memory that holds encodings; a session from another home is
-                encoded again. None: this object.
+        `home` identifies the memory that holds encodings (None: this object); a session from
+        another home is encoded again.
         """
         self._model: Callable[[], Inpainter]
         self._model = (lambda: inpainter) if isinstance(inpainter, Inpainter) else inpainter
@@ -112,14 +109,10 @@ class DocumentInpainter:
         edits: Edits | None = None,
         variants: Sequence[Edits] = (),
     ) -> Iterator[DocumentFill]:
-        """Yield one candidate for each seed, each followed by its variants.
+        """Yield one candidate for each seed (0..2^32 - 1), followed by its variants.
 
-        Args:
-            session: Result of `open`.
-            seeds: Numbers from 0 to 2^32 - 1.
-            truncation_psi: 1 = full variety, 0 = none.
-            edits: Edits of every candidate: distances in units, by name of direction.
-            variants: Further edits of each candidate, in addition to `edits`.
+        The truncation is 1 for full variety, 0 for none. Edits are distances in units, by name of
+        direction; each variant adds its own to the candidate's.
 
         Raises:
             ValueError: A seed is out of range.
@@ -132,8 +125,7 @@ class DocumentInpainter:
     def smooth(self, session: FillSession) -> DocumentFill:
         """Fill without the model: continue the surroundings smoothly, with their grain.
 
-        This suits blemishes and plain backgrounds, which the model was not trained for.
-        `is_worth_smoothing` estimates where it is better than the model's fills.
+        This is often better for blemishes and plain backgrounds (see `is_worth_smoothing`).
 
         Raises:
             ValueError: Nothing of the image is left around the hole.
@@ -150,15 +142,9 @@ class DocumentInpainter:
         truncation_psi: float | None = None,
         mixing: Mixing | None = None,
     ) -> DocumentFill:
-        """Render a candidate again with other edits.
+        """Render a candidate again with edits that replace its own.
 
-        Args:
-            session: Session of the candidate.
-            candidate: Candidate of a fill, or of a reopened session.
-            edits: Distances in units, by name of direction; they replace the candidate's edits.
-            seed: New seed; None keeps the candidate's.
-            truncation_psi: New truncation; None keeps the candidate's.
-            mixing: Styles to mix in, in addition to those already in the candidate's codes.
+        None keeps its seed or truncation. Styles are mixed in on top of those already in its codes.
 
         Raises:
             ValueError: The seed is out of range, or the styles cannot be mixed in.
@@ -183,14 +169,14 @@ class DocumentInpainter:
         """Find a frame for each group of holes. Nothing is encoded yet.
 
         Args:
-            image: [H, W, C] of uint8, uint16, float16 or float32 with 1, 3 or 4 channels, sRGB; or
-                a `DocumentImage`, for linear light and for crops of a document.
-            mask: bool or uint8 [H, W], above 0 where the image is to be filled; values below 255
-                soften the edge. Or a `Hole` of the image's size and origin.
-            frame: "auto" lets the model find a face; "box" is the square around the hole; or an
-                explicit frame, document px.
+            image: uint8, uint16, float16 or float32 [H, W, C] in sRGB with 1, 3 or 4 channels; or a
+                `DocumentImage`, for linear light and for crops of a document.
+            mask: bool or uint8 [H, W], above 0 in the hole; values below 255 soften its edge. Or a
+                `Hole` of the image's size and origin.
+            frame: "auto" lets the model find a face; "box" is the square around the hole; or a
+                frame in document px.
             overview: The complete document at low resolution, for what lies beyond a crop.
-            blending: How to fit fills to their surroundings; None for the defaults.
+            blending: None for the defaults.
 
         Raises:
             ValueError: The image is of an unsupported kind, or the mask is empty, of another size,
@@ -210,13 +196,9 @@ class DocumentInpainter:
         image: DocumentImage | Pixels | None = None,
         mask: Hole | MaskU8 | BoolMask | None = None,
     ) -> FillSession:
-        """Return a session whose candidate 0 is that of a recipe.
+        """Return a session whose candidate 0 is that of a recipe with its attachment.
 
-        Args:
-            recipe: Recipe of a fill.
-            attachment: Attachment of the fill's session.
-            image: Image to fit the candidate to; None: the square that the encoder saw.
-            mask: Mask of the fill, if there is an image.
+        Without image and mask, it is fitted to the square that the encoder saw.
 
         Raises:
             RecipeError: The recipe cannot be used with this model.
@@ -233,7 +215,7 @@ class DocumentInpainter:
         return reopened(read_recipe(recipe), attachment, model, image, hole)
 
     def encode(self, session: FillSession) -> Iterator[None]:
-        """Encode a session's groups, one per step. Otherwise they are encoded when needed."""
+        """Encode a session's groups now, one per step, rather than when needed."""
         groups = []
         for placement in session.placements:
             groups.append(self._model().encode(placement.source.erased, placement.source.hole))
@@ -251,8 +233,7 @@ class DocumentInpainter:
     ) -> Iterator[Task]:
         """Yield every candidate, followed by its variants.
 
-        The first seed is sampled alone, so that it is ready early; later ones `batch_size` at a
-        time.
+        The first seed is sampled alone, to be ready early; later ones `batch_size` at a time.
         """
         k = 0
         while some := seeds[k : k + (batch_size if k else 1)]:
@@ -274,7 +255,7 @@ class DocumentInpainter:
         """Return a candidate with another seed or truncation, then with styles mixed in.
 
         Raises:
-            UneditableError: The candidate is smooth, and there is a change.
+            UneditableError: The candidate is smooth and would change.
         """
         if candidate.is_smooth:
             if (seed or 0, truncation_psi or 0.0, mixing) != (*candidate.origin, None):
@@ -293,7 +274,7 @@ class DocumentInpainter:
         return candidate._replace(mixing=note, codes=mixed(candidate.codes, others, mixing))
 
     def render(self, session: FillSession, batch: Sequence[Task]) -> list[Rendering]:
-        """Render candidates of a session in one batch; smooth ones need no rendering."""
+        """Render candidates of a session in one batch, of which all or none are smooth."""
         if all(task.candidate.is_smooth for task in batch):
             return [Rendering(t.index, t.variant, t.candidate, (), None) for t in batch]
         inpainter = self._model()
@@ -359,11 +340,7 @@ class DocumentInpainter:
         return list(zip(*groups, strict=True))
 
     def _encodings(self, session: FillSession) -> list[Encoding]:
-        """Return the session's encodings in this home.
-
-        They are computed again if the model has left the device or an edit elsewhere has moved
-        them.
-        """
+        """Return the session's encodings, made again if the model left or another home has them."""
         held = session.encodings
         while held is None or held.home is not self._home:
             for _ in self.encode(session):
@@ -390,7 +367,7 @@ def _as_hole(mask: Hole | MaskU8 | BoolMask, image: DocumentImage) -> Hole:
 
 
 def identity_of(inpainter: Inpainter) -> ModelIdentity:
-    """Return the identity of a model for sessions and recipes."""
+    """Identify a model for sessions and recipes."""
     info = inpainter.info
     return ModelIdentity(
         name=info.name,

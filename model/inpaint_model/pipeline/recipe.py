@@ -1,27 +1,8 @@
 """Recipe and attachment: all that is needed to recreate a candidate on any daemon with the model.
 
-The recipe is JSON of at most 64 KiB:
-
-    {"format": 1, "software": "0.1.0", "method": "model",
-     "model": "portrait", "weights_sha256": "...", "generator_sha256": "...",
-     "seed": 7, "truncation_psi": 0.8, "edits": {"smile": 1.5},
-     "mixing": null | {"levels": ["structure"], "amount": 0.5},
-     "document": [w, h], "box": [x, y, w, h],
-     "blending": {"colour_match": true, "gradient": true, "feather_px": 0.0, "grain": true},
-     "groups": [{"frame": [cx, cy, side, angle], "box": [x, y, w, h], "whole": true,
-                 "ws_out": "<base64>"}]}
-
-Boxes are those of the hole, in document pixels, and there is one group for each separate hole. A
-group that is not `whole` is filled only inside its frame; older recipes have no other groups.
-`ws_out` holds the codes after mixing and before edits, float32 little endian. It is null where it
-would exceed the size limit (several groups of a large model); the codes then follow from the seed.
-
-The method is "model", or "smooth" for a candidate filled without a model, which has no codes, edits
-or mixing, and seed 0. Recipes of smooth candidates have format 2, since a reader that ignores the
-method would create another candidate; all others have format 1, with or without a method.
-
-The attachment is a PNG of the squares that the encoder saw, one per group, from left to right. RGB
-is the erased image, alpha is 255 - hole.
+The recipe is JSON, the attachment a PNG. docs/reference/formats/recipe.md describes every key.
+Recipes of smooth candidates have format 2, since a reader that ignores their method would create
+another candidate; all others have format 1, with or without a method.
 """
 
 from __future__ import annotations
@@ -70,12 +51,7 @@ StoredBox = Annotated[Box, ReadAs(tuple[Pixel, Pixel, Pixel, Pixel], Box._make)]
 
 
 class UnusableError(ValueError):
-    """An input of a fill cannot be used.
-
-    Attributes:
-        subject: The input.
-        reason: The message without its subject.
-    """
+    """An input of a fill cannot be used; the message is its `subject` and the `reason`."""
 
     subject = ""
 
@@ -122,7 +98,7 @@ def _codes(text: str) -> CodesF32:
 
 @dataclass(frozen=True)
 class MixingNote:
-    """A record of how another candidate or image was mixed in; `ws_out` includes its effect."""
+    """How another candidate or image was mixed in; `ws_out` includes the effect."""
 
     levels: Annotated[Several[Text], Len(1, 3)]
     amount: Share
@@ -130,7 +106,7 @@ class MixingNote:
 
 @dataclass(frozen=True)
 class Blending:
-    """`BlendSettings` in a recipe. Complete, so that other defaults do not change the candidate."""
+    """All `BlendSettings`, so that other defaults do not change the candidate."""
 
     colour_match: Flag
     gradient: Flag
@@ -145,7 +121,7 @@ class Group:
     frame: StoredFrame
     box: StoredBox  # of its hole, document px
     ws_out: Annotated[CodesF32, ReadAs(Text, _codes)] | None = None  # before edits; flat when read
-    whole: Flag = False  # filled also outside the frame
+    whole: Flag = False  # filled also outside the frame; older recipes lack the key
 
 
 @dataclass(frozen=True)
@@ -176,7 +152,7 @@ class RecipeFile(Recipe):
 
 
 def write_recipe(recipe: Recipe) -> str:
-    """Return the recipe as JSON. If it is too large, codes are omitted, the last ones first."""
+    """Return JSON. Codes that make it too large are omitted, the last ones first."""
     groups = list(recipe.groups)
     for last in range(len(groups), -1, -1):
         text = json.dumps(_plain(replace(recipe, groups=tuple(groups))), separators=(",", ":"))
@@ -261,7 +237,7 @@ def codes_of(recipe: Recipe, model: ModelIdentity) -> Codes:
 
 
 def write_attachment(sources: Sequence[ModelInput]) -> bytes:
-    """Return a PNG of the squares that the encoder saw."""
+    """Return a PNG of the squares that the encoder saw, left to right: erased image, 255 - hole."""
     rgba = np.concatenate([np.dstack([s.erased, 255 - s.hole]) for s in sources], axis=1)
     buffer = io.BytesIO()
     Image.fromarray(rgba).save(buffer, "PNG", compress_level=3)

@@ -1,7 +1,4 @@
-"""Fill sessions: the frames of a document and all results so far.
-
-Everything that needs no network is here: patches in document pixels, recipes, attachments.
-"""
+"""Fill sessions: the frames of a document, its results so far, and all that needs no network."""
 
 from __future__ import annotations
 
@@ -60,7 +57,7 @@ class Candidate(NamedTuple):
 
     @property
     def is_smooth(self) -> bool:
-        """Whether it is filled without a model and cannot be edited or mixed."""
+        """Whether it is filled without a model."""
         return self.method == "smooth"
 
     @property
@@ -99,13 +96,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Rendering:
-    """A rendered candidate or variant."""
+    """A rendered `Task`."""
 
     index: int
-    variant: int  # -1: the candidate itself
+    variant: int
     candidate: Candidate
     outputs: Outputs
-    unedited: Outputs | None  # before edits and mixing; None if the same as `outputs`
+    unedited: Outputs | None  # before edits and mixing; None if the same
 
 
 class Encodings(NamedTuple):
@@ -119,8 +116,8 @@ class Encodings(NamedTuple):
 class FillSession:
     """A document with framed holes, and everything computed for them.
 
-    `DocumentInpainter.open` creates one. A copy by `dataclasses.replace` with another `blending`
-    shares everything else. Rendering and the methods here may run in different threads.
+    `dataclasses.replace` with another `blending` shares everything else. Rendering and the methods
+    here may run in different threads.
     """
 
     model: ModelIdentity
@@ -130,10 +127,9 @@ class FillSession:
     blending: BlendSettings
     encodings: Encodings | None = None  # None when the model has left the device
     candidates: dict[int, Candidate] = field(default_factory=dict)
-    # Outputs without edits and mixing, by seed and truncation, latest last. The blending of edited
-    # candidates is fitted to them.
+    # Outputs without edits and mixing, by seed and truncation, latest last.
     unedited: dict[tuple[int, float], Outputs] = field(default_factory=dict)
-    # Fit of the last candidate, one per group: while a slider moves, its edits use it.
+    # Fits of the last candidate's groups, for all its edits while a slider moves.
     _fittings: dict[tuple[tuple[int, float], BlendSettings], list[BlendFit]] = field(
         default_factory=dict
     )
@@ -141,12 +137,12 @@ class FillSession:
 
     @property
     def home(self) -> object | None:
-        """The memory that holds the encodings; None without encodings."""
+        """The memory that holds the encodings, if any."""
         return self.encodings.home if self.encodings else None
 
     @property
     def num_bytes(self) -> int:
-        """Approximate memory of the session."""
+        """Approximate memory."""
         codes = sum(c.nbytes for made in list(self.candidates.values()) for c in made.codes)
         groups = self.encodings.groups if self.encodings else ()
         encoded: int = sum(part.nbytes for parts in groups for part in parts)
@@ -158,7 +154,7 @@ class FillSession:
         return images + codes + encoded + rendered + fitting
 
     def keep_unedited(self, candidate: Candidate, outputs: Outputs) -> None:
-        """Keep the outputs of a candidate without edits; the oldest are dropped."""
+        """Keep a candidate's outputs without edits; drop the oldest."""
         self.unedited[candidate.origin] = outputs
         for oldest in list(self.unedited)[:-UNEDITED_KEPT]:
             self.unedited.pop(oldest, None)  # another device's worker may have removed it
@@ -170,7 +166,7 @@ class FillSession:
 
     @property
     def has_surroundings(self) -> bool:
-        """Whether a smooth fill of every group has something to continue."""
+        """Whether a smooth fill has something to continue in every group."""
         return all(placement.has_surroundings for placement in self.placements)
 
     def smooth(self, index: int) -> Rendering:
@@ -187,8 +183,7 @@ class FillSession:
     def patches(self, rendering: Rendering) -> list[Patch]:
         """Return a rendering as document pixels, one patch per group.
 
-        Edits and mixtures use the fit of their unedited candidate, so that blending does not undo
-        them.
+        Edits and mixtures use the fit of their unedited candidate; their own would undo them.
         """
         if rendering.candidate.is_smooth:
             return [placement.smooth(self.blending) for placement in self.placements]
@@ -231,7 +226,7 @@ class FillSession:
         )
 
     def attachment(self) -> bytes:
-        """Return a PNG of what the encoder saw, which all candidates share."""
+        """Return a PNG of what the encoder saw, shared by all candidates."""
         if not self._attachment:
             sources = [placement.source for placement in self.placements]
             self._attachment.append(write_attachment(sources))
