@@ -1,4 +1,4 @@
-"""`import_checkpoint`: load the networks of a checkpoint file."""
+"""Load the networks of a checkpoint file."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from inpaint_model.importing.unpickle import TRUNCATED, read_pickle
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 
-MAX_FILE_BYTES = 4 * 2**30  # a 1024 px training checkpoint with optimizers has about 1 GiB
+MAX_FILE_BYTES = 4 * 2**30  # a 1024 px checkpoint with optimizers has about 1 GiB
 ZIP_MAGIC = b"PK\x03\x04"
-OFTEN_MISTAKEN = {  # first bytes of files that failed downloads leave
+OFTEN_MISTAKEN = {  # first bytes of what failed downloads leave
     b"<": "is a web page, not a checkpoint; download the file itself",
     b"version https://git-lfs": "is a Git LFS pointer, not the file; run `git lfs pull`",
 }
@@ -38,7 +38,7 @@ class Provenance:
     path: Path
     format: str  # nvidia, rosinality, psp or bundle
     sha256: str  # of the file (of a bundle: of its weights)
-    notes: tuple[str, ...] = ()  # what was missing or left out, one sentence each
+    notes: tuple[str, ...] = ()  # what was missing or left out
     ignored: tuple[str, ...] = ()  # names of other content
     precision: str = ""  # of the stored weights and of the networks' computation
 
@@ -55,11 +55,11 @@ class Checkpoint:
 def import_checkpoint(path: str | Path) -> Checkpoint:
     """Load the networks of a checkpoint in a known format, or of a bundle.
 
-    Nothing in the file is executed. Bundles may lack a discriminator.
+    Nothing in the file is executed.
 
     Raises:
-        CheckpointError: The file is hostile, damaged, of an unknown kind, too large, or missing.
-            One line names the file and the reason.
+        CheckpointError: One line with the file and the reason: hostile, damaged, of an unknown
+            kind, too large, or missing.
     """
     path, facts = Path(path), dict[str, str]()
     try:
@@ -74,7 +74,7 @@ def import_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def _printable(path: Path) -> str:
-    """Return a path safe to print: file names may contain line breaks and terminal escapes."""
+    """Escape a path, which may contain line breaks and terminal escapes."""
     text = str(path)
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
@@ -144,7 +144,7 @@ def _read(stream: IO[bytes], path: Path, size: int) -> object:
         return read_pickle(stream)
     if zipfile.is_zipfile(stream):
         return read_zip(stream, size)
-    if start.startswith(ZIP_MAGIC):  # a zip without the table of contents at its end
+    if start.startswith(ZIP_MAGIC):  # without the table of contents at its end
         raise CheckpointError(TRUNCATED)
     for first, reason in OFTEN_MISTAKEN.items():
         if start.lstrip().lower().startswith(first):

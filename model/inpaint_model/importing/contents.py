@@ -93,10 +93,7 @@ class Contents:
         for name in (*self.tensors, *self.others):
             if name in used:
                 continue
-
-            top = next(
-                (part for part in _ways(name) if part not in ways), None
-            )  # the shortest unused
+            top = next((part for part in _ways(name) if part not in ways), None)  # the shortest
             if top:
                 shown[top] = None
             if len(shown) > MAX_SHOWN * 10:

@@ -1,7 +1,7 @@
 """Find the networks in a file: the generator to import, and its discriminator.
 
-A generator is recognized by a tensor that only generators have, behind any prefix. If there are
-several, the averaged one is taken, which is the result of a training.
+A generator is recognized by a tensor that only generators have, behind any prefix. Of several, the
+averaged one is taken: the result of a training.
 """
 
 from __future__ import annotations
@@ -34,11 +34,7 @@ _RAW = frozenset({"g", "gen", "generator", "netg", "net_g"})
 
 
 def find_networks(contents: Contents) -> Networks:
-    """Return the networks of a file.
-
-    Raises:
-        CheckpointError: There is no usable generator.
-    """
+    """Return the networks of a file, which must hold a usable generator."""
     layouts = {
         **dict.fromkeys(contents.prefixes(*nvidia.GENERATOR), nvidia),
         **dict.fromkeys(contents.prefixes(*rosinality.GENERATOR), rosinality),
@@ -109,7 +105,7 @@ def _facts(contents: Contents, family: str) -> dict[str, str]:
 
 
 def _choice(contents: Contents, prefixes: Sequence[str], notes: list[str]) -> str:
-    """Return the prefix of the generator to import, and note anything unusual about it."""
+    """Choose the generator to import, and note anything unusual about it."""
     averaged = [prefix for prefix in prefixes if _is_averaged(prefix)]
     among = averaged or prefixes
     chosen = among[0]
@@ -175,13 +171,13 @@ def _rosinality(
 
 
 def _mean(contents: Contents, prefix: str) -> str | None:
-    """Return the name of the mean latent closest to a generator, if any."""
+    """Return the mean latent closest to a generator."""
     names = [name for name in contents.tensors if f".{name}".endswith(f".{rosinality.MEAN}")]
     return max(names, key=lambda name: _shared(name, prefix), default=None)
 
 
 def _shared(name: str, prefix: str) -> int:
-    """Return the number of leading parts that two names share."""
+    """Count the leading parts that two names share."""
     count = 0
     for a, b in zip(name.split("."), prefix.split("."), strict=False):
         if a != b:

@@ -1,7 +1,6 @@
-"""The tensor names of other implementations for our `Generator` and `Discriminator`.
+"""Map the tensor names of our networks to those of other implementations.
 
-Functions map our names to their sources. Our names follow NVIDIA's, with `to_rgb` and `from_rgb`
-spelled out.
+Our names follow NVIDIA's, with `to_rgb` and `from_rgb` spelled out.
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ _TO_RGB: Mapping[str, Source] = {
 
 
 def nvidia_name(name: str) -> str:
-    """Return our name of a tensor of stylegan2-ada-pytorch or stylegan3."""
+    """Return our name of one of NVIDIA's tensors."""
     parts = name.split(".")
     return ".".join({"torgb": "to_rgb", "fromrgb": "from_rgb"}.get(part, part) for part in parts)
 
 
 def rosinality_generator(resolution: int, num_mapping_layers: int) -> dict[str, Source]:
-    """Map our generator to rosinality's names, except `mapping.w_avg`, which is stored apart."""
+    """Map our names to rosinality's, without `mapping.w_avg`, which is stored apart."""
     keys = {"synthesis.b4.const": Source("input.input", (0,))}
     for i in range(num_mapping_layers):
         for part in ("weight", "bias"):
@@ -61,7 +60,7 @@ def rosinality_generator(resolution: int, num_mapping_layers: int) -> dict[str, 
 
 
 def rosinality_discriminator(resolution: int) -> dict[str, Source]:
-    """Map our discriminator to rosinality's names."""
+    """Map our names to rosinality's."""
     top = f"b{resolution}.from_rgb"
     keys = {f"{top}.weight": Source("convs.0.0.weight"), f"{top}.bias": Source("convs.0.1.bias")}
     for k, r in enumerate(reversed(resolutions(resolution)[1:]), start=1):

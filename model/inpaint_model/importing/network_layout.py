@@ -24,7 +24,7 @@ from inpaint_model.networks.config import (
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 
-MAX_WIDTH = 8192  # channels, latents, labels; published networks stay at or below 1024
+MAX_WIDTH = 8192  # channels, latents, labels; published networks have up to 1024
 MAX_MAPPING_LAYERS = 64
 MAX_KERNEL_BYTES = 4096  # of a low-pass of 16 numbers, as stored
 W_AVG_SAMPLES, W_AVG_BATCH, W_AVG_SEED = 10_000, 1_000, 0
@@ -47,12 +47,9 @@ class Networks(NamedTuple):
     precision: str = ""  # of the networks' computation, if known
 
     def check(self, file_size: int) -> None:
-        """Check that the networks match each other and do not describe more than the file holds.
+        """Check that the networks match each other and do not expand.
 
-        Tensors that share the same bytes could make a small file expand.
-
-        Raises:
-            CheckpointError: A check fails.
+        Tensors that share the same bytes could make a small file do that.
         """
         parts = [self.generator[1]]
         if self.discriminator:
@@ -92,7 +89,7 @@ def _is_bookkeeping(name: str, tensor: TensorRef) -> bool:
 
 
 def check_unused_average(name: str, average: TensorRef) -> None:
-    """Raise a `CheckpointError` unless a running mean of magnitudes is 1 and has no effect.
+    """Check that a running mean of magnitudes is 1 and thus has no effect.
 
     StyleGAN3 divides by it, and some StyleGAN2 networks of that time store it.
     """
@@ -105,11 +102,7 @@ def check_unused_average(name: str, average: TensorRef) -> None:
 def generator_config(
     tensors: Tensors, mapping_lr_multiplier: float = 0.01, conv_clamp: float | None = None
 ) -> GeneratorConfig:
-    """Return the configuration of the generator with these tensors (our names).
-
-    Raises:
-        CheckpointError: It is not supported.
-    """
+    """Return the configuration of the generator with these tensors (our names)."""
     resolution = _resolution(tensors, "synthesis.b{}.conv1.weight", "generator")
     channels = tuple(
         _shape(tensors, f"synthesis.b{r}.conv1.weight", 4)[0] for r in resolutions(resolution)
@@ -136,11 +129,7 @@ def generator_config(
 def discriminator_config(
     tensors: Tensors, mbstd_group_size: int = 4, conv_clamp: float | None = None
 ) -> DiscriminatorConfig:
-    """Return the configuration of the discriminator with these tensors (our names).
-
-    Raises:
-        CheckpointError: It is not supported.
-    """
+    """Return the configuration of the discriminator with these tensors (our names)."""
     resolution = _resolution(tensors, "b{}.conv0.weight", "discriminator")
     sizes = resolutions(resolution)
     b4 = _shape(tensors, "b8.conv1.weight", 4)[0]
@@ -168,9 +157,8 @@ def build_generator(
 ) -> Generator:
     """Return a generator with these tensors (our names), float32 on the CPU.
 
-    A missing `mapping.w_avg` (training checkpoints of rosinality) is estimated, and missing noise
-    is drawn, from fixed seeds. If no layer has noise, its strength is 0. Stored element types are
-    added to `dtypes`.
+    Fixed seeds estimate a missing `mapping.w_avg` (training checkpoints of rosinality) and draw
+    missing noise. If no layer has noise, its strength is 0. Stored types are added to `dtypes`.
     """
     with torch.device("meta"):
         network = Generator(config)
@@ -221,7 +209,7 @@ def estimate_w_avg(generator: Generator) -> torch.Tensor:
 
 
 def check_resample_filter(name: str, kernel: TensorRef) -> None:
-    """Raise a `CheckpointError` unless a low-pass is the published networks' [1, 3, 3, 1].
+    """Check that a low-pass is the published networks' [1, 3, 3, 1].
 
     Kernels are stored as [4] or [4, 4], scaled by the gain of the operation.
     """

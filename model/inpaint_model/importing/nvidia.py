@@ -1,9 +1,8 @@
 """Read networks in the layout of stylegan2-ada-pytorch, and of stylegan3's StyleGAN2.
 
-Their pickles contain modules written by NVIDIA's `torch_utils.persistence`: a class name, the
-module's state, and its Python source, which the original loader executes. Only the state is used
-here. State dicts contain only tensors; other properties (such as clamping) are then assumed to have
-their usual values.
+Their pickles hold each module's class name, its state, and Python source, which the original loader
+executes and this one drops. State dicts hold only tensors; clamping and the like are then assumed
+to be as usual.
 """
 
 from __future__ import annotations
@@ -37,18 +36,14 @@ _LINEAR = ("affine", "embed", "b4.out", "skip")  # layers without an activation
 
 
 class Network(NamedTuple):
-    """A network: tensors by our names, and its modules if it was pickled."""
+    """Tensors by our names, and modules if they were pickled."""
 
     tensors: Tensors
     modules: Sequence[Module]
 
 
 def network(entries: dict[str, Entry], modules: Sequence[Module], generator: bool) -> Network:
-    """Return the tensors of a network by our names, without constants, which are checked.
-
-    Raises:
-        CheckpointError: A constant differs from that of the published networks.
-    """
+    """Rename the tensors, and check and drop constants."""
     entries = {nvidia_name(name): entry for name, entry in entries.items()}
     known = [name for name in entries if _is_known(name, generator)]
     tensors: dict[str, TensorRef] = {}
@@ -70,11 +65,7 @@ def _is_known(name: str, generator: bool) -> bool:
 
 
 def read_generator(found: Network) -> GeneratorConfig:
-    """Return the configuration of a generator.
-
-    Raises:
-        CheckpointError: It is not supported.
-    """
+    """Return the configuration of a generator."""
     unsupported = _unsupported(found.modules, "skip")
     if unsupported:
         raise CheckpointError(f"holds a generator that cannot be used: {unsupported}")
@@ -83,11 +74,7 @@ def read_generator(found: Network) -> GeneratorConfig:
 
 
 def read_discriminator(found: Network) -> DiscriminatorConfig | str:
-    """Return the configuration of a discriminator, or why it is not supported.
-
-    Raises:
-        CheckpointError: It is damaged.
-    """
+    """Return the configuration of a discriminator, or why it is not supported."""
     unsupported = _unsupported(found.modules, "resnet")
     if unsupported:
         return unsupported
@@ -108,7 +95,7 @@ def read_discriminator(found: Network) -> DiscriminatorConfig | str:
 
 
 def precision(found: Network) -> str:
-    """Return the blocks that computed in half precision, for display; "" if none did."""
+    """Say which blocks computed in half precision; "" if none did."""
     half = [
         int(leaf[1:])
         for module in found.modules
@@ -128,7 +115,7 @@ def _group_size(modules: Sequence[Module]) -> int:
 
 
 def _unsupported(modules: Sequence[Module], architecture: str) -> str | None:
-    """Return why these modules are not a supported StyleGAN2 network, or None."""
+    """Return why these are not a supported network, or None."""
     for module in modules:
         attributes = module.attributes
         if attributes.get("architecture", architecture) != architecture:
@@ -150,7 +137,7 @@ def _clamps(modules: Sequence[Module]) -> dict[str, object]:
 
 
 def _clamp(layers: dict[str, object]) -> float | None:
-    """Return the clamp that all layers share (networks made for fp16 have one)."""
+    """Return the clamp of all layers (networks made for fp16 have one)."""
     clamps = {clamp if clamp is None or finite_number(clamp) else "?" for clamp in layers.values()}
     if not clamps or clamps == {None}:
         return None
@@ -161,7 +148,7 @@ def _clamp(layers: dict[str, object]) -> float | None:
 
 
 def _mapping_lr_multiplier(modules: Sequence[Module]) -> float:
-    """Return the mapping network's learning rate multiplier, which scales its stored weights."""
+    """Return the learning rate multiplier, which scales the stored weights."""
     gains = {
         gain if finite_number(gain) else "?"
         for module in modules

@@ -1,8 +1,7 @@
 """Read networks in the layout of rosinality's stylegan2-pytorch, and of the pSp family's decoder.
 
-There are three kinds of files: converted ones {g_ema, latent_avg, ...}; training checkpoints {g, d,
-g_ema, g_optim, d_optim, args}, which lack the mean latent; and {state_dict: {decoder.*, encoder.*},
-latent_avg} of pSp, e4e, HFGI and similar models.
+Files are converted ones {g_ema, latent_avg, ...}; training checkpoints {g, d, g_ema, ...}, which
+lack the mean latent; or {state_dict: {decoder.*, encoder.*}, latent_avg} of the pSp family.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _DISCRIMINATOR = ("convs", "final_conv", "final_linear")
 
 
 class ReadGenerator(NamedTuple):
-    """A generator: its configuration, its tensors by our names, and notes on missing parts."""
+    """A generator by our names, and notes on missing parts."""
 
     config: GeneratorConfig
     tensors: Tensors
@@ -51,16 +50,7 @@ class ReadGenerator(NamedTuple):
 def read_generator(
     entries: dict[str, Entry], mean: TensorRef | None, others: Mapping[str, str]
 ) -> ReadGenerator:
-    """Read a generator.
-
-    Args:
-        entries: Tensors by their names in the file.
-        mean: The file's mean latent for this generator.
-        others: Types of other values, by name.
-
-    Raises:
-        CheckpointError: It is not supported.
-    """
+    """Read a generator. Its mean latent and the types of other values are stored apart."""
     theirs = _tensors(entries, _GENERATOR)
     resolution, layers = _resolution(theirs), _mapping_layers(theirs)
     keys = rosinality_generator(resolution, layers)
@@ -78,18 +68,14 @@ def read_generator(
 def read_discriminator(
     entries: dict[str, Entry], resolution: int, others: Mapping[str, str]
 ) -> tuple[DiscriminatorConfig, Tensors]:
-    """Read the discriminator of a generator with this resolution.
-
-    Raises:
-        CheckpointError: It is not supported.
-    """
+    """Read the discriminator of a generator with this resolution."""
     theirs = _tensors(entries, _DISCRIMINATOR)
     renamed = _renamed(theirs, rosinality_discriminator(resolution), others, "discriminator")
     return discriminator_config(renamed), renamed
 
 
 def _tensors(entries: dict[str, Entry], children: tuple[str, ...]) -> Tensors:
-    """Return the tensors of a network without low-pass kernels, which are checked."""
+    """Check and drop low-pass kernels."""
     known = [name for name in entries if name.partition(".")[0] in children]
     tensors = {}
     for name, tensor in foreign(entries, known).items():
@@ -127,7 +113,7 @@ def _mapping_layers(theirs: Tensors) -> int:
 def _renamed(
     theirs: Tensors, keys: Mapping[str, Source], others: Mapping[str, str], what: str
 ) -> dict[str, TensorRef]:
-    """Return the tensors by our names; unknown or missing tensors are errors."""
+    """Return the tensors by our names; none may be unknown or missing."""
     unknown = sorted(set(theirs) - {source.name for source in keys.values()})
     if unknown:
         raise CheckpointError(f"has {quoted(unknown[0])}, which no StyleGAN2 {what} has")
@@ -148,7 +134,7 @@ def _renamed(
 def _latent_average(value: TensorRef | None) -> TensorRef | None:
     """Return latent_avg as [w_dim]; pSp stores it repeated for every style.
 
-    None if it is missing or differs between styles, which a single mean cannot express.
+    None if it is missing or differs between styles.
     """
     if value is None or len(value.size) != 2:
         return value

@@ -19,16 +19,12 @@ _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2,
 
 
 def is_safetensors(start: bytes) -> bool:
-    """Return whether a file starts like safetensors: a length, then a JSON object."""
+    """Return whether a file starts with a length, then a JSON object."""
     return len(start) > 8 and start[8:9] == b"{" and _header_bytes(start) <= MAX_HEADER_BYTES
 
 
 def read_safetensors(stream: IO[bytes], path: Path, file_size: int) -> dict[str, TensorRef]:
-    """Return the tensors by name; their data are read on demand.
-
-    Raises:
-        CheckpointError: The file is damaged.
-    """
+    """Return the tensors by name; their data are read on demand."""
     if 8 + _header_bytes(stream.read(8)) > file_size:
         raise CheckpointError(TRUNCATED)
     tensors = {}

@@ -1,4 +1,4 @@
-"""Tensors as files describe them; data are read only after the shapes are checked."""
+"""Tensors as files describe them, before their data are read."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ STORAGE_DTYPES: Mapping[str, torch.dtype] = {
     "ComplexFloatStorage": torch.complex64,
     "ComplexDoubleStorage": torch.complex128,
 }
-# The first bytes of a storage written by torch.save: its magic number as a pickle.
+# The first bytes that torch.save wrote before its zip format: a magic number as a pickle.
 LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 
 @dataclass(frozen=True, eq=False)
 class Storage:
-    """Elements that tensors view; `load` reads them as one flat tensor."""
+    """Elements that tensors view; `load` reads them flat."""
 
     nbytes: int  # upper limit of the data to read
     load: Callable[[], torch.Tensor]
@@ -42,7 +42,7 @@ class Storage:
 
 @dataclass(frozen=True, eq=False)
 class TensorRef:
-    """A tensor that has not been read: a view of a storage, as in `torch.save`."""
+    """A tensor not yet read: a view of a storage, as in `torch.save`."""
 
     storage: Storage
     offset: int
@@ -51,11 +51,7 @@ class TensorRef:
 
     @classmethod
     def described(cls, storage: object, offset: object, size: object, stride: object) -> TensorRef:
-        """Return the tensor of a pickle, with every field checked.
-
-        Raises:
-            CheckpointError: A field is invalid.
-        """
+        """Check the fields of a pickled tensor."""
         if not isinstance(storage, Storage):
             raise CheckpointError("holds a tensor without a storage")
         if not _is_count(offset) or not _is_shape(size) or not _is_shape(stride):
@@ -84,8 +80,7 @@ class TensorRef:
         """Return the tensor, contiguous, in the element type of the file.
 
         Raises:
-            CheckpointError: It exceeds its storage or repeats elements (in a small file that claims
-                to hold much).
+            CheckpointError: It is larger than its storage, perhaps by repeating elements.
         """
         flat = self.storage.load()
         steps = zip(self.size, self.stride, strict=True)
@@ -97,7 +92,7 @@ class TensorRef:
 
 
 def nested_storage(payload: bytes) -> Storage:
-    """Return a storage inside a pickle, in the format of torch.save before zip."""
+    """Return a storage inside a pickle, in the format before zip."""
     if not payload.startswith(LEGACY_MAGIC):
         raise CheckpointError("holds a nested storage that torch.save did not write")
 
@@ -105,7 +100,7 @@ def nested_storage(payload: bytes) -> Storage:
         try:
             with warnings.catch_warnings(action="ignore"):  # damage raises an error anyway
                 storage = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-        except Exception as error:  # torch's reader may raise anything for a damaged stream
+        except Exception as error:  # torch may raise anything for a damaged stream
             raise CheckpointError(f"holds a damaged storage ({type(error).__name__})") from None
         if not isinstance(storage, torch.storage.TypedStorage):
             raise CheckpointError(f"holds {quoted(storage)} in place of a storage")

@@ -1,7 +1,7 @@
 """Read the formats of `torch.save`: a zip (since torch 1.6), or a sequence of pickles before.
 
-Tensors are read on demand, so unused ones (optimizers, encoders) are never read. All declared sizes
-are compared with the actual data.
+Tensors are read on demand, so optimizers and encoders never are. All declared sizes are compared
+with the actual data.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from inpaint_model.importing.tensors import Storage
 from inpaint_model.importing.unpickle import TRUNCATED, read_pickle
 
 MAX_ENTRIES = 50_000  # files in a zip
-MAX_PICKLE_BYTES = 64 * 2**20  # description of the tensors without their data
+MAX_PICKLE_BYTES = 64 * 2**20  # the tensors without their data
 LEGACY_PROTOCOL = 1001
 ZIP_ERRORS = (  # of damaged files
     zipfile.BadZipFile,
@@ -35,13 +35,7 @@ ZIP_ERRORS = (  # of damaged files
 
 
 def read_zip(stream: IO[bytes], file_size: int) -> object:
-    """Read a zip written by torch.save.
-
-    `stream` must stay open while its tensors are loaded.
-
-    Raises:
-        CheckpointError: The file is damaged or has other content.
-    """
+    """Read a zip of torch.save; `stream` must stay open while its tensors are loaded."""
     try:
         archive = zipfile.ZipFile(stream)
         entries = _checked_entries(archive, file_size)
@@ -69,7 +63,7 @@ def read_zip(stream: IO[bytes], file_size: int) -> object:
 
 
 def _checked_entries(archive: zipfile.ZipFile, file_size: int) -> dict[str, zipfile.ZipInfo]:
-    """Return entries by name; compressed ones, which torch.save never writes, may be zip bombs."""
+    """Return entries by name; compressed ones, which may be zip bombs, are refused."""
     infos = archive.infolist()
     if len(infos) > MAX_ENTRIES:
         raise CheckpointError(f"is a zip of more than {MAX_ENTRIES} entries")
@@ -115,7 +109,7 @@ def _damaged(error: Exception) -> CheckpointError:
 
 
 def read_legacy(stream: IO[bytes], file_size: int) -> object:
-    """Read a file of torch.save from before its zip format."""
+    """Read a file of torch.save before torch 1.6."""
     read_pickle(stream)  # the magic number, checked by the caller
     if read_pickle(stream) != LEGACY_PROTOCOL:
         raise CheckpointError("was written by an unknown version of torch.save")
@@ -145,7 +139,7 @@ def read_legacy(stream: IO[bytes], file_size: int) -> object:
 
 
 class _LegacyStorage:
-    """A storage whose position in the file is known only after the pickle is read."""
+    """A storage whose position is known only after the pickle is read."""
 
     def __init__(self, dtype: torch.dtype, numel: int) -> None:
         self.dtype, self.numel = dtype, numel
@@ -174,7 +168,7 @@ class _LegacyStorage:
 
 
 def _is_unknown(identifier: object) -> bool:
-    """Return whether a persistent id has an element type that networks do not use."""
+    """Return whether networks do not use the element type."""
     return (
         isinstance(identifier, tuple)
         and identifier[:1] == ("storage",)

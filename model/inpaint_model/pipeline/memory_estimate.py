@@ -1,7 +1,7 @@
 """Estimate the peak main memory of a fill before any of it is allocated.
 
-The factors were measured with a real daemon (`python -m benchmarks.memory`) and rounded up. The
-memory of the networks is extra (`inference.memory_footprint`).
+The factors were measured with `python -m benchmarks.memory` and rounded up. The networks' memory is
+extra (`inference.memory_footprint`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from inpaint_model.document.blending import ring_px
 from inpaint_model.document.geometry import Box
 from inpaint_model.document.large_hole import LARGE
 
-_FRAMING = 12  # bytes per pixel of the hole's box, for its parts and the model's view
+_FRAMING = 12  # bytes per pixel of the hole's box
 _BLENDING = 320  # bytes per pixel that is fitted at once
 _TILES = 160 << 20  # bytes to fit a large hole tile by tile
 _COPIES = 5  # of a candidate's pixels: fitted, converted, as bytes, in a message, on the wire
@@ -19,12 +19,9 @@ RING_PX = ring_px(float("inf"))  # the largest width
 
 
 def working_bytes(crop: Box, hole: Box, pixel_bytes: int) -> int:
-    """Return the peak bytes of filling, in addition to the images.
+    """Return the peak bytes of filling, in addition to the images of the box `crop`.
 
-    Args:
-        crop: Box of the images.
-        hole: Box of the hole in it.
-        pixel_bytes: Bytes per pixel of a candidate, with coverage.
+    `pixel_bytes` is that of a candidate, with coverage.
     """
     ring = hole.grown(RING_PX).intersection(crop)
     region, px = ring.width * ring.height, hole.width * hole.height
@@ -33,12 +30,9 @@ def working_bytes(crop: Box, hole: Box, pixel_bytes: int) -> int:
 
 
 def largest_side(budget: int, image_bytes: int, pixel_bytes: int) -> int:
-    """Return the side in px of the largest square crop that fits a memory budget; 0 if none does.
+    """Return the side of the largest square crop that fits a budget in bytes; 0 if none does.
 
-    Args:
-        budget: Bytes.
-        image_bytes: Bytes per pixel of crop and hole.
-        pixel_bytes: See `working_bytes`.
+    `image_bytes` counts crop and hole per pixel, `pixel_bytes` is as in `working_bytes`.
     """
     low, high = 0, 1 << 16
     while high - low > 1:
