@@ -40,7 +40,7 @@ class Provenance:
     sha256: str  # of the file (of a bundle: of its weights)
     notes: tuple[str, ...] = ()  # what was missing or left out
     ignored: tuple[str, ...] = ()  # names of other content
-    precision: str = ""  # of the stored weights and of the networks' computation
+    precision: str = ""  # of weights and computation, for display
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,11 @@ class Checkpoint:
 
 
 def import_checkpoint(path: str | Path) -> Checkpoint:
-    """Load the networks of a checkpoint in a known format, or of a bundle.
-
-    Nothing in the file is executed.
+    """Load the networks of a checkpoint or bundle, executing nothing in it.
 
     Raises:
-        CheckpointError: One line with the file and the reason: hostile, damaged, of an unknown
-            kind, too large, or missing.
+        CheckpointError: One line with the file and the reason: hostile, damaged, unknown, too
+            large, or missing.
     """
     path, facts = Path(path), dict[str, str]()
     try:

@@ -14,7 +14,7 @@ from inpaint_model.importing.errors import CheckpointError, quoted
 from inpaint_model.importing.inert import Opaque, PersistentObject
 from inpaint_model.importing.tensors import TensorRef
 
-MAX_DEPTH = 16  # nesting; a generator in a training checkpoint has about 8 levels
+MAX_DEPTH = 16  # nesting; training checkpoints have about 8 levels
 MAX_VALUES = 1_000_000  # containers, objects and entries of dictionaries
 MAX_TENSORS = 50_000  # a 1024 px checkpoint with optimizers has a few thousand
 MAX_NOTED = 20_000  # other names to record
@@ -35,7 +35,7 @@ class Module(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A tensor, and the number of the dictionary or network that contains it."""
+    """A tensor, and the number of its dictionary or network."""
 
     tensor: TensorRef
     home: int
@@ -115,11 +115,7 @@ def _ways(name: str) -> Iterator[str]:
 
 
 def lay_out(value: object) -> Contents:
-    """Flatten a value.
-
-    Raises:
-        CheckpointError: It holds too much.
-    """
+    """Flatten a value."""
     return _Layout().of(value)
 
 
@@ -172,7 +168,7 @@ class _Layout:
         self.note(name, type(values).__name__)
         home = self.new_home()
         for index, child in enumerate(values):
-            if not isinstance(child, _PLAIN):  # losses of all steps, for instance
+            if not isinstance(child, _PLAIN):  # such as losses of all steps
                 self.child(child, name, index, home, depth)
 
     def note(self, name: str, kind: str) -> None:

@@ -27,7 +27,7 @@ UNSAID = (
     "assumed the usual ones (no clamps, 0.01)"
 )
 MAX_NETWORKS = 100
-MAX_CLASSES = 6  # in a printed list
+MAX_CLASSES = 6
 
 _AVERAGED = frozenset({"ema", "gs", "averaged", "running", "smoothed"})
 _RAW = frozenset({"g", "gen", "generator", "netg", "net_g"})

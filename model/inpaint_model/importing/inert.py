@@ -1,8 +1,7 @@
 """The inert values that stand for what a pickle describes.
 
-Nothing here imports or calls what a pickle names: each entry of `CONSTRUCTORS` builds a value from
-checked arguments. Everything else becomes an `Opaque`, since training checkpoints contain all kinds
-of objects that can be ignored.
+Nothing here imports or calls what a pickle names: `CONSTRUCTORS` build values from checked
+arguments, and all else becomes an `Opaque`, since checkpoints hold much that can be ignored.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class Global(NamedTuple):
 
 @dataclass(eq=False)
 class PersistentObject:
-    """A module written by NVIDIA's `torch_utils.persistence`, without its source code."""
+    """A module of NVIDIA's `torch_utils.persistence` without its source code."""
 
     class_name: str
     state: Mapping[str, object]
@@ -45,9 +44,9 @@ class PersistentObject:
 
 @dataclass(eq=False)
 class Opaque:
-    """An object of a class that is not on the list."""
+    """An object whose class is not in `CONSTRUCTORS`."""
 
-    name: str  # of the class or function
+    name: str
     state: object = None  # from BUILD
     entries: dict[str | int, object] = field(default_factory=dict)  # of a mapping
 
@@ -144,7 +143,7 @@ def _scalar(*arguments: object) -> object:
 
 
 def _encode(*arguments: object) -> object:
-    """Return the bytes of a numpy number, which protocol 2 writes as latin1 text."""
+    """Return bytes that protocol 2 writes as latin1 text."""
     text = arguments[0] if arguments else None
     if not isinstance(text, str) or len(text) > 64 or arguments[1:] not in [("latin1",), ()]:
         return Opaque("_codecs.encode")
@@ -155,7 +154,7 @@ def _encode(*arguments: object) -> object:
 
 
 def _no_bytes(*arguments: object) -> object:
-    """Return empty bytes, in protocol 2 `bytes()`."""
+    """Return empty bytes, `bytes()` in protocol 2."""
     return Opaque("bytes") if arguments else b""
 
 
@@ -203,16 +202,11 @@ IN_ANY_PACKAGE: Mapping[str, Callable[..., object]] = {
     "_reconstruct_persistent_obj": _persistent_object,
 }
 
-
 STORAGE_TYPES = {Global("torch", name): dtype for name, dtype in STORAGE_DTYPES.items()}
 
 
 def construct(target: object, arguments: object) -> object:
-    """Return the inert value of `target(*arguments)`.
-
-    Raises:
-        CheckpointError: The arguments are invalid for a target on the list.
-    """
+    """Return the inert value of `target(*arguments)`."""
     if not isinstance(target, Global):
         return Opaque(target.name if isinstance(target, Opaque) else type(target).__name__)
     constructor = CONSTRUCTORS.get(target) or IN_ANY_PACKAGE.get(target.name)
@@ -224,7 +218,7 @@ def construct(target: object, arguments: object) -> object:
 
 
 def build(target: object, state: object) -> None:
-    """Apply `target.__setstate__(state)` to inert values."""
+    """Do for inert values what `target.__setstate__(state)` would."""
     if isinstance(target, Opaque):
         target.state = state
     if isinstance(target, NumpyDtype) and target.state is None and isinstance(state, tuple):

@@ -47,10 +47,7 @@ class Networks(NamedTuple):
     precision: str = ""  # of the networks' computation, if known
 
     def check(self, file_size: int) -> None:
-        """Check that the networks match each other and do not expand.
-
-        Tensors that share the same bytes could make a small file do that.
-        """
+        """Check that the networks match, and that tensors that share bytes do not expand a file."""
         parts = [self.generator[1]]
         if self.discriminator:
             parts.append(self.discriminator[1])
@@ -72,8 +69,8 @@ class Networks(NamedTuple):
 def foreign(entries: Mapping[str, Entry], known: Collection[str]) -> dict[str, TensorRef]:
     """Return the tensors of a network without those of other dictionaries.
 
-    Unknown ones in its own dictionaries stay, for readers to refuse, except counters: single
-    numbers whose names have no dots.
+    Unknown ones in its own stay, for readers to refuse, except counters: single numbers whose names
+    have no dots.
     """
     known = frozenset(known)
     homes = {entries[name].home for name in known}
@@ -102,7 +99,7 @@ def check_unused_average(name: str, average: TensorRef) -> None:
 def generator_config(
     tensors: Tensors, mapping_lr_multiplier: float = 0.01, conv_clamp: float | None = None
 ) -> GeneratorConfig:
-    """Return the configuration of the generator with these tensors (our names)."""
+    """Infer a generator's configuration from its tensors (our names)."""
     resolution = _resolution(tensors, "synthesis.b{}.conv1.weight", "generator")
     channels = tuple(
         _shape(tensors, f"synthesis.b{r}.conv1.weight", 4)[0] for r in resolutions(resolution)
@@ -129,7 +126,7 @@ def generator_config(
 def discriminator_config(
     tensors: Tensors, mbstd_group_size: int = 4, conv_clamp: float | None = None
 ) -> DiscriminatorConfig:
-    """Return the configuration of the discriminator with these tensors (our names)."""
+    """Infer a discriminator's configuration from its tensors."""
     resolution = _resolution(tensors, "b{}.conv0.weight", "discriminator")
     sizes = resolutions(resolution)
     b4 = _shape(tensors, "b8.conv1.weight", 4)[0]
@@ -157,8 +154,8 @@ def build_generator(
 ) -> Generator:
     """Return a generator with these tensors (our names), float32 on the CPU.
 
-    Fixed seeds estimate a missing `mapping.w_avg` (training checkpoints of rosinality) and draw
-    missing noise. If no layer has noise, its strength is 0. Stored types are added to `dtypes`.
+    A missing `mapping.w_avg` (training checkpoints of rosinality) is estimated and missing noise is
+    drawn, from fixed seeds. If no layer has noise, its strength is 0. Stored types join `dtypes`.
     """
     with torch.device("meta"):
         network = Generator(config)

@@ -1,8 +1,7 @@
 """Read networks in the layout of stylegan2-ada-pytorch, and of stylegan3's StyleGAN2.
 
 Their pickles hold each module's class name, its state, and Python source, which the original loader
-executes and this one drops. State dicts hold only tensors; clamping and the like are then assumed
-to be as usual.
+executes and this one drops. State dicts lack settings such as clamping; the usual ones are assumed.
 """
 
 from __future__ import annotations

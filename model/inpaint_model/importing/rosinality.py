@@ -1,7 +1,7 @@
 """Read networks in the layout of rosinality's stylegan2-pytorch, and of the pSp family's decoder.
 
-Files are converted ones {g_ema, latent_avg, ...}; training checkpoints {g, d, g_ema, ...}, which
-lack the mean latent; or {state_dict: {decoder.*, encoder.*}, latent_avg} of the pSp family.
+Converted files are {g_ema, latent_avg, ...}; training checkpoints {g, d, g_ema, ...} lack the mean
+latent; those of the pSp family are {state_dict: {decoder.*, encoder.*}, latent_avg}.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ReadGenerator(NamedTuple):
 def read_generator(
     entries: dict[str, Entry], mean: TensorRef | None, others: Mapping[str, str]
 ) -> ReadGenerator:
-    """Read a generator. Its mean latent and the types of other values are stored apart."""
+    """Read a generator with its mean latent."""
     theirs = _tensors(entries, _GENERATOR)
     resolution, layers = _resolution(theirs), _mapping_layers(theirs)
     keys = rosinality_generator(resolution, layers)

@@ -13,7 +13,7 @@ import torch
 
 from inpaint_model.importing.errors import CheckpointError, quoted
 
-# Names of torch's storage classes -> element type.
+# torch's storage classes -> element types
 STORAGE_DTYPES: Mapping[str, torch.dtype] = {
     "FloatStorage": torch.float32,
     "HalfStorage": torch.float16,
@@ -28,7 +28,7 @@ STORAGE_DTYPES: Mapping[str, torch.dtype] = {
     "ComplexFloatStorage": torch.complex64,
     "ComplexDoubleStorage": torch.complex128,
 }
-# The first bytes that torch.save wrote before its zip format: a magic number as a pickle.
+# Magic number of torch.save before its zip format, as a pickle.
 LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 
 

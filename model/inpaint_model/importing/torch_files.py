@@ -1,7 +1,6 @@
 """Read the formats of `torch.save`: a zip (since torch 1.6), or a sequence of pickles before.
 
-Tensors are read on demand, so optimizers and encoders never are. All declared sizes are compared
-with the actual data.
+Tensors are read on demand, so optimizers and encoders never are.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from inpaint_model.importing.tensors import Storage
 from inpaint_model.importing.unpickle import TRUNCATED, read_pickle
 
 MAX_ENTRIES = 50_000  # files in a zip
-MAX_PICKLE_BYTES = 64 * 2**20  # the tensors without their data
+MAX_PICKLE_BYTES = 64 * 2**20  # description without the tensors' data
 LEGACY_PROTOCOL = 1001
 ZIP_ERRORS = (  # of damaged files
     zipfile.BadZipFile,
@@ -109,7 +108,7 @@ def _damaged(error: Exception) -> CheckpointError:
 
 
 def read_legacy(stream: IO[bytes], file_size: int) -> object:
-    """Read a file of torch.save before torch 1.6."""
+    """Read a file that torch.save wrote before torch 1.6."""
     read_pickle(stream)  # the magic number, checked by the caller
     if read_pickle(stream) != LEGACY_PROTOCOL:
         raise CheckpointError("was written by an unknown version of torch.save")

@@ -1,9 +1,8 @@
 """A pickle reader that never executes anything.
 
-It decodes operations with the standard library's `pickletools` and applies them to inert values;
-where pickle would call what a file names, `inert.construct` replaces the result. Dictionaries keep
-only entries whose keys are strings or 64-bit integers, so that a file cannot make hashing or
-comparing expensive.
+It applies the operations that `pickletools` decodes to inert values; `inert.construct` replaces all
+calls. Dictionaries keep only keys that are strings or 64-bit integers, so that no file can make
+hashing or comparing expensive.
 """
 
 from __future__ import annotations
@@ -24,12 +23,9 @@ PersistentLoad = Callable[[object], object]
 
 
 def read_pickle(stream: IO[bytes], persistent_load: PersistentLoad | None = None) -> object:
-    """Return the value of one pickle, after which the stream is left.
+    """Return the value of one pickle, and leave the stream behind it.
 
     `persistent_load` converts a persistent id (torch's name of a storage) to a value.
-
-    Raises:
-        CheckpointError: The pickle is damaged or too large.
     """
     machine = _Machine(persistent_load)
     try:
@@ -135,7 +131,7 @@ class _Machine:
         self.memo[len(self.memo)] = self.top()
 
     def get(self, index: object) -> None:
-        assert isinstance(index, int)  # pickletools decodes it as one
+        assert isinstance(index, int)
         self.push(self.memo[index])
 
     def tuple_of(self, length: int) -> None:

@@ -2,8 +2,8 @@
 
 Codes follow from seed and truncation, then mixing, then edits.
 
-`DocumentInpainter.fill` does all of it. A scheduler that shares a device among several fills calls
-the steps (`open`, `encode`, `tasks`, `render`) and may unload the model between any two.
+`DocumentInpainter.fill` does all of it. A scheduler that shares a device among fills calls the
+steps (`open`, `encode`, `tasks`, `render`) and may unload the model between any two.
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ class DocumentFill:
 
     @property
     def recipe(self) -> str:
-        """JSON from which `reopen`, given the session's attachment, recreates the candidate."""
+        """JSON from which `reopen` recreates the candidate, given the session's attachment."""
         return write_recipe(self.session.recipe(self.candidate))
 
 
 class DocumentInpainter:
-    """Fills holes in images of any size; `open` lists the supported kinds.
+    """Fills holes in images of any size.
 
     Example:
         document = DocumentInpainter(load_bundle("portrait"))
@@ -89,10 +89,10 @@ class DocumentInpainter:
     def __init__(
         self, inpainter: Inpainter | Callable[[], Inpainter], home: object | None = None
     ) -> None:
-        """Take a model, or a function that every step calls, for models that may leave the device.
+        """Take a model, or a function that returns it in every step if it may leave the device.
 
-        `home` identifies the memory that holds encodings (None: this object); a session from
-        another home is encoded again.
+        `home` identifies the memory of encodings (None: this object); a session from another home
+        is encoded again.
         """
         self._model: Callable[[], Inpainter]
         self._model = (lambda: inpainter) if isinstance(inpainter, Inpainter) else inpainter
@@ -111,12 +111,12 @@ class DocumentInpainter:
     ) -> Iterator[DocumentFill]:
         """Yield one candidate for each seed (0..2^32 - 1), followed by its variants.
 
-        The truncation is 1 for full variety, 0 for none. Edits are distances in units, by name of
-        direction; each variant adds its own to the candidate's.
+        Truncation 1 gives full variety, 0 none. Edits are distances in units, by name of direction;
+        each variant adds its own to the candidate's.
 
         Raises:
             ValueError: A seed is out of range.
-            UnknownDirectionError: The model does not offer a direction.
+            UnknownDirectionError: The model lacks a direction.
         """
         for task in self.tasks(session, seeds, truncation_psi, edits or {}, variants):
             (rendering,) = self.render(session, [task])
@@ -125,10 +125,10 @@ class DocumentInpainter:
     def smooth(self, session: FillSession) -> DocumentFill:
         """Fill without the model: continue the surroundings smoothly, with their grain.
 
-        This is often better for blemishes and plain backgrounds (see `is_worth_smoothing`).
+        This often suits blemishes and plain backgrounds better (see `is_worth_smoothing`).
 
         Raises:
-            ValueError: Nothing of the image is left around the hole.
+            ValueError: Nothing is left around the hole.
         """
         return DocumentFill(session, session.smooth(max(session.candidates, default=-1) + 1))
 
@@ -144,12 +144,12 @@ class DocumentInpainter:
     ) -> DocumentFill:
         """Render a candidate again with edits that replace its own.
 
-        None keeps its seed or truncation. Styles are mixed in on top of those already in its codes.
+        None keeps its seed or truncation. Styles are mixed in on top of those in its codes.
 
         Raises:
             ValueError: The seed is out of range, or the styles cannot be mixed in.
             UneditableError: The candidate is smooth.
-            UnknownDirectionError: The model does not offer a direction.
+            UnknownDirectionError: The model lacks a direction.
         """
         changed = self.changed(session, candidate, seed, truncation_psi, mixing)
         (rendering,) = self.render(session, [Task(0, -1, changed.edited(edits))])
@@ -170,11 +170,10 @@ class DocumentInpainter:
 
         Args:
             image: uint8, uint16, float16 or float32 [H, W, C] in sRGB with 1, 3 or 4 channels; or a
-                `DocumentImage`, for linear light and for crops of a document.
+                `DocumentImage`, for linear light and crops.
             mask: bool or uint8 [H, W], above 0 in the hole; values below 255 soften its edge. Or a
                 `Hole` of the image's size and origin.
-            frame: "auto" lets the model find a face; "box" is the square around the hole; or a
-                frame in document px.
+            frame: "auto" to find a face, "box" (the square around the hole), or one in document px.
             overview: The complete document at low resolution, for what lies beyond a crop.
             blending: None for the defaults.
 
@@ -201,8 +200,8 @@ class DocumentInpainter:
         Without image and mask, it is fitted to the square that the encoder saw.
 
         Raises:
-            RecipeError: The recipe cannot be used with this model.
-            AttachmentError: The attachment cannot be used.
+            RecipeError: The recipe does not fit this model.
+            AttachmentError: It cannot be used.
             ValueError: The mask does not match the recipe, or only one of image and mask is given.
         """
         if (image is None) != (mask is None):
@@ -252,7 +251,7 @@ class DocumentInpainter:
         truncation_psi: float | None = None,
         mixing: Mixing | None = None,
     ) -> Candidate:
-        """Return a candidate with another seed or truncation, then with styles mixed in.
+        """Change a candidate's seed or truncation, then mix in styles.
 
         Raises:
             UneditableError: The candidate is smooth and would change.
@@ -288,7 +287,7 @@ class DocumentInpainter:
     def render_together(
         self, jobs: Sequence[tuple[FillSession, Sequence[Task]]]
     ) -> list[list[Rendering]]:
-        """Render candidates of several sessions in one batch. None may be smooth."""
+        """Render candidates of several sessions in one batch; none may be smooth."""
         inpainter = self._model()
         encodings, codes = [], []
         for session, batch in jobs:
@@ -331,7 +330,7 @@ class DocumentInpainter:
     def _sample(
         self, session: FillSession, seeds: Sequence[int], truncation_psi: float
     ) -> list[Codes]:
-        """Return the codes of every seed; all groups use the same seed."""
+        """Return the codes of every seed for all groups."""
         inpainter = self._model()
         groups = [
             inpainter.sample(encoding, seeds, truncation_psi)
@@ -340,7 +339,7 @@ class DocumentInpainter:
         return list(zip(*groups, strict=True))
 
     def _encodings(self, session: FillSession) -> list[Encoding]:
-        """Return the session's encodings, made again if the model left or another home has them."""
+        """Return the session's encodings, made again if this home has none."""
         held = session.encodings
         while held is None or held.home is not self._home:
             for _ in self.encode(session):

@@ -11,17 +11,17 @@ from inpaint_model.document.geometry import Box
 from inpaint_model.document.large_hole import LARGE
 
 _FRAMING = 12  # bytes per pixel of the hole's box
-_BLENDING = 320  # bytes per pixel that is fitted at once
+_BLENDING = 320  # bytes per pixel fitted at once
 _TILES = 160 << 20  # bytes to fit a large hole tile by tile
 _COPIES = 5  # of a candidate's pixels: fitted, converted, as bytes, in a message, on the wire
-_ALWAYS = 16 << 20  # bytes for codes, outputs and attachments
+_ALWAYS = 16 << 20  # bytes: codes, outputs, attachments
 RING_PX = ring_px(float("inf"))  # the largest width
 
 
 def working_bytes(crop: Box, hole: Box, pixel_bytes: int) -> int:
     """Return the peak bytes of filling, in addition to the images of the box `crop`.
 
-    `pixel_bytes` is that of a candidate, with coverage.
+    `pixel_bytes` are those of a candidate's pixel with coverage.
     """
     ring = hole.grown(RING_PX).intersection(crop)
     region, px = ring.width * ring.height, hole.width * hole.height
@@ -32,7 +32,7 @@ def working_bytes(crop: Box, hole: Box, pixel_bytes: int) -> int:
 def largest_side(budget: int, image_bytes: int, pixel_bytes: int) -> int:
     """Return the side of the largest square crop that fits a budget in bytes; 0 if none does.
 
-    `image_bytes` counts crop and hole per pixel, `pixel_bytes` is as in `working_bytes`.
+    `image_bytes` are those of crop and hole per pixel; see `working_bytes` for `pixel_bytes`.
     """
     low, high = 0, 1 << 16
     while high - low > 1:

@@ -1,8 +1,7 @@
-"""Recipe and attachment: all that is needed to recreate a candidate on any daemon with the model.
+"""Recipe (JSON) and attachment (PNG), which recreate a candidate on any daemon with the model.
 
-The recipe is JSON, the attachment a PNG. docs/reference/formats/recipe.md describes every key.
-Recipes of smooth candidates have format 2, since a reader that ignores their method would create
-another candidate; all others have format 1, with or without a method.
+docs/reference/formats/recipe.md describes them. Recipes of smooth candidates have format 2, so that
+readers that do not know their method refuse them; all others have format 1.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ MAX_RECIPE_BYTES = 64 << 10
 MAX_GROUPS = 64
 MAX_COORDINATE = 4e6  # px; also bounds angles in degrees
 MAX_EDIT_VALUE = 1000.0  # units; far outside every range, but finite in every dtype
-MAX_CODE = 1e4  # of `ws_out`; codes of a mapping network stay below about 100
+MAX_CODE = 1e4  # of `ws_out`; a mapping network stays below about 100
 _DECODING = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, struct.error)
 
 Method = Literal["model", "smooth"]
@@ -67,18 +66,18 @@ class RecipeError(UnusableError):
 
 
 class AttachmentError(UnusableError):
-    """The attachment of a recipe cannot be used."""
+    """An attachment cannot be used."""
 
     subject = "the recipe's attachment"
 
 
 class OtherModelError(RecipeError):
-    """A recipe was made with another model."""
+    """A recipe is of another model."""
 
 
 @dataclass(frozen=True)
 class ModelIdentity:
-    """The model of a recipe, and the shape of its codes."""
+    """A model and the shape of its codes."""
 
     name: str
     weights_sha256: str
@@ -89,7 +88,7 @@ class ModelIdentity:
 
 
 def _codes(text: str) -> CodesF32:
-    """Decode the codes as a flat array, since their shape depends on the model."""
+    """Decode flat codes; their shape depends on the model."""
     codes = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
     if not (np.abs(codes) <= MAX_CODE).all():  # False for NaN too
         raise ValueError(f"holds numbers that are not within -{MAX_CODE:g}..{MAX_CODE:g}")
@@ -98,7 +97,7 @@ def _codes(text: str) -> CodesF32:
 
 @dataclass(frozen=True)
 class MixingNote:
-    """How another candidate or image was mixed in; `ws_out` includes the effect."""
+    """How styles were mixed in; `ws_out` includes the effect."""
 
     levels: Annotated[Several[Text], Len(1, 3)]
     amount: Share
@@ -121,7 +120,7 @@ class Group:
     frame: StoredFrame
     box: StoredBox  # of its hole, document px
     ws_out: Annotated[CodesF32, ReadAs(Text, _codes)] | None = None  # before edits; flat when read
-    whole: Flag = False  # filled also outside the frame; older recipes lack the key
+    whole: Flag = False  # filled also outside the frame
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeFile(Recipe):
-    """A recipe as stored. Unknown keys are ignored."""
+    """A stored recipe; unknown keys are ignored."""
 
     format: Literal[1, 2]
     software: Text = ""  # version of the writer
@@ -152,7 +151,7 @@ class RecipeFile(Recipe):
 
 
 def write_recipe(recipe: Recipe) -> str:
-    """Return JSON. Codes that make it too large are omitted, the last ones first."""
+    """Return JSON. Codes that make it too large are omitted, the last first."""
     groups = list(recipe.groups)
     for last in range(len(groups), -1, -1):
         text = json.dumps(_plain(replace(recipe, groups=tuple(groups))), separators=(",", ":"))
@@ -237,7 +236,7 @@ def codes_of(recipe: Recipe, model: ModelIdentity) -> Codes:
 
 
 def write_attachment(sources: Sequence[ModelInput]) -> bytes:
-    """Return a PNG of the squares that the encoder saw, left to right: erased image, 255 - hole."""
+    """Return what the encoder saw as PNG, left to right: RGB erased image, alpha 255 - hole."""
     rgba = np.concatenate([np.dstack([s.erased, 255 - s.hole]) for s in sources], axis=1)
     buffer = io.BytesIO()
     Image.fromarray(rgba).save(buffer, "PNG", compress_level=3)
@@ -245,7 +244,7 @@ def write_attachment(sources: Sequence[ModelInput]) -> bytes:
 
 
 def read_attachment(data: bytes, resolution: int, count: int) -> list[ModelInput]:
-    """Decode an attachment of `count` groups; its size is checked before decoding.
+    """Decode an attachment of `count` groups, whose size is checked first.
 
     Raises:
         AttachmentError: It is not a PNG of the right size.

@@ -1,4 +1,4 @@
-"""Reopen the session of a recipe, on any computer that has the model."""
+"""Reopen the session of a recipe."""
 
 from __future__ import annotations
 
@@ -32,12 +32,11 @@ def reopened(
 ) -> FillSession:
     """Return a session whose candidate 0 is the recipe's, with the encoder's original input.
 
-    Without image and hole, the candidate is fitted to the square that the encoder saw of the first
-    group.
+    Without image and hole, it is fitted to what the encoder saw of the first group.
 
     Raises:
-        AttachmentError: The attachment cannot be used.
-        OtherModelError: The recipe was made with another model.
+        AttachmentError: It cannot be used.
+        OtherModelError: The recipe is of another model.
         RecipeError: The recipe's codes do not fit the model.
         ValueError: The hole does not match the recipe.
     """
@@ -69,7 +68,7 @@ def reopened(
 
 
 def _parts(hole: Hole, recipe: Recipe) -> list[Hole]:
-    """Divide the hole into the groups of the recipe, in the same way as the fill."""
+    """Divide the hole into the recipe's groups, as the fill did."""
     if len(recipe.groups) == 1:
         return [hole]
     used: list[Group] = []

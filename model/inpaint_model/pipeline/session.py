@@ -1,4 +1,4 @@
-"""Fill sessions: the frames of a document, its results so far, and all that needs no network."""
+"""A document's frames, its results so far, and all that needs no network."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ Outputs = tuple[FloatImage, ...]
 Edits = Mapping[str, float]
 """Distances in units, by name of direction."""
 
-UNEDITED_KEPT = 16  # unedited candidates that a session keeps
-FITTING_BYTES = 96  # per pixel around a hole, for the fit that a candidate's edits share
+UNEDITED_KEPT = 16  # candidates
+FITTING_BYTES = 96  # per pixel around a hole, for `_fittings`
 
 
 class UneditableError(UnusableError):
-    """Smooth fills cannot be edited, resampled or mixed."""
+    """Smooth fills cannot be edited or mixed."""
 
     subject = "the smooth fill"
 
@@ -106,7 +106,7 @@ class Rendering:
 
 
 class Encodings(NamedTuple):
-    """Encodings of a session's groups, and the memory that holds them."""
+    """Encodings of all groups, and the memory that holds them."""
 
     home: object
     groups: list[Encoding]
@@ -116,8 +116,8 @@ class Encodings(NamedTuple):
 class FillSession:
     """A document with framed holes, and everything computed for them.
 
-    `dataclasses.replace` with another `blending` shares everything else. Rendering and the methods
-    here may run in different threads.
+    Copies with another `blending` share everything else. Rendering and the methods here may run in
+    different threads.
     """
 
     model: ModelIdentity
@@ -133,7 +133,7 @@ class FillSession:
     _fittings: dict[tuple[tuple[int, float], BlendSettings], list[BlendFit]] = field(
         default_factory=dict
     )
-    _attachment: list[bytes] = field(default_factory=list)  # a cache
+    _attachment: list[bytes] = field(default_factory=list)
 
     @property
     def home(self) -> object | None:
@@ -157,7 +157,7 @@ class FillSession:
         """Keep a candidate's outputs without edits; drop the oldest."""
         self.unedited[candidate.origin] = outputs
         for oldest in list(self.unedited)[:-UNEDITED_KEPT]:
-            self.unedited.pop(oldest, None)  # another device's worker may have removed it
+            self.unedited.pop(oldest, None)  # another worker may have removed it
 
     def prepare_blending(self) -> None:
         """Precompute what all fits share."""
@@ -170,10 +170,10 @@ class FillSession:
         return all(placement.has_surroundings for placement in self.placements)
 
     def smooth(self, index: int) -> Rendering:
-        """Add the smooth candidate as number `index`; it needs no rendering.
+        """Add the smooth candidate, which needs no rendering.
 
         Raises:
-            RefusalError: Nothing around a group of the hole is known.
+            RefusalError: Nothing around a group is known.
         """
         if not self.has_surroundings:
             raise RefusalError("NOTHING_AROUND")

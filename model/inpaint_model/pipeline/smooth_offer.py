@@ -1,4 +1,4 @@
-"""Decide when to offer a smooth fill in addition to the model's candidates."""
+"""Decide when to offer a smooth fill too."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ THIN = 0.045
 
 
 def is_worth_smoothing(placements: Iterable[Placement]) -> bool:
-    """Return whether a smooth fill is likely to be better than the model's, in every group.
+    """Return whether a smooth fill is likely to be better than the model's in every group.
 
-    It is if no frame was found, so that the model has nothing to work with, or if the hole is small
-    or thin and thus a blemish or scratch rather than a part of a face (measured in
-    docs/decisions/0038 and 0040).
+    It is where no frame was found, and in small or thin holes, which are blemishes or scratches
+    rather than parts of a face (measured in docs/decisions/0038 and 0040).
     """
     return all(
         place.mode == "box"

@@ -1,6 +1,6 @@
 """Style mixing: a candidate takes styles of another candidate or of an image.
 
-The levels are those of the paper: structure (coarse styles), features (middle), colors (fine).
+The paper's levels are structure (coarse styles), features (middle) and colors (fine).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class UnseenImageError(UnusableError):
 
 @dataclass(frozen=True)
 class Mixing:
-    """Which styles a candidate takes, and from where."""
+    """Which styles to take, and from where."""
 
     other: Recipe | DocumentImage  # an image has a position in the document
     levels: tuple[str, ...]  # names of LEVELS, at least one
@@ -41,7 +41,7 @@ class Mixing:
 
 
 def mixed(codes: Codes, others: Codes, mixing: Mixing) -> Codes:
-    """Return `codes` with styles of `others` mixed in, group by group."""
+    """Mix styles of `others` into `codes`, group by group."""
     results = []
     for k, own in enumerate(codes):
         result = own.copy()
@@ -55,10 +55,10 @@ def mixed(codes: Codes, others: Codes, mixing: Mixing) -> Codes:
 def codes_to_mix(
     inpainter: Inpainter, model: ModelIdentity, frames: Iterable[Frame], mixing: Mixing
 ) -> Codes:
-    """Return the codes to mix in; an image is encoded through the candidate's frames.
+    """Return the codes to mix in; an image is seen through the frames.
 
     Raises:
-        OtherModelError: The recipe was made with another model.
+        OtherModelError: The recipe is of another model.
         RecipeError: It has no codes.
         UnseenImageError: The image does not overlap a frame.
     """
