@@ -168,7 +168,7 @@ class _Layout:
         self.note(name, type(values).__name__)
         home = self.new_home()
         for index, child in enumerate(values):
-            if not isinstance(child, _PLAIN):  # such as losses of all steps
+            if not isinstance(child, _PLAIN):  # such as losses
                 self.child(child, name, index, home, depth)
 
     def note(self, name: str, kind: str) -> None:

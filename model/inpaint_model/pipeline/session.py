@@ -106,7 +106,7 @@ class Rendering:
 
 
 class Encodings(NamedTuple):
-    """Encodings of all groups, and the memory that holds them."""
+    """Encodings of all groups, and their memory."""
 
     home: object
     groups: list[Encoding]
