@@ -1,15 +1,11 @@
-"""Run the passes of a fill as CUDA graphs: encoding, one code, and rendering by batch size.
+"""Run the passes of a fill as CUDA graphs, recorded once per batch size and then replayed.
 
-Executed operation by operation, a fill takes about eight hundred small launches, which limit the
-speed of a single candidate on a GPU. Each pass is recorded once per batch size and then replayed.
+Launching hundreds of small operations would limit the speed of a single candidate
+(docs/research/performance.md). A batch of three runs as two and one: padding it to four would
+render an unused image, while another replay costs microseconds.
 
-Batch sizes are powers of two. A batch of three runs as two and one: padding it to four would render
-an unused image, while another replay costs microseconds. The code graph computes one code and is
-replayed for every seed, so that a seed's code never depends on the other seeds.
-
-All graphs of a model share one memory pool, since only one runs at a time. The pool is hardly
-larger than the largest graph if that one is recorded first. Results are therefore copied out of the
-pool before the next replay; inputs lie outside the pool.
+A model's graphs share one memory pool, since only one runs at a time. It is hardly larger than the
+largest graph if that one is recorded first. Results are copied out of it before the next replay.
 """
 
 from __future__ import annotations
@@ -29,19 +25,15 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 WARM_UPS = 3  # runs before a recording, in which libraries choose their algorithms
-LARGEST_BATCH = 8  # larger batches take more memory and delay cancellation
-_recording = threading.Lock()  # one recording at a time in the process, for all devices
+LARGEST_BATCH = 8  # a power of two; larger ones take more memory and delay cancellation
+_recording = threading.Lock()  # one recording at a time, for all devices
 
 
 class Recorder(Protocol):
-    """Records graphs: the seam between this module and CUDA."""
+    """Records graphs: the seam to CUDA."""
 
     def record(self, work: Callable[[], T]) -> tuple[Callable[[], None], T]:
-        """Run and record `work`.
-
-        Returns:
-            A function that repeats the work, and the result of `work`, whose tensors every replay
-            overwrites.
+        """Run `work`; return a function that repeats it, and its result, which replays overwrite.
 
         Raises:
             Exception: The work cannot be recorded.
@@ -57,17 +49,17 @@ class CudaRecorder:
         self._side = torch.cuda.Stream(device)
 
     def record(self, work: Callable[[], T]) -> tuple[Callable[[], None], T]:
-        """Run and record `work` on a separate stream."""
+        """Record on a separate stream."""
         with _recording, torch.cuda.device(self._device):
             graph = torch.cuda.CUDAGraph()
             main = torch.cuda.current_stream()
             self._side.wait_stream(main)
             try:
-                # The outer context restores the main stream even if the recording fails.
+                # The outer context restores the main stream after a failure too.
                 with torch.cuda.stream(self._side):
                     for _ in range(WARM_UPS):
                         work()
-                    # thread_local, since other threads may use their own devices meanwhile.
+                    # thread_local, since other threads may use other devices meanwhile.
                     with torch.cuda.graph(
                         graph,
                         pool=self._pool,
@@ -84,7 +76,7 @@ class CudaRecorder:
 
 class _Recorded(NamedTuple):
     replay: Callable[[], None]
-    output: Any  # a tensor or a tuple of tensors; overwritten by every replay of any graph
+    output: Any  # tensors, overwritten by every replay of any graph
 
 
 class GraphedPasses:
@@ -96,7 +88,6 @@ class GraphedPasses:
     def __init__(
         self, passes: EagerPasses, recorder: Recorder, largest_batch: int = LARGEST_BATCH
     ) -> None:
-        """Use `largest_batch`, a power of two; larger batches are rendered in several replays."""
         self._passes = passes
         self._recorder = recorder
         self._largest_batch = largest_batch
@@ -141,7 +132,7 @@ class GraphedPasses:
         work: Callable[..., tuple[Tensor, ...]],
         given: dict[str, Tensor],
     ) -> tuple[Tensor, ...]:
-        """Run `work(**given)`, of shapes set by `count`; return its results in separate memory."""
+        """Run `work(**given)`, of shapes set by `count`; return copies of its results."""
         if (name, count) not in self._graphs:
             self._graphs[name, count] = self._record(name, count, work, given)
         recorded = self._graphs[name, count]
@@ -161,13 +152,13 @@ class GraphedPasses:
         try:
             inputs = self._write(given)
             return _Recorded(*self._recorder.record(lambda: work(**inputs)))
-        except Exception as error:  # if the device is lost, the work fails without a graph too
+        except Exception as error:  # if the device is lost, `_run` fails too
             reason = " ".join(str(error).split()) or type(error).__name__
             log.warning("cannot record a CUDA graph for %s %d: %s", name, count, reason)
             return None
 
     def _write(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Copy values into the graphs' inputs; all batch sizes share those of an encoding."""
+        """Copy values into the graphs' inputs, shared by shape, and return those."""
         for name, value in given.items():
             if (name, value.shape) not in self._inputs:
                 self._inputs[name, value.shape] = torch.empty_like(value)

@@ -1,7 +1,6 @@
-"""Convert networks to a form that is faster in inference and computes the same.
+"""Convert networks to a faster form for inference that computes the same.
 
-Since weights are frozen, everything that depends only on them is computed once: the energies for
-demodulation, the scaled noise, and weights in the precision and memory layout of the convolutions.
+What depends only on weights, such as the energies for demodulation, is computed once.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from inpaint_model.networks.precision import DTYPES
 
 
 def best_dtype(device: torch.device) -> str:
-    """Return the fastest precision of a device that keeps at least 45 dB PSNR to fp32."""
+    """Return a device's fastest precision with at least 45 dB PSNR to fp32."""
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
     capabilities = torch.backends.cpu.get_cpu_capability() if device.type == "cpu" else ""
@@ -38,7 +37,7 @@ class FrozenSynthesisLayer(nn.Module):
         self.half_range = dtype == torch.float16
         weight = layer.weight.detach().float()
         if self.half_range:
-            # Demodulation cancels any scale of weights and styles; keep sums well below 65504.
+            # Demodulation cancels any scale of weights and styles; keep sums below 65504.
             fan_in = weight[0].numel()
             largest = weight.abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12)
             weight = weight / (largest * fan_in**0.5)
@@ -54,7 +53,7 @@ class FrozenSynthesisLayer(nn.Module):
     def forward(
         self, x: Tensor, w: Tensor, noise_mode: NoiseMode, noise: NoiseSource | None = None
     ) -> Tensor:
-        """Apply the layer, as `SynthesisLayer` does; `noise` is not used.
+        """Apply the layer; `noise` is not used.
 
         Raises:
             ValueError: The noise mode is "random".
@@ -71,7 +70,7 @@ class FrozenSynthesisLayer(nn.Module):
         else:
             x = torch.nn.functional.conv2d(x, self.weight, padding=1)
         dcoefs = (dcoefs * SQRT2).to(x.dtype)[:, :, None, None]  # includes the activation's gain
-        # Add noise and scale in one pass, with one rounding.
+        # Scale and add noise with one rounding.
         x = torch.addcmul(self.noise, x, dcoefs) if noise_mode == "const" else x * dcoefs
         x = torch.nn.functional.leaky_relu_(x.add_(self.bias[:, None, None]), 0.2)
         return x if self.conv_clamp is None else x.clamp_(-self.conv_clamp, self.conv_clamp)
@@ -80,10 +79,10 @@ class FrozenSynthesisLayer(nn.Module):
 def freeze_for_inference(
     model: InpaintingModel, device: torch.device, dtype: str
 ) -> InpaintingModel:
-    """Convert `model` in place to its fast form on `device`, and return it.
+    """Convert `model` in place to its fast form on `device`; it can no longer be trained.
 
-    Convolutions run in `dtype` ("fp32", "bf16" or "fp16"); mapping, styles, demodulation, mixing
-    and RGB stay in float32. The model can no longer be trained.
+    Convolutions run in `dtype`, a name in `DTYPES`; mapping, styles, demodulation, mixing and RGB
+    stay in float32.
     """
     precision = DTYPES[dtype]
     model.eval().requires_grad_(False)

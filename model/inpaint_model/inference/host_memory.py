@@ -1,4 +1,4 @@
-"""Main memory of this process, and what the C library does with freed memory (glibc only)."""
+"""Main memory of this process, and what glibc does with freed memory."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
-MOST = 2**31 - 1  # largest limit of `keep_freed_memory`, bytes
+MOST = 2**31 - 1  # largest limit, bytes
 
 
 def keep_freed_memory(limit: int = 256 << 20) -> None:
     """Let all threads share one heap that keeps up to `limit` bytes of freed memory.
 
-    Call it before many threads exist. By default every large array gets new, empty pages from the
-    system and returns them: filling those pages took a sixth of the time of a fill, and a fifth of
-    the time of training a generator. Also, each of a dozen threads would have a separate heap. Call
-    `return_freed_memory` when idle.
+    By default each thread has its own heap, and every large array gets new pages from the system:
+    filling them took a fifth of the time of training a generator (docs/research/training.md).
+    Call it before many threads exist, and `return_freed_memory` when idle.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
@@ -30,7 +29,7 @@ def keep_freed_memory(limit: int = 256 << 20) -> None:
 
 
 def return_freed_memory() -> None:
-    """Collect unreachable cycles, and return the C library's free memory to the system."""
+    """Collect unreachable cycles, and return free memory to the system."""
     gc.collect()
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
@@ -38,7 +37,7 @@ def return_freed_memory() -> None:
 
 
 def resident_bytes() -> int:
-    """Return the main memory of this process in bytes; 0 if unknown."""
+    """Return this process's main memory in bytes; 0 if unknown."""
     try:
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     except (OSError, ValueError, IndexError):

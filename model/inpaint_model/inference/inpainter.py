@@ -27,7 +27,7 @@ MAX_SEED = 2**32 - 1
 
 
 class UnknownDirectionError(ValueError):
-    """An edit names a direction that the model does not have. The message lists the known ones."""
+    """An edit names an unknown direction; the message lists the known ones."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Fill:
     """One candidate."""
 
     seed: int
-    output: ImageU8  # [R, R, 3], raw output of the network
-    composite: ImageU8  # [R, R, 3], the output in the hole, the unchanged input elsewhere
+    output: ImageU8  # [R, R, 3], raw
+    composite: ImageU8  # [R, R, 3], the output in the hole, the input elsewhere
     ws_out: CodesF32  # [num_ws, w_dim], before edits
 
 
 def latent_of_seed(seed: int, z_dim: int) -> Tensor:
-    """Return z [z_dim] of a seed, from the CPU's generator, so that it is the same on all devices.
+    """Return a seed's z [z_dim], which is the same on all devices.
 
     Raises:
         ValueError: The seed is not in 0..2^32 - 1.
@@ -86,7 +86,7 @@ class Inpainter:
 
     @property
     def config(self) -> InpaintingConfig:
-        """Configuration of the networks."""
+        """The networks' configuration."""
         return self._model.config
 
     @torch.inference_mode()
@@ -123,18 +123,13 @@ class Inpainter:
     def sample(
         self, encoding: Encoding, seeds: Sequence[int], truncation_psi: float = 1.0
     ) -> CodesF32:
-        """Return ws_out [N, num_ws, w_dim] for the seeds, before style mixing and edits.
+        """Return ws_out [N, num_ws, w_dim] for N seeds, before style mixing and edits.
 
-        A seed's codes do not depend on the other seeds.
-
-        Args:
-            encoding: Result of `encode`.
-            seeds: N numbers from 0 to 2^32 - 1.
-            truncation_psi: Applies to the sampled code, not the encoder's: 1 = full variety, 0 =
-                none.
+        A seed's codes do not depend on the others.
+        `truncation_psi` applies to the sampled code, not the encoder's: 1 = full variety, 0 = none.
 
         Raises:
-            ValueError: A seed is out of range.
+            ValueError: A seed is not in 0..2^32 - 1.
         """
         if not seeds:
             return np.zeros((0, self.num_ws, self.w_dim), np.float32)
@@ -148,8 +143,7 @@ class Inpainter:
     def invert(self, image: ImageU8, hole: MaskU8 | None = None) -> CodesF32:
         """Return the codes [num_ws, w_dim] of an image, to use its styles.
 
-        The mean code stands in for what the encoder leaves open. Pixels in the hole, if any, are
-        unknown.
+        The mean code stands in for what the encoder leaves open.
 
         Raises:
             ValueError: The shapes are not the model's.
@@ -179,13 +173,13 @@ class Inpainter:
 
     @torch.inference_mode()
     def render(self, encoding: Encoding, ws_out: CodesF32) -> FloatImage:
-        """Return raw outputs for codes [N, num_ws, w_dim]: float32 [N, R, R, 3], nominally 0..1."""
+        """Return raw outputs [N, R, R, 3], nominally 0..1, for codes [N, num_ws, w_dim]."""
         ws = upload(np.ascontiguousarray(ws_out, dtype=np.float32), self.device)
         return read_array(self._passes.render(encoding, ws))
 
     @torch.inference_mode()
     def render_each(self, encodings: Sequence[Encoding], ws_out: CodesF32) -> FloatImage:
-        """Render codes [N, num_ws, w_dim] as `render` does, with one encoding per code."""
+        """Render codes as `render` does, with one encoding per code."""
         ws = upload(np.ascontiguousarray(ws_out, dtype=np.float32), self.device)
         return read_array(self._passes.render(Encoding.joined(encodings), ws))
 
@@ -197,14 +191,9 @@ class Inpainter:
         truncation_psi: float = 1.0,
         edits: Mapping[str, float] | None = None,
     ) -> list[Fill]:
-        """Return one candidate for each seed; known pixels stay unchanged bit for bit.
+        """Return one candidate per seed, as `sample`, `edit` and `render` make them.
 
-        Args:
-            image: uint8 [R, R, 3] RGB.
-            hole: uint8 [R, R], above 0 where the image is to be filled.
-            seeds: Numbers from 0 to 2^32 - 1.
-            truncation_psi: 1 = full variety, 0 = none.
-            edits: Distances in units, by name of direction.
+        Known pixels stay unchanged bit for bit.
 
         Raises:
             ValueError: A shape is not the model's, or a seed is out of range.
@@ -224,15 +213,12 @@ class Inpainter:
 def load_bundle(
     path_or_name: str | Path, device: torch.device | str = "cpu", dtype: str | None = None
 ) -> Inpainter:
-    """Load a bundle.
+    """Load a bundle from its folder, or a bundled model by its name.
 
-    Args:
-        path_or_name: Folder of a bundle, or name of a bundled model.
-        device: Device of the networks.
-        dtype: "fp32", "bf16" or "fp16"; None selects the fastest on the device.
+    `dtype` is "fp32", "bf16" or "fp16"; None selects the fastest on the device.
 
     Raises:
-        BundleError: The bundle does not exist or cannot be used.
+        BundleError: It does not exist or cannot be used.
     """
     info = read_bundle(find_bundle(path_or_name))
     vectors = load_vectors(info)

@@ -1,8 +1,7 @@
 """Estimate a model's memory on a device from its configuration.
 
-Features dominate: a convolution at `r` px holds its input, the input scaled by styles, and its
-output at once. Images and the skip encoder's features are added. Workspaces of libraries and the
-allocator's rounding are not included.
+Features dominate: a convolution holds its input, the input scaled by styles, and its output at
+once. Workspaces of libraries and the allocator's rounding are not included.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from inpaint_model.networks.config import EncoderConfig, InpaintingConfig, resol
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.networks.precision import DTYPES
 
-LIVE = 3  # tensors of a layer's size that exist at once, in generator and encoder
+LIVE = 3  # tensors of a layer's size at once
 FLOAT = 4  # bytes
 
 
@@ -25,26 +24,26 @@ FLOAT = 4  # bytes
 class Footprint:
     """Bytes on a device."""
 
-    weights: int  # in the precision of inference, with values precomputed from them
-    encoding: int  # peak of encoding an image
-    rendering: int  # peak of rendering one candidate; N times as much for a batch of N
+    weights: int
+    encoding: int  # peak for an image
+    rendering: int  # peak per candidate
     kept: int  # inputs of a graph, and one candidate's result
 
     def working(self, batch_size: int) -> int:
-        """Return the peak bytes of a pass in batches of `batch_size`."""
+        """Return the peak of a pass in batches of `batch_size`."""
         return max(self.encoding, batch_size * self.rendering)
 
     def graphs(self, batch_size: int) -> int:
-        """Return the bytes of CUDA graphs for all batches (1, 2, 4, ...) up to `batch_size`.
+        """Return the memory of CUDA graphs for batches of 1, 2, 4, ... `batch_size`.
 
-        They share one pool of the size of the largest, and keep all their results.
+        They share a pool of the largest's size, and keep all results.
         """
         return self.working(batch_size) + 2 * batch_size * self.kept
 
 
 @cache
 def footprint(config: InpaintingConfig, dtype: str) -> Footprint:
-    """Return the footprint with convolutions in `dtype` ("fp32", "bf16", "fp16")."""
+    """Return the footprint with convolutions in `dtype`."""
     p = DTYPES[dtype].itemsize
     G, R = config.generator, config.generator.resolution
     s, E = config.skip_resolution, config.encoder_resolution
@@ -75,5 +74,5 @@ def weight_bytes(config: InpaintingConfig, dtype: str) -> int:
 
 
 def _body(config: EncoderConfig, resolution: int, p: int) -> int:
-    """Return the bytes of the encoder's first group, which has the largest features."""
+    """Return the bytes of the encoder's first group, the largest."""
     return int((LIVE + 0.25) * config.widths[0] * resolution**2 * p)  # 0.25: the shortcut

@@ -1,7 +1,7 @@
-"""The passes of a fill on the device: tensors in, tensors out, no transfers to the CPU.
+"""The passes of a fill on the device.
 
-The shapes in a pass depend only on its batch size, and no pass needs a number from the CPU, so that
-CUDA graphs can record them (`cuda_graphs.py`).
+CUDA graphs can record them, since their shapes depend only on the batch size, and they need no
+number from the CPU.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 
 
 class Passes(Protocol):
-    """The three passes of a fill, on one device and without gradients."""
+    """The three passes, on one device and without gradients."""
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
         """Encode an image uint8 [1, R, R, 3] and a hole bool [1, R, R]."""
@@ -24,7 +24,7 @@ class Passes(Protocol):
     def code(self, encoding: Encoding, z: Tensor, truncation_psi: float) -> Tensor:
         """Return ws_out [1, num_ws, w_dim], given the encoding of one image and z [1, z_dim].
 
-        It computes one code at a time, since batches round differently.
+        One code at a time, since batches round differently.
         """
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ class Passes(Protocol):
 
 
 class EagerPasses:
-    """The passes, operation by operation."""
+    """Run the passes operation by operation."""
 
     def __init__(self, model: InpaintingModel) -> None:
         self._model = model
@@ -42,10 +42,7 @@ class EagerPasses:
         return self._model.encode(from_uint8(image), hole.float()[:, None])
 
     def code(self, encoding: Encoding, z: Tensor, truncation_psi: float | Tensor) -> Tensor:
-        """See `Passes.code`.
-
-        `truncation_psi` may be a float32 scalar on the device, which a graph can read anew.
-        """
+        """See `Passes.code`; a graph can read `truncation_psi` anew from a scalar on the device."""
         mapping = self._model.generator.mapping
         labels = torch.zeros(1, mapping.c_dim, device=z.device) if mapping.c_dim else None
         return self._model.mix(encoding, mapping(z, labels, truncation_psi))

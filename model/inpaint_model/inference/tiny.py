@@ -22,10 +22,9 @@ def tiny_inpainter(
     dtype: str = "fp32",
     device: torch.device | str = "cpu",
 ) -> Inpainter:
-    """Return an untrained model that runs in milliseconds, for tests and demos.
+    """Return an untrained model that runs in milliseconds; `resolution` is a power of two from 32.
 
-    It has two directions, "brighter" and "warmer", which change the image in some way. `resolution`
-    is a power of two from 32, px.
+    Its directions, "brighter" and "warmer", change the image somehow.
     """
     model = tiny_model(seed, resolution, arch)
     rng = torch.Generator().manual_seed(seed)
@@ -50,7 +49,7 @@ def tiny_inpainter(
 
 
 def tiny_model(seed: int = 0, resolution: int = 32, arch: Arch = "hierarchical") -> InpaintingModel:
-    """Return the networks of `tiny_inpainter`, for tests of training and bundles."""
+    """Return the networks of `tiny_inpainter`."""
     from dataclasses import replace
 
     from inpaint_model.networks.config import channel_table

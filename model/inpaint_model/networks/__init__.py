@@ -1,1 +1,1 @@
-"""The networks of the paper (section 3.1) and their configurations: modules only, no files."""
+"""The networks of the paper (section 3.1) and their configurations."""

@@ -1,7 +1,7 @@
 """Configurations of the networks: frozen dataclasses, stored in `model.yaml`.
 
 An inpainting model has a *preset*, which gives the sizes, and an *arch*, a row of the paper's Table
-2. A bundle contains its configuration, so loading needs no options.
+2.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ Arch = Literal[
 ARCHS: tuple[Arch, ...] = get_args(Arch)  # Table 2, top to bottom
 
 MIN_RESOLUTION, MAX_RESOLUTION = 32, 1024
-ENCODER_MAX_RESOLUTION = 256  # larger images are downsampled before encoding
+ENCODER_MAX_RESOLUTION = 256  # larger images are downsampled
 
 
-# Bounded, since an untrusted bundle may ask for more memory than any machine has.
-Count = Annotated[Whole, Interval(ge=0, le=65_536)]  # channels, styles, samples
-Depth = Annotated[Whole, Interval(ge=0, le=64)]  # layers, units
+# Bounded, since an untrusted bundle may ask for any amount of memory.
+Count = Annotated[Whole, Interval(ge=0, le=65_536)]
+Depth = Annotated[Whole, Interval(ge=0, le=64)]
 Factor = Annotated[Finite, Interval(ge=0, le=65_536)]
 
 
@@ -44,7 +44,7 @@ def channel_table(resolution: int, channel_base: int, channel_max: int = 512) ->
 
 
 def resolutions(resolution: int) -> tuple[int, ...]:
-    """Return the sides of a network's blocks in px: 4, 8, ..., `resolution`."""
+    """Return the sides of a network's blocks: 4, 8, ..., `resolution` px."""
     return tuple(2**k for k in range(2, resolution.bit_length()))
 
 
@@ -53,14 +53,14 @@ def resolutions(resolution: int) -> tuple[int, ...]:
 class GeneratorConfig:
     """A StyleGAN2 generator (skip architecture)."""
 
-    resolution: Count  # side of the image, px: a power of two, 32..1024
+    resolution: Count  # side in px, a power of two
     z_dim: Count
     w_dim: Count
     channels: Several[Count]  # at 4, 8, ..., resolution px
     c_dim: Count = 0  # width of the class label; 0 = unconditional
     num_mapping_layers: Depth = 8
     mapping_lr_multiplier: Factor = 0.01
-    conv_clamp: Factor | None = None  # clamps features to +- this (networks trained in fp16)
+    conv_clamp: Factor | None = None  # bound of the features (networks trained in fp16)
 
     def __post_init__(self) -> None:
         r = self.resolution
@@ -78,11 +78,11 @@ class GeneratorConfig:
 
     @property
     def num_ws(self) -> int:
-        """Number of styles: two for each resolution (14 at 256 px)."""
+        """Number of styles: two for each resolution."""
         return 2 * len(self.channels)
 
     def channels_at(self, resolution: int) -> int:
-        """Return the number of feature channels at `resolution` px."""
+        """Return the feature channels at `resolution` px."""
         return self.channels[resolution.bit_length() - 3]
 
 
@@ -92,14 +92,14 @@ class DiscriminatorConfig:
     """A StyleGAN2 discriminator (resnet architecture)."""
 
     resolution: Count
-    channels: Several[Count]  # at 4, 8, ..., resolution px
-    c_dim: Count = 0  # width of the class label; 0 = unconditional
-    cmap_dim: Count = 0  # width of the mapped label, if there are labels
-    num_mapping_layers: Depth = 8  # of the label mapping
-    mbstd_group_size: Count = 4  # samples that share one minibatch standard deviation
+    channels: Several[Count]
+    c_dim: Count = 0
+    cmap_dim: Count = 0  # width of the mapped label
+    num_mapping_layers: Depth = 8  # of labels
+    mbstd_group_size: Count = 4  # samples per minibatch standard deviation
     mbstd_num_channels: Count = 1
-    conv_clamp: Factor | None = None  # clamps features to +- this
-    clamp_skip: Flag = False  # also in the skips: only discriminators of format 1 do so
+    conv_clamp: Factor | None = None
+    clamp_skip: Flag = False  # clamp the skips too: only discriminators of format 1
 
 
 @closed
@@ -108,10 +108,10 @@ class EncoderConfig:
     """The encoder of the erased image: IR-SE body, feature pyramid, style heads (section 3.1)."""
 
     widths: tuple[Count, Count, Count, Count] = (64, 128, 256, 512)  # at 1/2, 1/4, ...
-    units: tuple[Depth, Depth, Depth, Depth] = (3, 4, 14, 3)  # residual units of each group
-    pyramid: Count = 512  # channels of the pyramid and the heads
-    heads: Heads = "separate"  # one trunk per style (paper) or per pyramid level (compact)
-    norm: Norm = "batch"  # batch norm (paper), or group norm for small batches
+    units: tuple[Depth, Depth, Depth, Depth] = (3, 4, 14, 3)  # per group
+    pyramid: Count = 512  # channels, also of the heads
+    heads: Heads = "separate"  # a trunk per style (paper), or "shared" by a pyramid level
+    norm: Norm = "batch"  # (paper); "group" suits small batches
 
 
 @closed
@@ -119,8 +119,8 @@ class EncoderConfig:
 class MixerConfig:
     """Hierarchical mixing (section 3.1, figure 2)."""
 
-    # Which earlier outputs a style receives: the previous one (paper), all, none, or the previous
-    # one added to its sampled code ("sum").
+    # Earlier outputs that a style receives: "prev" (paper), or "sum", which adds the previous one
+    # to its sampled code.
     context: Context = "prev"
     gated: Flag = False  # DivInversion's gate between mixed and sampled code
     tokens_per_style: Annotated[Whole, Interval(ge=1, le=2)] = 2
@@ -131,7 +131,7 @@ class MixerConfig:
 class SkipConfig:
     """The skip encoder: a U-Net over three resolutions (section 3.1, figure 3)."""
 
-    widths: tuple[Count, Count, Count] = (128, 256, 512)  # channels at s, s/2 and s/4
+    widths: tuple[Count, Count, Count] = (128, 256, 512)  # at s, s/2 and s/4
 
 
 @closed
@@ -143,7 +143,7 @@ class InpaintingConfig:
     encoder: EncoderConfig
     mixer: MixerConfig
     skip: SkipConfig | None  # None: the W+ models
-    two_stage: Flag = False  # take skip features from a second encoder of the first output
+    two_stage: Flag = False  # skip features come from a second encoder of the first output
     skip_resolution: Count = 64  # s, where features are read and replaced, px
 
     def __post_init__(self) -> None:
@@ -171,7 +171,7 @@ class InpaintingConfig:
 
 
 def to_dict(config: DataclassInstance) -> dict[str, Any]:
-    """Return a configuration as plain values for YAML or JSON."""
+    """Return plain values, for YAML or JSON."""
     return {key: _plain(value) for key, value in asdict(config).items()}
 
 

@@ -1,4 +1,4 @@
-"""The StyleGAN2 discriminator: residual blocks, minibatch standard deviation, one logit."""
+"""The StyleGAN2 discriminator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inpaint_model.networks.ops import EPSILON, Conv2dLayer, FullyConnectedLayer
 
 
 class DiscriminatorBlock(nn.Module):
-    """[N, I, r, r] -> [N, O, r/2, r/2]. The first block takes an image [N, 3, r, r]."""
+    """[N, I, r, r] -> [N, O, r/2, r/2]; with `from_rgb`, the input is an image."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class DiscriminatorBlock(nn.Module):
 
 
 def minibatch_stddev(x: Tensor, group_size: int, num_channels: int = 1) -> Tensor:
-    """Append the standard deviation over groups of samples: [N, C, H, W] -> [N, C + num, H, W].
+    """Append the standard deviation over groups of samples: [N, C + num_channels, H, W].
 
     Samples i, i + N/G, i + 2N/G, ... form a group of G, the largest divisor of N up to
     `group_size`.
@@ -52,12 +52,12 @@ def minibatch_stddev(x: Tensor, group_size: int, num_channels: int = 1) -> Tenso
     y = x.float().reshape(G, N // G, num_channels, C // num_channels, H, W)
     y = y - y.mean(dim=0)
     y = (y.square().mean(dim=0) + EPSILON).sqrt().mean(dim=(2, 3, 4))  # [N/G, num]
-    y = y[:, :, None, None].repeat(G, 1, H, W).to(x.dtype)  # [N, num, H, W]
+    y = y[:, :, None, None].repeat(G, 1, H, W).to(x.dtype)
     return torch.cat([x, y], dim=1)
 
 
 class DiscriminatorEpilogue(nn.Module):
-    """The last block, at 4 px: features -> logits [N, 1], or [N, cmap_dim] with labels."""
+    """The last block, at 4 px: logits [N, 1], or [N, cmap_dim] with labels."""
 
     def __init__(self, channels: int, config: DiscriminatorConfig) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class Discriminator(nn.Module):
         self.b4 = DiscriminatorEpilogue(config.channels[0], config)
 
     def features(self, image: Tensor) -> list[Tensor]:
-        """Return the output [N, C, r, r] of every block, from r = R/2 down to 4 px."""
+        """Return the blocks' outputs [N, C, r, r], from r = R/2 down to 4 px."""
         x, out = image, []
         for resolution in reversed(resolutions(self.config.resolution)[1:]):
             x = getattr(self, f"b{resolution}")(x)
@@ -108,11 +108,7 @@ class Discriminator(nn.Module):
         return out
 
     def forward(self, image: Tensor, c: Tensor | None = None) -> Tensor:
-        """Return logits [N, 1]; higher means more realistic.
-
-        Args:
-            image: [N, 3, R, R] in -1..1.
-            c: Labels [N, c_dim] for a conditional network.
+        """Return logits; higher means more realistic.
 
         Raises:
             ValueError: Wrong shape, or no labels.

@@ -1,7 +1,4 @@
-"""The encoder of the erased image: IR-SE body, feature pyramid, style heads.
-
-The architecture is pSp's (Richardson et al. 2021), as in section 3.1 of the paper.
-"""
+"""The encoder of the erased image (section 3.1), as in pSp (Richardson et al. 2021)."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from inpaint_model.networks.style_levels import COARSE, MIDDLE
 
 
 def norm_layer(norm: Norm, channels: int) -> nn.Module:
-    """Return a batch norm, or a group norm with groups of about eight channels."""
+    """Return a batch norm, or a group norm with about eight channels per group."""
     if norm == "batch":
         return nn.BatchNorm2d(channels)
     groups = next(g for g in range(max(channels // 8, 1), 0, -1) if channels % g == 0)
@@ -25,7 +22,7 @@ def norm_layer(norm: Norm, channels: int) -> nn.Module:
 
 
 class SqueezeExcitation(nn.Module):
-    """Scale channels by gates computed from their means (Hu et al. 2018): [N, C, H, W] -> same."""
+    """Scale channels by gates (0..1) computed from their means (Hu et al. 2018)."""
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
@@ -34,13 +31,13 @@ class SqueezeExcitation(nn.Module):
         self.excite = nn.Linear(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Multiply each channel by its gate (0..1)."""
+        """Apply the gates."""
         gate = torch.sigmoid(self.excite(F.relu(self.squeeze(x.mean(dim=(2, 3))))))
         return x * gate[:, :, None, None]
 
 
 class IRSEUnit(nn.Module):
-    """Improved residual unit with squeeze and excitation: [N, I, H, W] -> [N, O, H/s, W/s]."""
+    """Improved residual unit with squeeze and excitation; it divides the size by `stride`."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, norm: Norm) -> None:
         super().__init__()
@@ -62,7 +59,7 @@ class IRSEUnit(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the unit with stride s."""
+        """Apply the unit."""
         y: Tensor = self.shortcut(x) + self.residual(x)
         return y
 
@@ -93,11 +90,7 @@ class Body(nn.Module):
         return next(self.parameters()).dtype
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Return the output [N, widths[g], R / 2^(g+1), R / 2^(g+1)] of every group g.
-
-        Args:
-            x: [N, in_channels, R, R].
-        """
+        """Return the output [N, widths[g], R / 2^(g+1), R / 2^(g+1)] of every group g."""
         x, taps = self.stem(x), []
         for group in self.groups:
             x = group(x)
@@ -106,7 +99,7 @@ class Body(nn.Module):
 
 
 def _trunk(channels: int, spatial: int) -> nn.Sequential:
-    """Return convolutions down to one pixel: [N, C, spatial, spatial] -> [N, C]."""
+    """Return convolutions down to one pixel, with output [N, C]."""
     layers: list[nn.Module] = []
     while spatial > 1:
         layers += [nn.Conv2d(channels, channels, 3, 2, 1), nn.LeakyReLU(0.01)]
@@ -115,7 +108,7 @@ def _trunk(channels: int, spatial: int) -> nn.Sequential:
 
 
 class EncoderOutput(NamedTuple):
-    """The encoder's tokens and features."""
+    """The encoder's output."""
 
     tokens: Tensor  # [N, tokens_per_style * num_ws, w_dim], float32, in the paper's order
     features: Tensor  # [N, widths[1], R / 4, R / 4], for the skip encoder
@@ -137,11 +130,11 @@ class Encoder(nn.Module):
         self.tokens_per_style = tokens_per_style
         widths, pyramid = config.widths, config.pyramid
         self.body = Body(4, widths, config.units, config.norm)
-        # In pSp the coarse level is the body's last output; a compact body may be narrower.
+        # Unlike pSp's, a compact body may be narrower than the pyramid.
         self.coarse = nn.Identity() if widths[3] == pyramid else nn.Conv2d(widths[3], pyramid, 1)
         self.lateral2 = nn.Conv2d(widths[2], pyramid, 1)
         self.lateral1 = nn.Conv2d(widths[1], pyramid, 1)
-        # COARSE styles read the map at 1/16 of the resolution, MIDDLE at 1/8, FINE at 1/4.
+        # Styles read maps at 1/16 (COARSE), 1/8 (MIDDLE) and 1/4 (FINE) of the resolution.
         self.levels = [(k >= COARSE.stop) + (k >= MIDDLE.stop) for k in range(num_ws)]
         spatial = [resolution // 16, resolution // 8, resolution // 4]
         if config.heads == "separate":

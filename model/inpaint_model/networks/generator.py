@@ -23,7 +23,7 @@ NoiseSource = Callable[[int, int], Tensor]  # (N, resolution) -> [N, 1, resoluti
 
 
 class MappingNetwork(nn.Module):
-    """Map z (and a label c) to w, repeated for every style and truncated toward its mean."""
+    """Map z and labels c to w."""
 
     w_avg: Tensor
 
@@ -51,11 +51,7 @@ class MappingNetwork(nn.Module):
             self.register_buffer("w_avg", torch.zeros(w_dim))
 
     def map(self, z: Tensor | None, c: Tensor | None = None) -> Tensor:
-        """Return w [N, w_dim], without truncation.
-
-        Args:
-            z: [N, z_dim]; None for a network that maps labels only.
-            c: Labels [N, c_dim] for a conditional network.
+        """Map z [N, z_dim], labels c [N, c_dim], or both, to w [N, w_dim], without truncation.
 
         Raises:
             ValueError: Labels are missing or have the wrong width.
@@ -73,17 +69,7 @@ class MappingNetwork(nn.Module):
     def forward(
         self, z: Tensor, c: Tensor | None = None, truncation_psi: float | Tensor = 1.0
     ) -> Tensor:
-        """Return w repeated for every style, [N, num_ws, w_dim].
-
-        Args:
-            z: [N, z_dim].
-            c: Labels [N, c_dim] for a conditional network.
-            truncation_psi: 1 = off, 0 = the mean. A scalar tensor on the device also works in a
-                CUDA graph.
-
-        Raises:
-            ValueError: Labels are missing or have the wrong width.
-        """
+        """Repeat w for every style, [N, num_ws, w_dim], truncated: psi 1 = off, 0 = the mean."""
         assert self.num_ws is not None
         w = self.map(z, c)
         if isinstance(truncation_psi, Tensor) or truncation_psi != 1.0:
@@ -122,13 +108,10 @@ class SynthesisLayer(nn.Module):
     def forward(
         self, x: Tensor, w: Tensor, noise_mode: NoiseMode, noise: NoiseSource | None = None
     ) -> Tensor:
-        """Apply the layer.
+        """Apply the layer with a style w [N, w_dim].
 
-        Args:
-            x: [N, I, h, w] at the layer's resolution, or half of it with `up`.
-            w: [N, w_dim].
-            noise_mode: "const" adds the layer's stored noise, "random" new noise, "none" no noise.
-            noise: Source of random noise; None for torch's global generator.
+        "const" adds the layer's stored noise, "random" new noise from `noise` or torch's global
+        generator.
         """
         x = modulated_conv2d(x, self.weight, self.affine(w), up=self.up)
         if noise_mode == "const":
@@ -144,7 +127,7 @@ class SynthesisLayer(nn.Module):
 
 
 class ToRGBLayer(nn.Module):
-    """Modulated 1 x 1 convolution without demodulation: [N, I, h, w] -> [N, 3, h, w]."""
+    """Modulated 1 x 1 convolution to RGB, without demodulation."""
 
     def __init__(self, in_channels: int, w_dim: int, conv_clamp: float | None = None) -> None:
         super().__init__()
@@ -162,10 +145,7 @@ class ToRGBLayer(nn.Module):
 
 
 class SynthesisBlock(nn.Module):
-    """One resolution: `conv0` doubles the size, then `conv1` and the RGB skip.
-
-    The block at 4 px starts from a learned constant and has no `conv0`.
-    """
+    """One resolution: `conv0` (at 4 px, a learned constant), then `conv1` and the RGB skip."""
 
     def __init__(
         self,
@@ -204,13 +184,7 @@ class SynthesisBlock(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return features [N, C, r, r] and the accumulated RGB image [N, 3, r, r], float32.
 
-        Args:
-            x: Output of `conv0` (at 4 px, of `start`), [N, C, r, r].
-            image: Image of the previous block, [N, 3, r/2, r/2]; None at 4 px.
-            w_conv1: [N, w_dim].
-            w_rgb: [N, w_dim].
-            noise_mode: See `SynthesisLayer`.
-            noise: See `SynthesisLayer`.
+        `image` is the previous block's, None at 4 px.
         """
         x = self.conv1(x, w_conv1, noise_mode, noise)
         rgb = self.to_rgb(x, w_rgb).float()
@@ -245,7 +219,7 @@ class SynthesisNetwork(nn.Module):
 
     @property
     def constant_noise(self) -> list[Tensor]:
-        """The constant noise [R, R] of each layer, in execution order."""
+        """Each layer's constant noise [r, r], in execution order."""
         layers = [
             layer
             for side in resolutions(self.config.resolution)
@@ -262,10 +236,10 @@ class SynthesisNetwork(nn.Module):
         noise: NoiseSource | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> tuple[Tensor, Tensor]:
-        """Run the layers up to and including conv0 of the block at `stop` px, 8 or more.
+        """Run the layers through conv0 of the block at `stop` px, 8 or more.
 
         Returns:
-            Features [N, C, stop, stop] and the RGB image [N, 3, stop / 2, stop / 2], float32.
+            Features [N, C, stop, stop] and the RGB image [N, 3, stop/2, stop/2], float32.
         """
         b4 = self.block(4)
         x, image = b4.finish(
@@ -287,7 +261,7 @@ class SynthesisNetwork(nn.Module):
         noise_mode: NoiseMode = "const",
         noise: NoiseSource | None = None,
     ) -> Tensor:
-        """Run the remaining layers on the features (possibly modified) and image of `head`."""
+        """Run the remaining layers on the image and (possibly modified) features of `head`."""
         start = x.shape[-1]
         for resolution in resolutions(self.config.resolution):
             if resolution < start:
@@ -342,7 +316,9 @@ class Generator(nn.Module):
         truncation_psi: float = 1.0,
         noise_mode: NoiseMode = "const",
     ) -> Tensor:
-        """Return images [N, 3, R, R], nominally -1..1; the arguments are those of the two networks.
+        """Return images [N, 3, R, R], nominally -1..1, for z [N, z_dim] and labels c [N, c_dim].
+
+        `truncation_psi`: 1 = off, 0 = the mean image.
 
         Raises:
             ValueError: Labels are missing or have the wrong width.

@@ -1,7 +1,4 @@
-"""The inpainting model: encoder, mixer, skip encoder and a frozen generator.
-
-It implements all five rows of the paper's Table 2.
-"""
+"""The inpainting model, with all five rows of the paper's Table 2."""
 
 from __future__ import annotations
 
@@ -20,30 +17,30 @@ from inpaint_model.networks.skip_encoder import SkipEncoder
 
 
 class Encoding(NamedTuple):
-    """What is known of N erased images. Computed once and used for every candidate."""
+    """What is known of N erased images, for all candidates."""
 
     tokens: Tensor  # [N, t * num_ws, w_dim]
     features: Tensor  # [N, E, s, s]
-    hole_fraction: Tensor  # [N, 1, s, s], fraction of each cell inside the hole, 0..1
+    hole_fraction: Tensor  # [N, 1, s, s], per cell, 0..1
     encoder_input: Tensor  # [N, 4, r, r]: erased image and known mask
 
     def expand(self, count: int) -> Encoding:
-        """Return the encoding of one image, repeated for `count` candidates without a copy."""
+        """Repeat one image's encoding for `count` candidates, without a copy."""
         return Encoding(*(part.expand(count, -1, *part.shape[2:]) for part in self))
 
     def split(self, counts: Sequence[int]) -> list[Encoding]:
-        """Return encodings of consecutive runs of `counts` images."""
+        """Split into encodings of `counts` consecutive images."""
         parts = zip(*(part.split(list(counts)) for part in self), strict=True)
         return [Encoding(*part) for part in parts]
 
     @classmethod
     def joined(cls, encodings: Sequence[Encoding]) -> Encoding:
-        """Return one encoding of the images of all `encodings`."""
+        """Join encodings into one of all their images."""
         return cls(*(torch.cat(parts) for parts in zip(*encodings, strict=True)))
 
 
 def encoder_input(image: Tensor, hole: Tensor) -> Tensor:
-    """Return the encoder's input [N, 4, R, R]: the image with 0 in the hole, and the known mask."""
+    """Return [N, 4, R, R]: the image with 0 in the hole, and the known mask."""
     known = 1 - hole
     return torch.cat([image * known, known], dim=1)
 
@@ -51,7 +48,7 @@ def encoder_input(image: Tensor, hole: Tensor) -> Tensor:
 class InpaintingModel(nn.Module):
     """Fill holes [N, 1, R, R] (0 and 1) in images [N, 3, R, R] (-1..1).
 
-    Only the encoders, `mixer` and `skip` are trained.
+    The generator is frozen; the rest is trained.
     """
 
     def __init__(self, config: InpaintingConfig, generator: Generator | None = None) -> None:
@@ -78,7 +75,7 @@ class InpaintingModel(nn.Module):
 
     @torch.no_grad()
     def estimate_w_statistics(self, samples: int = 10_000, seed: int = 0) -> None:
-        """Measure mean and standard deviation of w on `samples` codes, for the mixer."""
+        """Set the mixer's mean to `w_avg`, and measure w's deviation on `samples` codes."""
         rng = torch.Generator().manual_seed(seed)
         mapping = self.generator.mapping
         z = torch.randn(samples, self.config.generator.z_dim, generator=rng)
@@ -109,7 +106,7 @@ class InpaintingModel(nn.Module):
         return Encoding(out.tokens.float(), _shrink(out.features, s), _shrink(hole, s), given)
 
     def mix(self, encoding: Encoding, w_rand: Tensor) -> Tensor:
-        """Return ws_out, given sampled codes `w_rand`; both [N, num_ws, w_dim], float32.
+        """Mix sampled codes `w_rand` with the encoding; in and out [N, num_ws, w_dim], float32.
 
         Images without known pixels get the sampled codes unchanged.
         """
@@ -119,10 +116,7 @@ class InpaintingModel(nn.Module):
         )
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
-        """Return images [N, 3, R, R], nominally -1..1, given ws_out [N, num_ws, w_dim].
-
-        The generator runs once; two-stage archs render a first image, then the final one.
-        """
+        """Return images [N, 3, R, R], nominally -1..1, given ws_out [N, num_ws, w_dim]."""
         synthesis, dtype = self.generator.synthesis, self.precision
         x, image = synthesis.head(ws, self.config.skip_resolution, dtype=dtype)
         if self.skip is None:
@@ -151,15 +145,15 @@ class InpaintingModel(nn.Module):
         return torch.autocast(weight.device.type, self.precision, enabled=mixed)
 
     def forward(self, image: Tensor, hole: Tensor, w_rand: Tensor) -> Tensor:
-        """Return the raw output [N, 3, R, R] for sampled codes `w_rand` [N, num_ws, w_dim].
+        """Return the raw output [N, 3, R, R] for sampled codes `w_rand`, as in `mix`.
 
         Raises:
-            ValueError: The shapes of image or hole are wrong.
+            ValueError: The shapes are wrong.
         """
         encoding = self.encode(image, hole)
         return self.render(encoding, self.mix(encoding, w_rand))
 
 
 def _shrink(x: Tensor, side: int) -> Tensor:
-    """Average the pixels of each cell: [N, C, H, H] -> [N, C, side, side]."""
+    """Average the pixels of each of `side` x `side` cells."""
     return x if x.shape[-1] == side else F.adaptive_avg_pool2d(x, side)

@@ -1,7 +1,4 @@
-"""Hierarchical mixing of styles (section 3.1, figure 2).
-
-Each style is computed from the sampled code, the encoder's tokens and earlier output styles.
-"""
+"""Hierarchical mixing (section 3.1, figure 2): each style depends on earlier ones."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ class StyleMLP(nn.Module):
         nn.init.zeros_(self.fc1.bias)
 
     def forward(self, x: Tensor, rand: Tensor) -> Tensor:
-        """Return the style's code; the gate blends it with the sampled code `rand`."""
+        """Return the style's code, given the sampled code `rand`."""
         y: Tensor = self.fc1(F.relu(self.fc0(x)))
         if self.gate is None:
             return y
@@ -41,9 +38,8 @@ class StyleMLP(nn.Module):
 class Mixer(nn.Module):
     """W_rand [N, num_ws, w_dim] and W_enc [N, t * num_ws, w_dim] -> W_out [N, num_ws, w_dim].
 
-    Codes are normalized by the mean and standard deviation of the generator's w (`w_avg`, `w_std`)
-    on input and denormalized on output; the encoder's tokens are normalized already. The class of
-    functions is the paper's, with values of order one inside.
+    Codes are normalized by the mean and standard deviation of the generator's w; tokens are
+    normalized already. The functions are the paper's, with values of order one inside.
     """
 
     w_avg: Tensor
@@ -53,7 +49,7 @@ class Mixer(nn.Module):
         super().__init__()
         self.config, self.num_ws, self.w_dim = config, num_ws, w_dim
         own = 1 + config.tokens_per_style
-        earlier = {"prev": 1, "all": num_ws}.get(config.context, 0)  # outputs that a style receives
+        earlier = {"prev": 1, "all": num_ws}.get(config.context, 0)
         self.mlps = nn.ModuleList(
             StyleMLP(own + min(i, earlier), w_dim, config.gated) for i in range(num_ws)
         )
@@ -61,7 +57,7 @@ class Mixer(nn.Module):
         self.register_buffer("w_std", torch.ones(w_dim))
 
     def set_statistics(self, w_avg: Tensor, w_std: Tensor) -> None:
-        """Set mean and standard deviation of the generator's w, each [w_dim]."""
+        """Set mean and standard deviation of w, each [w_dim]."""
         self.w_avg.copy_(w_avg)
         self.w_std.copy_(w_std.clamp_min(1e-6))
 

@@ -1,8 +1,7 @@
-"""The operations of StyleGAN2 in plain PyTorch.
+"""The operations of StyleGAN2 (Karras et al. 2020) in plain PyTorch.
 
-They follow Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), and
-reproduce published checkpoints; the code is our own. All operations are twice differentiable and
-fastest on `channels_last` tensors.
+They reproduce published checkpoints, are twice differentiable, and are fastest on `channels_last`
+tensors. The code is our own.
 """
 
 from __future__ import annotations
@@ -23,10 +22,9 @@ Module = TypeVar("Module", bound=nn.Module)
 
 @cache
 def _fir(gain: float, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Return the FIR low-pass [1, 3, 3, 1] as a 4 x 4 kernel with sum `gain`.
+    """Return the low-pass [1, 3, 3, 1] as a 4 x 4 kernel with sum `gain`.
 
-    Cached for each device: copying it from the CPU would stall a GPU in every layer and cannot be
-    captured in a CUDA graph.
+    Cached: a copy from the CPU in every layer would stall a GPU and cannot be in a CUDA graph.
     """
     with torch.inference_mode(False):  # training may use a kernel that inference has cached
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8.0
@@ -34,17 +32,15 @@ def _fir(gain: float, device: torch.device, dtype: torch.dtype) -> Tensor:
 
 
 def channels_last(module: Module) -> Module:
-    """Convert convolution weights to [O, k, k, I] in memory, which is faster here."""
+    """Convert convolution weights to [O, k, k, I] in memory."""
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module
 
 
 def filter2d(x: Tensor, padding: int, gain: float = 1.0) -> Tensor:
-    """Low-pass each channel with the [1, 3, 3, 1] FIR and multiply it by `gain`.
+    """Zero-pad by `padding` px, low-pass each channel with [1, 3, 3, 1], and multiply by `gain`.
 
-    Returns:
-        [N, C, H + 2 * padding - 3, W + 2 * padding - 3] for x [N, C, H, W], zero-padded by
-        `padding` px on all sides.
+    Each side grows by 2 * `padding` - 3 px.
     """
     C = x.shape[1]
     kernel = _fir(gain, x.device, x.dtype).expand(C, 1, 4, 4)
@@ -52,26 +48,20 @@ def filter2d(x: Tensor, padding: int, gain: float = 1.0) -> Tensor:
 
 
 def upsample2d(x: Tensor) -> Tensor:
-    """Double the size by zero insertion and the FIR: [N, C, H, W] -> [N, C, 2H, 2W]."""
+    """Double the size by zero insertion and the low-pass."""
     C = x.shape[1]
     kernel = _fir(4.0, x.device, x.dtype).expand(C, 1, 4, 4)
     return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=C)
 
 
 def downsample2d(x: Tensor) -> Tensor:
-    """Halve the size by the FIR and decimation: [N, C, H, W] -> [N, C, H/2, W/2]."""
+    """Halve the size by the low-pass and decimation."""
     # The gradient of a strided depthwise convolution is several times slower than slicing.
     return filter2d(x, padding=1)[:, :, ::2, ::2]
 
 
 def conv2d(x: Tensor, weight: Tensor, down: bool = False) -> Tensor:
-    """Convolve at the same size, or with FIR and stride 2.
-
-    Args:
-        x: [N, I, H, W].
-        weight: [O, I, k, k], k = 1 or 3.
-        down: Whether to halve the size.
-    """
+    """Convolve with weight [O, I, k, k], k = 1 or 3; with `down`, halve the size."""
     k = weight.shape[-1]
     if not down:
         return F.conv2d(x, weight, padding=k // 2)
@@ -81,7 +71,7 @@ def conv2d(x: Tensor, weight: Tensor, down: bool = False) -> Tensor:
 
 
 def up_conv2d(x: Tensor, weight: Tensor) -> Tensor:
-    """Convolve transposed with stride 2, then apply the FIR: [N, I, H, W] -> [N, O, 2H, 2W]."""
+    """Double the size by a transposed convolution and the low-pass."""
     x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)  # [N, O, 2H + 1, 2W + 1]
     return filter2d(x, padding=1, gain=4.0)
 
@@ -89,17 +79,10 @@ def up_conv2d(x: Tensor, weight: Tensor) -> Tensor:
 def modulated_conv2d(
     x: Tensor, weight: Tensor, styles: Tensor, *, demodulate: bool = True, up: bool = False
 ) -> Tensor:
-    """Convolve with weights scaled by a style per sample (StyleGAN2, equations 1 and 3).
+    """Convolve with weights [O, I, k, k] scaled by styles [N, I] (StyleGAN2, equations 1 and 3).
 
-    Scaling the activations instead of the weights is equivalent and needs only one dense
-    convolution for the batch.
-
-    Args:
-        x: [N, I, H, W].
-        weight: [O, I, k, k].
-        styles: [N, I].
-        demodulate: Whether to normalize the scaled weights to unit norm.
-        up: Whether to double the size.
+    `demodulate` normalizes the scaled weights to unit norm; `up` doubles the size. Scaling
+    the activations instead is equivalent and needs only one dense convolution per batch.
     """
     x = x * styles.to(x.dtype)[:, :, None, None]
     w = weight.to(x.dtype)
@@ -119,14 +102,9 @@ def bias_act(
     gain: float = 1.0,
     clamp: float | None = None,
 ) -> Tensor:
-    """Add a bias per channel, apply leaky ReLU (0.2, gain sqrt 2) unless `linear`, scale, clamp.
+    """Add a bias [C], apply leaky ReLU (0.2, gain sqrt 2) unless `linear`, scale and clamp.
 
-    Args:
-        x: [N, C, ...].
-        bias: [C].
-        linear: Whether to skip the activation.
-        gain: Factor of the result.
-        clamp: Bound of the result, before `gain` (networks for fp16).
+    `clamp` bounds the result before `gain` (networks for fp16).
     """
     if bias is not None:
         x = x + bias.to(x.dtype).reshape(1, -1, *[1] * (x.ndim - 2))
@@ -145,7 +123,7 @@ def normalize_2nd_moment(x: Tensor) -> Tensor:
 
 
 class FullyConnectedLayer(nn.Module):
-    """Linear layer with equalized learning rate: [N, in_features] -> [N, out_features]."""
+    """Linear layer with equalized learning rate."""
 
     def __init__(
         self,
@@ -171,10 +149,7 @@ class FullyConnectedLayer(nn.Module):
 
 
 class Conv2dLayer(nn.Module):
-    """Convolution with equalized learning rate, bias and activation: [N, I, H, W] -> [N, O, h, w].
-
-    With `down`, the FIR halves the size.
-    """
+    """Convolution with equalized learning rate, bias and activation; `down` halves the size."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Precisions of weights and computation, by the names that bundles and settings use."""
+"""Precisions by the names that bundles and settings use."""
 
 from __future__ import annotations
 

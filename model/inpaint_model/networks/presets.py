@@ -1,4 +1,4 @@
-"""Presets: matching sizes of all networks, and configurations made from them."""
+"""Presets: matching sizes of all networks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from inpaint_model.networks.config import (
 
 @dataclass(frozen=True)
 class Preset:
-    """Matching sizes; `inpainting_config` builds any arch from them."""
+    """Sizes from which `inpainting_config` builds any arch."""
 
     generator: GeneratorConfig
     discriminator: DiscriminatorConfig
@@ -67,10 +67,9 @@ PRESETS: Mapping[str, Preset] = {
         encoder=EncoderConfig((24, 48, 96, 128), (1, 2, 4, 2), 96, "shared", "group"),
         skip=SkipConfig((64, 96, 128)),
     ),
-    # For portraits: 192, 192, 192, 128, 64, 32, 16 channels at 4 to 256 px, since wide blocks are
-    # cheap at low resolutions. At 128 px a CPU core needs half the time of compact-256's generator,
-    # forward and backward. Latents, encoder and skip encoder are those of compact-256; the skip
-    # encoder's widths are close to the generator's channels at its levels (64 at 64 px).
+    # compact-256 with fewer channels at high resolutions, where they are expensive: its generator
+    # needs half the time (docs/train/from-a-folder.md). The skip encoder's widths match its
+    # channels (64 at 64 px).
     "portrait-256": _preset(
         256,
         4096,
@@ -89,7 +88,7 @@ PRESETS: Mapping[str, Preset] = {
         encoder=EncoderConfig((16, 32, 64, 96), (1, 2, 3, 2), 96, "shared", "group"),
         skip=SkipConfig((32, 64, 96)),
     ),
-    # For experiments that take minutes on a CPU, such as the rows of docs/research/ablation.md.
+    # For experiments that take minutes on a CPU, as in docs/research/ablation.md.
     "compact-64": _preset(
         64,
         1024,
@@ -112,10 +111,10 @@ PRESETS: Mapping[str, Preset] = {
 
 
 def preset(name: str) -> Preset:
-    """Return the preset called `name`.
+    """Return a preset by its name.
 
     Raises:
-        ValueError: No such preset; the message lists the known ones.
+        ValueError: No such preset.
     """
     if name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}; known are {', '.join(PRESETS)}")
@@ -126,7 +125,7 @@ def reduced(sizes: Preset, factor: int) -> Preset:
     """Return a preset at 1 / `factor` of its resolution, for progressive growing.
 
     Raises:
-        ValueError: `factor` is not a power of two, or the result is below the minimum resolution.
+        ValueError: `factor` is not a power of two, or too large.
     """
     levels = factor.bit_length() - 1
     if factor != 2**levels:
@@ -143,15 +142,10 @@ def reduced(sizes: Preset, factor: int) -> Preset:
 def inpainting_config(
     sizes: Preset, arch: Arch = "hierarchical", generator: GeneratorConfig | None = None
 ) -> InpaintingConfig:
-    """Return the configuration of an arch at the sizes of a preset.
-
-    Args:
-        sizes: The preset.
-        arch: A row of Table 2.
-        generator: Configuration that replaces the preset's.
+    """Return the configuration of an arch; `generator` replaces the preset's.
 
     Raises:
-        ValueError: No such arch; the message lists the known ones.
+        ValueError: No such arch.
     """
     if arch not in ARCHS:
         raise ValueError(f"unknown arch {arch!r}; known are {', '.join(ARCHS)}")

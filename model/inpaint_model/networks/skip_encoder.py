@@ -1,8 +1,4 @@
-"""The skip encoder: corrects generator features with encoder features.
-
-A U-Net over three resolutions (section 3.1, figure 3). Its output is added to the generator's
-features. The last layer is initialized to zero, so that an untrained skip encoder changes nothing.
-"""
+"""The skip encoder (section 3.1, figure 3)."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ from inpaint_model.networks.config import SkipConfig
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions with a shortcut: [N, I, H, W] -> [N, O, H/s, W/s]."""
+    """Two 3 x 3 convolutions with a shortcut and stride s: [N, O, H/s, W/s]."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -27,13 +23,16 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the block with stride s."""
+        """Apply the block."""
         y: Tensor = self.conv1(F.leaky_relu(self.conv0(x), 0.2)) + self.shortcut(x)
         return F.leaky_relu(y, 0.2)
 
 
 class SkipEncoder(nn.Module):
-    """A U-Net that corrects the generator's features with those of the encoder."""
+    """A U-Net over three resolutions that corrects generator features with encoder features.
+
+    Its last layer starts at zero: an untrained skip encoder changes nothing.
+    """
 
     def __init__(self, config: SkipConfig, encoder_channels: int, generator_channels: int) -> None:
         super().__init__()
@@ -50,12 +49,9 @@ class SkipEncoder(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, encoded: Tensor, generated: Tensor, hole: Tensor) -> Tensor:
-        """Return the corrected features, in the precision of `generated`.
+        """Add the correction to `generated` [N, G, s, s], in its precision.
 
-        Args:
-            encoded: Encoder features, [N, E, s, s].
-            generated: Generator features, [N, G, s, s].
-            hole: [N, 1, s, s], fraction of each cell inside the hole, 0..1.
+        `encoded` is [N, E, s, s]; `hole` [N, 1, s, s] is each cell's fraction inside it, 0..1.
         """
         parts = [encoded, generated, hole]
         x = torch.cat([part.to(self.enter.weight.dtype) for part in parts], dim=1)

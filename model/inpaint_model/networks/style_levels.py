@@ -1,7 +1,6 @@
-"""The levels of styles that mixing and edits refer to.
+"""Levels of styles, for mixing and edits.
 
-Styles 0 to 2 control pose and shape, 3 to 6 facial features, the others colors and texture (section
-3.1: they are read from 1/16, 1/8 and 1/4 of the encoder's resolution).
+Styles 0 to 2 control pose and shape, 3 to 6 facial features, the others colors and texture.
 """
 
 from __future__ import annotations
@@ -14,14 +13,10 @@ _FORMER = {"colours": "colors"}  # spelling of earlier versions
 
 
 def parse_styles(text: str, num_ws: int) -> tuple[int, ...]:
-    """Return the styles that a text names, in ascending order.
-
-    Args:
-        text: Comma-separated names of levels, `all`, numbers, or ranges such as `0-3`.
-        num_ws: Number of styles of the generator; they are numbered from 0.
+    """Return the sorted styles of a text such as `all` or `structure,5,8-9`.
 
     Raises:
-        ValueError: The text is malformed or names a style that the generator does not have.
+        ValueError: The text is malformed or names a style that does not exist.
     """
     styles: set[int] = set()
     for written in text.replace(" ", "").split(","):

@@ -1,12 +1,9 @@
 """Validate plain values from YAML or JSON against a dataclass.
 
-All untrusted files use it: `model.yaml`, recipes, the daemon's settings. A dataclass declares the
-allowed content with the types below, pydantic validates it, and an error becomes one sentence that
-names the key, what is allowed, and the value. Values are not converted: "16" and true are not
-numbers. Only lists become tuples, and whole numbers are accepted as floats, since YAML and JSON do
-not distinguish them.
-
-pydantic is imported with the first file, so that `--help` does not wait for it.
+All untrusted files use it: `model.yaml`, recipes, the daemon's settings. Dataclasses declare the
+allowed content with the types below, and pydantic validates it (docs/decisions/0028). Values are
+not converted: "16" and true are not numbers. Only lists become tuples, and whole numbers pass as
+floats, since YAML and JSON do not distinguish them.
 """
 
 from __future__ import annotations
@@ -38,7 +35,7 @@ class _Rules:
 
 
 class ReadAs:
-    """Annotate a type that is stored as the type `plain` and converted by `make`.
+    """Annotate a type stored as `plain` and converted by `make`.
 
     `make` raises ValueError with the reason in one sentence.
     """
@@ -61,7 +58,7 @@ Flag = Annotated[bool, _Rules(strict=True)]
 Whole = Annotated[int, _Rules(strict=True)]
 Number = Annotated[float, _Rules(strict=True)]  # NaN and infinity included
 Finite = Annotated[float, _Rules(strict=True, allow_inf_nan=False)]
-# Stop at the first invalid entry: YAML references can repeat one entry millions of times.
+# Stop at the first invalid entry, which YAML references can repeat millions of times.
 Several = Annotated[tuple[T, ...], _Rules(fail_fast=True)]
 
 
@@ -72,17 +69,12 @@ def closed(kind: type[T]) -> type[T]:
 
 
 def validated(kind: type[T], data: object, whole: str = "the file") -> T:
-    """Convert plain values to a dataclass.
-
-    Args:
-        kind: A dataclass of the types above, validated dataclasses, tuples and mappings.
-        data: Output of the YAML or JSON parser.
-        whole: What an error message calls `data`.
+    """Convert what the YAML or JSON parser returned to a dataclass.
 
     Raises:
-        ValueError: The data are invalid. One printable line names the key, what is allowed and the
-            value. A ValueError of `__post_init__` gets its place added; other exceptions pass
-            unchanged.
+        ValueError: The data, called `whole`, are invalid. One printable line names the key, what
+            is allowed and the value. A ValueError of `__post_init__` gets its place added; other
+            exceptions pass unchanged.
     """
     from pydantic import ValidationError
 
@@ -98,7 +90,7 @@ def validated(kind: type[T], data: object, whole: str = "the file") -> T:
 
 
 def json_schema(kind: object, title: str) -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of a dataclass or a union of them."""
+    """Return the JSON Schema (2020-12) of a dataclass or a union."""
     from pydantic.json_schema import GenerateJsonSchema
 
     class Generate(GenerateJsonSchema):
@@ -114,10 +106,10 @@ _short.maxlevel, _short.maxstring, _short.maxlong, _short.maxother = 2, 40, 40, 
 
 
 def shown(value: object) -> str:
-    """Return a value for a message, shortened to about 40 characters."""
+    """Return a value for a message, cut to about 40 characters."""
     try:
         return _short.repr(value)
-    except ValueError:  # Python does not write out integers of more than 4300 digits
+    except ValueError:  # repr refuses integers of more than 4300 digits
         return "a number of thousands of digits"
 
 
@@ -177,9 +169,8 @@ def _key(step: object) -> str:
 
 
 def _fields_at(kind: type, place: Sequence[str | int]) -> list[str]:
-    """Return the field names of the dataclass at `place` inside `kind`."""
     for step in place:
-        if isinstance(step, str):  # an index into a tuple does not change the type
+        if isinstance(step, str):  # indices do not change the type
             hint = get_type_hints(kind)[step]
             kind = next(
                 k for k in (hint, *get_args(hint)) if is_dataclass(k) and isinstance(k, type)
