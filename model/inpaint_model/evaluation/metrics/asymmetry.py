@@ -54,14 +54,13 @@ def mirror_residuals(faces: Mirrored) -> Float64Array:
 
 
 class RealFaces:
-    """The effect of head pose on the residuals of real faces.
+    """The effect of head pose on the residuals of real faces, fitted to meshes [N, 468, 3].
 
     Raises:
         ValueError: for fewer than 20 faces.
     """
 
     def __init__(self, meshes: Float64Array) -> None:
-        """Fit to meshes [N, 468, 3]."""
         if len(meshes) < MIN_FACES:
             raise ValueError(f"measuring asymmetry needs at least {MIN_FACES} real faces")
         faces = mirror(meshes)
