@@ -115,7 +115,7 @@ class Samples:
         self.key = f"samples-{sha256}-{truncation_psi}"
 
     def untruncated(self) -> Samples:
-        """Return them without truncation."""
+        """Return the same generator without truncation."""
         return Samples(self._generator, self._sha256)
 
     @torch.inference_mode()

@@ -86,7 +86,7 @@ def run(context: EvaluationContext, plan: Plan, about: Mapping[str, str], out: P
 
 
 def _methods(plan: Plan, masks: MaskSet) -> list[Method]:
-    # Baselines extend known pixels.
+    # Baselines need known pixels.
     methods: list[Method] = [] if plan.model is None else [plan.model]
     if plan.baselines and not bool(masks.holes.all()):
         methods += BASELINES
