@@ -1,4 +1,4 @@
-"""Load folders and zips of images into one uint8 tensor (471 MB for 2,395 images at 256 px)."""
+"""Load folders and zips of images into one uint8 tensor."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ _UNREADABLE = (  # damaged images, damaged or encrypted zip entries
 class ImageSet:
     """Square RGB images of one size, sorted by name."""
 
-    names: tuple[str, ...]  # unique paths inside the folders and zips, including prefixes
+    names: tuple[str, ...]  # unique paths inside the sources, including prefixes
     pixels: Tensor  # uint8 [N, 3, R, R]
     skipped: tuple[str, ...] = ()  # unreadable files
     enlarged: int = 0  # images that were smaller than R, which makes them blurry
-    replaced: int = 0  # images taken from the replacements
+    replaced: int = 0  # from the replacements
     classes: Tensor | None = None  # int64 [N], 0 .. class_count - 1
     class_count: int = 0
 
@@ -92,13 +92,11 @@ def load_images(
     cache: str | Path | None = None,
     progress: bool = True,
 ) -> ImageSet:
-    """Read the images of `sources` as `square` crops of `resolution` pixels.
+    """Read the images of `sources` as `square` crops; log unreadable files.
 
     Sources are folders or zips, optionally with the `:prefix` of a folder inside
-    (`faces.zip:train`). Images of `replacements` replace those of the same name. Of more than
-    `limit` images the first by name are taken, or with `spread` evenly spaced ones, since sets are
-    often sorted by source. Decoded images are kept in the folder `cache`. Unreadable files are
-    logged and listed in `skipped`.
+    (`faces.zip:train`). Images of `replacements` replace those of the same name. Sets are often
+    sorted by source, so `spread` takes evenly spaced images instead of the first `limit`.
 
     Raises:
         ValueError: as in `open_images`, or no image is readable, or `resolution` or `limit` is not
@@ -147,7 +145,7 @@ def _decode(files: ImageFiles, names: Sequence[str], resolution: int, progress: 
     pixels = np.empty((len(names), resolution, resolution, 3), np.uint8)
 
     def decode(index: int) -> tuple[bool, bool]:
-        """Fill one row; return whether it was readable and whether it was enlarged."""
+        """Return whether the image was readable and whether it was enlarged."""
         try:
             with Image.open(io.BytesIO(files.read(names[index]))) as image:
                 pixels[index] = np.asarray(square(image, resolution))
@@ -194,7 +192,7 @@ def _read_cache(path: Path) -> ImageSet:
 
 
 def _write_cache(path: Path, images: ImageSet) -> None:
-    """Write atomically: an interrupted run leaves no partial file."""
+    """Write atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {
         "names": images.names,

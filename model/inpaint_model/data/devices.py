@@ -1,7 +1,4 @@
-"""Choose the device of a command, and configure it for speed or for exactness.
-
-Functions import torch themselves, so `--help` and argument errors appear immediately.
-"""
+"""Choose the device of a command, and configure it for speed or for exactness."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class ImageFiles:
         return sorted(self._found)
 
     def read(self, name: str) -> bytes:
-        """Return the encoded image. Thread-safe."""
+        """Return the encoded image."""
         return self._found[name].read(name)
 
     def fingerprint(self, names: Sequence[str]) -> str:

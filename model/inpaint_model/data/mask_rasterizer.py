@@ -35,9 +35,9 @@ def boxes(left: Tensor, top: Tensor, right: Tensor, bottom: Tensor, owner: Tenso
 
 
 def strokes(points: Tensor, segments: Tensor, radius: Tensor, owner: Tensor) -> Shapes:
-    """Make brush strokes: a disc at every vertex and a rectangle for every segment.
+    """Make strokes of a disc at every vertex and a rectangle for every segment.
 
-    Strokes use the first `segments` + 1 of their `points` [S, V + 1, 2]; the rest are [S].
+    They use the first `segments` + 1 of their `points` [S, V + 1, 2]; the rest are [S].
     """
     index = torch.arange(points.shape[1], device=points.device)
     vertex = (index <= segments[:, None]).flatten().nonzero()[:, 0]
@@ -103,7 +103,7 @@ def _add_quads(canvas: Tensor, resolution: int, quads: Tensor, owner: Tensor) ->
 def _bound(
     offset: Tensor, slope: Tensor, applies: Tensor, otherwise: float, shape: Tensor, row: Tensor
 ) -> Tensor:
-    """Return where the edges x = offset + slope * y [4, Q] cross rows [K]: [4, K]."""
+    """Return x = offset + slope * y of the edges [4, Q] in rows [K], [4, K]."""
     offset = torch.where(applies, offset, otherwise).index_select(1, shape)
     slope = torch.where(applies, slope, 0.0).index_select(1, shape)
     return torch.addcmul(offset, slope, row)
@@ -119,7 +119,7 @@ def _add_discs(canvas: Tensor, resolution: int, discs: Tensor, owner: Tensor) ->
 
 
 def _rows_between(top: Tensor, bottom: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
-    """Return shape (index) and y of all K row centers in [top, bottom) of S shapes."""
+    """Return the shape's index and y of all K row centers in [top, bottom)."""
     first = (top - 0.5).ceil().clamp(0, resolution)
     rows = ((bottom - 0.5).ceil().clamp(0, resolution) - first).clamp(min=0).long()
     shape = torch.repeat_interleave(rows)

@@ -1,7 +1,6 @@
-"""Random masks for training and evaluation.
+"""Random masks, float32 [N, 1, R, R]. Throughout the project **1 is hole and 0 is known**.
 
-Masks are float32 [N, 1, R, R]; throughout the project **1 is hole and 0 is known**. Generators are
-on the CPU, where a seed gives the same masks on every machine.
+Generators are on the CPU, where a seed gives the same masks on every machine.
 
 Sizes are relative to the image, so the hole ratio does not depend on the resolution. CoModGAN keeps
 widths in pixels, which makes holes at 512 px smaller; `frame_px=512` reproduces that.
@@ -31,16 +30,16 @@ Recipe = Callable[[int, Generator], Shapes]  # (number of masks, randomness) -> 
 
 @dataclass(frozen=True)
 class FreeForm:
-    """The free-form masks of CoModGAN and MAT: rectangles and zig-zag brush strokes."""
+    """The free-form masks of CoModGAN and MAT; the counts are exclusive maxima."""
 
-    small_boxes: int  # rectangles with sides under half the image's; an exclusive maximum
-    large_boxes: int  # rectangles with sides under the image's; likewise
-    brush_strokes: int  # strokes of 4 to 17 segments; likewise
+    small_boxes: int  # with sides under half the image's
+    large_boxes: int  # with sides under the image's
+    brush_strokes: int  # zig-zags of 4 to 17 segments
     frame_px: int = 256  # the image size for which strokes are 12 to 48 px wide
     effort: float = 1.0  # scales the three counts
 
     def __call__(self, count: int, generator: Generator) -> Shapes:
-        """Draw `count` masks."""
+        """Draw masks."""
         everything = torch.arange(count)
         parts = [
             self._boxes(count, self.small_boxes, self.frame_px // 2, generator),
@@ -51,7 +50,7 @@ class FreeForm:
         return mirror(join([(part, everything) for part in parts]), flip_x, flip_y)
 
     def _owners(self, count: int, limit: int, generator: Generator) -> Tensor:
-        """Draw 0 .. limit * effort - 1 shapes per mask; return each one's mask, [S]."""
+        """Draw 0 .. limit * effort - 1 shapes per mask; return their masks, [S]."""
         amount = torch.randint(max(int(limit * self.effort), 1), (count,), generator=generator)
         return torch.repeat_interleave(amount)
 
@@ -120,7 +119,7 @@ def brush(count: int, generator: Generator) -> Shapes:
 
 
 def box(count: int, generator: Generator) -> Shapes:
-    """Draw a rectangle inside the image, with sides of 10 to 80 % of the image's."""
+    """Draw a rectangle with sides of 10 to 80 % of the image's."""
     size = 0.1 + 0.7 * _uniform((2, count), generator)
     corner = _uniform((2, count), generator) * (1 - size)
     far = corner + size
@@ -238,8 +237,8 @@ def training_holes(
 ) -> Tensor:
     """Draw masks from `RECIPES` by their `shares`, float32 [batch, 1, R, R].
 
-    Free-form masks without a hole or without a known pixel are redrawn. A GPU would have to
-    synchronize for that; the CPU draws a batch in a few milliseconds.
+    Free-form masks without a hole or a known pixel are redrawn, for which a GPU would have to
+    synchronize.
     """
     names = list(shares)
     weights = torch.tensor([shares[name] for name in names])
@@ -265,7 +264,7 @@ def hole_ratio(holes: Tensor) -> Tensor:
 
 
 def walk(start: Tensor, step: Tensor) -> Tensor:
-    """Return the paths [S, V + 1, 2] from `start` [2, S] by `step` [2, S, V], clamped to 0..1."""
+    """Return paths [S, V + 1, 2] from `start` [2, S] by `step` [2, S, V], clamped to 0..1."""
     points = [start]
     for delta in step.unbind(dim=2):
         points.append((points[-1] + delta).clamp(0, 1))

@@ -25,7 +25,7 @@ class Sampler:
     """
 
     def __init__(self, count: int, seed: int, weights: Tensor | None = None) -> None:
-        """Use weights [count], or equal ones.
+        """Use `weights` [count], or equal ones.
 
         Raises:
             ValueError: a weight is negative, all are 0, or their number is wrong.
@@ -43,7 +43,7 @@ class Sampler:
         self._drawn: dict[int, tuple[Tensor, Tensor]] = {}  # the latest epochs
 
     def draw(self, cur_nimg: int, batch: int) -> tuple[Tensor, Tensor]:
-        """Return the indices of a batch from position `cur_nimg` on, and which to mirror."""
+        """Return indices from `cur_nimg` on and which to mirror, int64 and bool [batch]."""
         position = torch.arange(cur_nimg, cur_nimg + batch)
         epochs = torch.div(position, self._count, rounding_mode="floor")
         indices, mirrored = [], []
@@ -55,7 +55,7 @@ class Sampler:
         return torch.cat(indices), torch.cat(mirrored)
 
     def independent(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return the indices of images drawn independently by weight."""
+        """Return indices drawn independently by weight, int64 [count]."""
         return torch.multinomial(self._weights, count, replacement=True, generator=generator)
 
     def _epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
@@ -78,7 +78,7 @@ class Sampler:
 
 
 def derived_seed(*numbers: int) -> int:
-    """Hash small numbers, for example a seed and an epoch, to a 64-bit seed."""
+    """Hash small numbers to a 64-bit seed."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
@@ -121,8 +121,7 @@ def weights_from_patterns(path: str | Path, names: Sequence[str]) -> Tensor:
     `weight`. The last matching row counts; without one the weight is 1.
 
     Raises:
-        ValueError: a column is missing, a row matches no image, or a weight is not a number of at
-            least 0.
+        ValueError: a column is missing, a row matches no image, or a weight is not at least 0.
     """
     index = {name: i for i, name in enumerate(names)}
     weights = torch.ones(len(names))
@@ -151,7 +150,6 @@ def weights_from_patterns(path: str | Path, names: Sequence[str]) -> Tensor:
 
 
 def _rows(path: str | Path, column: str) -> list[dict[str, str]]:
-    """Read a table with the columns `file` and `column`; missing cells are empty."""
     with Path(path).open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file, restval=""))
     if not rows or not {"file", column} <= set(rows[0]):

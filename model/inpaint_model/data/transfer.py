@@ -1,7 +1,7 @@
-"""Copy tensors between CPU and device memory, asynchronously where possible.
+"""Copy tensors between CPU and device memory.
 
-A GPU copies asynchronously only from and to page-locked ("pinned") memory. torch reuses it once its
-copies are done, so results are copied out of it at once.
+A GPU copies asynchronously only from and to page-locked ("pinned") memory. torch caches it, so we
+need no buffers; results are copied out of it, or sessions would hold it for long.
 """
 
 from __future__ import annotations

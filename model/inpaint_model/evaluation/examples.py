@@ -19,7 +19,7 @@ CANDIDATES = 4
 class Example:
     """One image, its hole, and the fills of all methods."""
 
-    number: int  # of the image
+    number: int
     worst: bool  # chosen because the model scored badly
     images: Mapping[str, ImageU8]  # column title -> [R, R, 3]
 

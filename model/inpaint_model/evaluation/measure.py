@@ -27,7 +27,7 @@ from inpaint_model.evaluation.metrics.feature_networks import (
 from inpaint_model.evaluation.metrics.psnr_ssim import psnr, ssim
 from inpaint_model.evaluation.metrics.vgg_distance import tap_distance
 
-VGG_SIDE = 128  # px; images are reduced for the VGG distance, by far the slowest metric
+VGG_SIDE = 128  # px; larger images are reduced for the VGG distance, by far the slowest metric
 VERSION = 2  # raise it to invalidate the cache
 
 
@@ -91,7 +91,7 @@ class EvaluationContext:
         return replace(judged, values=judged.values | found | self._perceptual(tensor))
 
     def _of_faces(self, images: Tensor) -> Measurement:
-        # Comparing eyes takes two more passes of the Inception network, so fills go without.
+        # Comparing eyes is slow (two more passes of Inception), so fills go without.
         judged = self._of_images(images)
         if judged.meshes is None or self.judges.maps is None:
             return judged
@@ -134,7 +134,7 @@ class EvaluationContext:
         return {name: torch.cat(parts).double().numpy() for name, parts in found.items()}
 
     def _kept(self, *parts: str, make: Callable[[], Measurement]) -> Measurement:
-        """Return the measurement named by `parts`, from the cache or made and cached."""
+        """Return the measurement named by `parts` from the cache, or make it."""
         key = "\n".join((str(VERSION), self.sha256, self.judges.key, *parts))
         path = self._cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
         if path.exists():
@@ -154,7 +154,7 @@ def _pixel_values(original: ImageU8, hole: BoolMask, filled: Filled) -> dict[str
     return {
         "psnr": psnr(original, composite),
         "ssim": ssim(original, composite),
-        # The network's own output in the known region shows how well it encoded the image.
+        # Known pixels of the output show how well the network encoded the image.
         "psnr_known": nothing if output is None else psnr(original, output, ~hole),
         "ssim_known": nothing if output is None else ssim(original, output, ~hole),
         "known_changed": float((composite != original)[~hole].any()),
@@ -162,7 +162,7 @@ def _pixel_values(original: ImageU8, hole: BoolMask, filled: Filled) -> dict[str
 
 
 def _write(path: Path, measurement: Measurement) -> None:
-    """Write atomically: an interrupted evaluation leaves no partial file."""
+    """Write atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {f"features/{name}": array for name, array in measurement.features.items()}
     arrays |= {f"values/{name}": array for name, array in measurement.values.items()}

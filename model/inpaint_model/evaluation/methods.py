@@ -1,4 +1,4 @@
-"""The methods to compare: the model, and baselines without training."""
+"""The methods to compare: the model and untrained baselines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Filled(NamedTuple):
 class Method(Protocol):
     """A way to fill a hole."""
 
-    name: str  # in tables
+    name: str
     key: str  # of the cache: all that affects the result except image, hole and seed
 
     def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
@@ -41,7 +41,7 @@ class Telea:
     key = "telea-3"
 
     def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
-        """Ignore the seed."""
+        """Fill `hole`; ignore the seed."""
         import cv2
 
         return Filled(_opencv(image, hole, cv2.INPAINT_TELEA))
@@ -54,7 +54,7 @@ class NavierStokes:
     key = "navier-stokes-3"
 
     def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
-        """Ignore the seed."""
+        """Fill `hole`; ignore the seed."""
         import cv2
 
         return Filled(_opencv(image, hole, cv2.INPAINT_NS))
@@ -67,7 +67,7 @@ class MeanColor:
     key = "mean-color"
 
     def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
-        """Ignore the seed."""
+        """Fill `hole`; ignore the seed."""
         known = image[~hole]
         color = np.rint(known.mean(axis=0)) if len(known) else np.full(3, 128.0)
         return Filled(np.where(hole[..., None], color.astype(np.uint8), image))
@@ -80,7 +80,7 @@ class Identity:
     key = "identity"
 
     def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
-        """Return the image unchanged."""
+        """Return the image."""
         return Filled(image)
 
 

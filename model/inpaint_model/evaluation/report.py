@@ -22,7 +22,7 @@ class Column(NamedTuple):
     key: str  # of Row.numbers
     title: str
     decimals: int
-    better: int  # +1: higher is better, -1: lower is better, 0: neither
+    better: int  # +1: higher, -1: lower, 0: neither
 
 
 COLUMNS = (
@@ -125,7 +125,7 @@ class Comparison(NamedTuple):
     seed: int
     metric: str
     model: float
-    model_high: float  # end of the 95 % interval
+    model_high: float  # of the 95 % interval
     best_baseline: str
     baseline: float
     factor: float  # how many times lower the model is

@@ -27,8 +27,8 @@ from inpaint_model.evaluation.scores import (
 class Plan:
     """What to evaluate."""
 
-    sets: Sequence[str]  # names of mask sets
-    seeds: Sequence[int]  # mask seeds; they also decide the candidates' seeds
+    sets: Sequence[str]  # of masks
+    seeds: Sequence[int]  # of masks and candidates
     model: Method | None = None
     samples: Samples | None = None
     count: int | None = None  # of samples; None: as many as there are images

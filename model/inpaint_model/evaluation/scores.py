@@ -22,7 +22,7 @@ from inpaint_model.evaluation.metrics.kid import Estimate, kernel_distance, pair
 from inpaint_model.evaluation.metrics.precision_recall import K, precision_recall
 
 FOLDS = 5
-FACE_VALUES = ("face_score", "eyes")  # reported as fractions or quantiles, not as means
+FACE_VALUES = ("face_score", "eyes")  # not reported as means
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _faces(originals: Measurement, measured: Measurement) -> dict[str, float]:
 
 
 def originals_row(originals: Measurement) -> Row:
-    """Score the originals as their own fills; set distances are 0."""
+    """Score the originals as their own fills."""
     numbers, intervals = score(originals, originals)
     kept = {name: value for name, value in numbers.items() if "ids" not in name}
     return Row("", 0, Identity.name, kept, intervals)
@@ -116,7 +116,7 @@ def _set_distances(
 def diversity(
     context: EvaluationContext, model: Method, masks: MaskSet, images: int, candidates: int = 4
 ) -> dict[str, float]:
-    """Return the mean feature distance of two candidates inside a hole, if there is a network.
+    """Return the mean feature distance of two candidates inside a hole; empty without a network.
 
     `diversity_relative` is its ratio to that of unrelated images in the same holes.
     """

@@ -2,8 +2,8 @@
 
 A mesh [468, 3] holds x (to the right), y (down) and z (away) in any unit. Its mirror image is
 aligned with it by the best rigid motion in 3D, so head pose leaves no residual. But networks only
-guess depth; linear regression on real faces removes the part of the residual that depends on pose.
-docs/research/evaluation.md tells what this measure detects.
+guess depth; linear regression on real faces removes what then depends on pose
+(docs/research/evaluation.md).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.evaluation.metrics.mesh_pairs import MIRROR
 
-MIN_FACES = 20  # a regression on three terms needs that many
+MIN_FACES = 20
 
 
 class Mirrored(NamedTuple):
@@ -24,7 +24,7 @@ class Mirrored(NamedTuple):
     given: Float64Array
     mirrored: Float64Array
     axes: Float64Array  # [N, 3, 3]: the columns are the face's own axes in the image
-    turns: Float64Array  # [N, 2] radians: the head's yaw, and its roll in the image's plane
+    turns: Float64Array  # [N, 2] radians: yaw, and roll in the image's plane
 
 
 def mirror(meshes: Float64Array) -> Mirrored:
@@ -57,7 +57,7 @@ class RealFaces:
     """The effect of head pose on the residuals of real faces, fitted to meshes [N, 468, 3].
 
     Raises:
-        ValueError: for fewer than 20 faces.
+        ValueError: there are fewer than 20, too few to fit three terms.
     """
 
     def __init__(self, meshes: Float64Array) -> None:

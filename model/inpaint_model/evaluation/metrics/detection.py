@@ -1,7 +1,7 @@
-"""Whether YuNet (Wu et al. 2023), run by OpenCV, detects a face in an image.
+"""Whether OpenCV's YuNet (Wu et al. 2023) detects a face in an image.
 
-Lopsided and smeared faces are detected too: a rate as high as that of real portraits proves little,
-but a lower one means that something is badly wrong.
+Lopsided and smeared faces are detected too, so a high rate proves little; one below that of real
+portraits is a bad sign.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from inpaint_model.document.arrays import Float64Array
 
-FOUND = 0.9  # the least score of a face
+FOUND = 0.9  # the least score of a found face
 SIDE = 256  # px of the input; more finds no more faces (docs/research/evaluation.md)
 _CANDIDATES = 0.1  # the detector discards lower scores
 

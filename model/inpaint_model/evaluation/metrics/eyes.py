@@ -2,8 +2,7 @@
 
 Mesh landmarks always form a plausible face, so they miss the most common fault of a generator early
 in training: one sharp eye and one smeared eye. Here the eyes are cut out in the plane of the face,
-the right one is mirrored, and their feature maps are compared. Real eyes differ too, so compare the
-number with that of the originals.
+one is mirrored, and their feature maps are compared. Real eyes differ too.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from inpaint_model.evaluation.metrics.vgg_distance import hole_distance
 Maps = Callable[[Tensor], Sequence[Tensor]]
 SIDE = 64  # px of a square
 REACH = 0.4  # half a square's side, as a fraction of the distance between the eyes
-# Landmarks at the corners of the eye on the left and on the right of the image.
+# Corners of the left and the right eye in the image.
 _LEFT, _RIGHT = (33, 133), (263, 362)
 
 

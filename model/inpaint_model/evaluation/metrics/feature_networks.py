@@ -24,16 +24,16 @@ LPIPS_VGG = "vgg16.pt"  # NVIDIA's, with the LPIPS heads
 DETECTOR = "face_detection_yunet_2026may.onnx"
 MESH = "landmarks468_fp16.pt"  # MediaPipe's
 NAMES = (INCEPTION_2048, INCEPTION_768, VGG_TAPS, LPIPS_VGG, DETECTOR, MESH)
-MESH_SIDE = 192  # px, of the mesh network's input
+MESH_SIDE = 192  # px of the mesh network's input
 
 
 @dataclass(frozen=True)
 class FeatureNetwork:
     """A network that maps images uint8 [N, 3, H, W] to feature vectors, float32 [N, D]."""
 
-    suffix: str  # of the metrics' names, as in `fid768`: "" for the 2048-d Inception, or the width
+    suffix: str  # the features' width, as in `fid768`; "" for the 2048-d Inception
     features: Callable[[Tensor], Tensor]
-    maps: Callable[[Tensor], Sequence[Tensor]] | None = None  # feature maps [N, C, h, w]
+    maps: Callable[[Tensor], Sequence[Tensor]] | None = None  # [N, C, h, w]
 
     @property
     def name(self) -> str:
@@ -69,7 +69,7 @@ def load_evaluation_networks(
     """Load each network from the first of `folders` that has its file.
 
     Raises:
-        ValueError: if a folder has none of the files.
+        ValueError: a folder has none of the files.
     """
     for folder in folders:
         if not any((folder / name).exists() for name in NAMES):
@@ -124,7 +124,7 @@ def _inception_768(path: Path, device: torch.device | str) -> FeatureNetwork:
     module = load_torchscript(path, device)
 
     def maps(images: Tensor) -> list[Tensor]:
-        # The stages are 147, 73 and 17 px wide; the feature is the third's mean.
+        # Stages of 147, 73 and 17 px; the feature is the third's mean.
         x = F.interpolate(images.to(device).float(), (299, 299), mode="bilinear")
         first = module.s1((x - 128) / 128)
         second = module.s2(F.max_pool2d(first, 3, 2))
@@ -166,7 +166,7 @@ def _mesh(path: Path, device: torch.device | str) -> Callable[[Tensor], Tensor]:
     module = load_torchscript(path, device)
 
     def mesh(images: Tensor) -> Tensor:
-        # In units of the image's side; the origin is the upper left corner.
+        # In units of the image's side, from the upper left corner.
         size = (MESH_SIDE, MESH_SIDE)
         x = images.to(device).float() / 127.5 - 1
         points: Tensor = module(F.interpolate(x, size, mode="bilinear", antialias=True))[0]

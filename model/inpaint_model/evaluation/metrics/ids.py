@@ -12,7 +12,7 @@ from inpaint_model.document.arrays import Flags, Float64Array
 class Separability(NamedTuple):
     """Fractions from 0 (perfectly separable) to 0.5 (chance); higher is better."""
 
-    p_ids: float  # pairs in which the fill is classified as more real than its original
+    p_ids: float  # pairs whose fill is classified as more real than its original
     u_ids: float  # misclassified images
 
 

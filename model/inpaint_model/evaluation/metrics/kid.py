@@ -1,4 +1,4 @@
-"""Kernel distance between two sets of features (KID, Bińkowski et al. 2018), with its error.
+"""Kernel distance between two sets of features (KID, Bińkowski et al. 2018).
 
 Estimates are unbiased, so those of matching sets scatter around 0 and can be negative.
 """
@@ -52,8 +52,8 @@ def paired_kernel_distance(
 ) -> Estimate:
     """Estimate the KID when fill i was made from original i; equal sets give exactly 0.
 
-    The plain estimate takes the resemblance within pairs as evidence that the sets agree and falls
-    below 0; this one (Gretton et al. 2012, lemma 6) leaves pairs out.
+    Pairs are left out (Gretton et al. 2012, lemma 6), or their resemblance would count as
+    agreement.
     """
     if originals.shape != fills.shape:
         raise ValueError(f"not pairs: {originals.shape} and {fills.shape}")
@@ -98,7 +98,6 @@ def _unpaired(
 
 
 def _off_diagonal_mean(matrix: Float64Array, weights: Float64Array) -> float:
-    """Return the weighted mean over pairs of different images."""
     total = weights @ matrix @ weights - weights**2 @ matrix.diagonal()
     return float(total / (weights.sum() ** 2 - (weights**2).sum()))
 

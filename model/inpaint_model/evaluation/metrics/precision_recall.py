@@ -2,7 +2,7 @@
 
 Precision is the fraction of generated images inside the manifold of the real ones, recall the
 reverse. A manifold is the union of balls around the members of a set, each reaching to the member's
-k-th neighbor in the set. Precision falls with defective images, recall with missing kinds.
+k-th neighbor in the set.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def precision_recall(
 ) -> PrecisionRecall:
     """Compute improved precision and recall of features [N, D] and [M, D] (equations 1 and 2).
 
-    As a set grows, its balls shrink, so only equally large sets are comparable. The larger set is
-    covered by random parts as large as the smaller one, and the results are averaged.
+    Balls shrink as a set grows. So the larger set is covered by random parts as large as the
+    smaller one, and the results are averaged.
 
     Raises:
         ValueError: a set has no more than `k` images.
@@ -66,14 +66,12 @@ def _equal_sets(real: Tensor, generated: Tensor, k: int) -> PrecisionRecall:
 
 
 def _radii(features: Tensor, k: int) -> Tensor:
-    """Return the distance of each member to its k-th neighbor, [N]."""
     return torch.cat(
         [_distances(rows, features).kthvalue(k + 1).values for rows in features.split(ROWS)]
     )
 
 
 def _share_within(points: Tensor, centers: Tensor, radii: Tensor) -> float:
-    """Return the fraction of points in at least one ball."""
     inside = [(_distances(rows, centers) <= radii).any(dim=1) for rows in points.split(ROWS)]
     return float(torch.cat(inside).double().mean())
 

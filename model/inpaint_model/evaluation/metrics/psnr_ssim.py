@@ -1,6 +1,6 @@
 """PSNR and SSIM of an image [R, R, 3] against the original.
 
-The region is [R, R], or None for the entire image. An empty region gives NaN.
+A region is [R, R], or None for the entire image; an empty one gives NaN.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How visible the border of a fill is: the color step across it, in CIEDE2000.
 
-Bands on both sides of the border are compared locally. The same step in the untouched image, which
-may have edges there, is subtracted.
+Bands on both sides are compared locally. The same step in the untouched image, which may have edges
+there, is subtracted.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 
 def tap_distance(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
-    """Return the squared difference relative to the power of `first`, the originals, [N].
+    """Return the VGG distance: squared difference relative to the power of `first`, [N].
 
-    It is averaged over the maps [N, C, h, w]. Unrelated maps of mean 0 give 2.
+    `first` has the originals' maps [N, C, h, w]. Unrelated maps of mean 0 give 2.
     """
     layers = [
         (a - b).square().mean(dim=(1, 2, 3)) / a.square().mean(dim=(1, 2, 3)).clamp(min=1e-12)
