@@ -27,7 +27,7 @@ from inpaint_model.evaluation.metrics.feature_networks import (
 from inpaint_model.evaluation.metrics.psnr_ssim import psnr, ssim
 from inpaint_model.evaluation.metrics.vgg_distance import tap_distance
 
-VGG_SIDE = 128  # px; larger images are reduced for the VGG distance, by far the slowest metric
+VGG_SIDE = 128  # px; larger images are reduced for the VGG distance, to save time
 VERSION = 2  # raise it to invalidate the cache
 
 
