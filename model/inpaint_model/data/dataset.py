@@ -1,7 +1,4 @@
-"""Load folders and zips of images into one uint8 tensor, for training and evaluation.
-
-Images are decoded once. 2,395 images take 118 MB at 128 px and 471 MB at 256 px.
-"""
+"""Load folders and zips of images into one uint8 tensor."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ from inpaint_model.data.transfer import upload
 
 log = logging.getLogger(__name__)
 
-_UNREADABLE = (  # raised by damaged images and by damaged or encrypted zip entries
+_UNREADABLE = (  # damaged images, damaged or encrypted zip entries
     OSError, SyntaxError, ValueError, EOFError, RuntimeError, NotImplementedError, struct.error,
     zipfile.BadZipFile, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
@@ -43,12 +40,12 @@ _UNREADABLE = (  # raised by damaged images and by damaged or encrypted zip entr
 class ImageSet:
     """Square RGB images of one size, sorted by name."""
 
-    names: tuple[str, ...]  # unique paths inside the folders and zips, including the prefix
+    names: tuple[str, ...]  # unique paths inside the sources, including prefixes
     pixels: Tensor  # uint8 [N, 3, R, R]
     skipped: tuple[str, ...] = ()  # unreadable files
-    enlarged: int = 0  # number of images smaller than R, which are blurry after upscaling
-    replaced: int = 0  # number of images taken from the replacements
-    classes: Tensor | None = None  # int64 [N], 0 .. class_count - 1; None = no classes
+    enlarged: int = 0  # images that were smaller than R, which makes them blurry
+    replaced: int = 0  # from the replacements
+    classes: Tensor | None = None  # int64 [N], 0 .. class_count - 1
     class_count: int = 0
 
     def __len__(self) -> int:
@@ -60,13 +57,13 @@ class ImageSet:
         return int(self.pixels.shape[2])
 
     def on(self, device: torch.device) -> ImageSet:
-        """Move the images to a GPU if they fit into half of its free memory."""
+        """Move the pixels to a device if they fit into half of its free memory."""
         if self.pixels.nbytes > free_memory(device) / 2:
             return self
         return replace(self, pixels=self.pixels.to(device))
 
     def labels(self, indices: Tensor) -> Tensor:
-        """Return the classes of images `indices` [B] as float32 [B, class_count], one-hot."""
+        """Return the classes of images `indices` [B] one-hot, float32 [B, class_count]."""
         if self.classes is None:
             return torch.zeros(len(indices), 0)
         return F.one_hot(self.classes[indices], self.class_count).float()
@@ -95,25 +92,15 @@ def load_images(
     cache: str | Path | None = None,
     progress: bool = True,
 ) -> ImageSet:
-    """Read all images of `sources`, center-cropped to squares and resized to `resolution`.
+    """Read the images of `sources` as `square` crops; log unreadable files.
 
-    Accepts every format that Pillow reads. Transparency is dropped and gray becomes RGB.
-    Unreadable files are logged and listed in `skipped`.
-
-    Args:
-        sources: folders or zips, optionally with the `:prefix` of a folder inside
-            (`faces.zip:train`). They form one set sorted by name; names must be unique.
-        resolution: R, in pixels.
-        replacements: a source whose images replace those of the same name.
-        limit: the maximum number of images, the first by name.
-        spread: with a limit, take images evenly spaced over all names instead, since sets are
-            often sorted by source.
-        cache: a folder for the decoded images.
-        progress: show a progress bar.
+    Sources are folders or zips, optionally with the `:prefix` of a folder inside
+    (`faces.zip:train`). Images of `replacements` replace those of the same name. Sets are often
+    sorted by source, so `spread` takes evenly spaced images instead of the first `limit`.
 
     Raises:
-        ValueError: a source contains no readable image, two contain the same name, no replacement
-            matches an image, or `resolution` or `limit` is not positive.
+        ValueError: as in `open_images`, or no image is readable, or `resolution` or `limit` is not
+            positive.
     """
     if resolution < 1:
         raise ValueError(f"the resolution is {resolution}; it must be a positive number of pixels")
@@ -136,7 +123,7 @@ def load_images(
 
 
 def square(image: Image.Image, resolution: int) -> Image.Image:
-    """Crop an image to its largest centered square, in RGB, at `resolution` (Lanczos)."""
+    """Crop to the largest centered square, resize (Lanczos), and convert to RGB without alpha."""
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits: Pillow would clip instead of scaling
         image = Image.fromarray((np.asarray(image) / 257).clip(0, 255).astype(np.uint8))
@@ -150,8 +137,7 @@ def square(image: Image.Image, resolution: int) -> Image.Image:
     crop = image.crop((left, top, left + side, top + side))
     if side == resolution:
         return crop
-    # reducing_gap: much larger images are first box-reduced by an integer factor, which is as
-    # sharp and far cheaper.
+    # reducing_gap first box-reduces much larger images by an integer: as sharp and far cheaper.
     return crop.resize((resolution,) * 2, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
@@ -159,7 +145,7 @@ def _decode(files: ImageFiles, names: Sequence[str], resolution: int, progress: 
     pixels = np.empty((len(names), resolution, resolution, 3), np.uint8)
 
     def decode(index: int) -> tuple[bool, bool]:
-        """Fill one row; return whether the image was readable and whether it was enlarged."""
+        """Return whether the image was readable and whether it was enlarged."""
         try:
             with Image.open(io.BytesIO(files.read(names[index]))) as image:
                 pixels[index] = np.asarray(square(image, resolution))
@@ -206,7 +192,7 @@ def _read_cache(path: Path) -> ImageSet:
 
 
 def _write_cache(path: Path, images: ImageSet) -> None:
-    """Write atomically, so that an interrupted run leaves no partial file."""
+    """Write atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {
         "names": images.names,

@@ -1,7 +1,4 @@
-"""Choose and check the device of a command, and configure it for speed or for exactness.
-
-torch is imported inside functions, so that `--help` and argument errors appear immediately.
-"""
+"""Choose the device of a command, and configure it for speed or for exactness."""
 
 from __future__ import annotations
 
@@ -11,17 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-ACCELERATORS = ("cuda", "xpu", "mps")  # in the order in which `auto` tries them
+ACCELERATORS = ("cuda", "xpu", "mps")  # the order of `auto`
 HELP = "auto, cpu, cuda, cuda:N, xpu, xpu:N or mps; use cuda for a ROCm build of torch"
 NAMES = {"cuda": "CUDA", "xpu": "XPU", "mps": "MPS"}
-# torch.distributed backends that exchange gradients on each kind of device.
+# torch.distributed backends.
 BACKENDS = {"cuda": "nccl", "xpu": "xccl"}
 
 
 def choose_device(wanted: str | torch.device = "auto") -> torch.device:
-    """Return the device with the given name; return a `torch.device` unchanged.
-
-    `auto` is the first available accelerator, otherwise the CPU.
+    """Return the named device; `auto` is the first available accelerator, otherwise the CPU.
 
     Raises:
         ValueError: the name is unknown or the device is not available.
@@ -79,26 +74,19 @@ def _why_none(kind: str) -> tuple[str, str]:
 
 
 def measuring_device(wanted: str | torch.device) -> torch.device:
-    """Choose a device with `choose_device` and configure it with `compute_exactly`."""
+    """Choose a device and configure it with `compute_exactly`."""
     device = choose_device(wanted)
     compute_exactly(device)
     return device
 
 
 def compute_fast(device: torch.device) -> None:
-    """Configure this process for training on `device`; does nothing unless it is a CUDA device.
-
-    float32 products use TF32 (10 bits of mantissa), and cuDNN benchmarks its algorithms for each
-    shape.
-    """
+    """Let CUDA use TF32 (10 bits of mantissa) for float32, and cuDNN benchmark its algorithms."""
     _set_cuda(device, True)
 
 
 def compute_exactly(device: torch.device) -> None:
-    """Configure this process for measuring on `device`: full float32, no algorithm benchmarks.
-
-    By default torch lets cuDNN use TF32 for convolutions.
-    """
+    """Make CUDA compute in full float32; by default torch lets cuDNN use TF32."""
     _set_cuda(device, False)
 
 

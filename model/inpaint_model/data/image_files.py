@@ -19,18 +19,18 @@ class ImageFiles:
 
     def __init__(self, found: dict[str, Archive], replaced: frozenset[str]) -> None:
         self._found = found
-        self.replaced = replaced  # names of images taken from the replacements
+        self.replaced = replaced  # names
 
     def names(self) -> list[str]:
         """Return the sorted paths inside the folders and zips, including prefixes."""
         return sorted(self._found)
 
     def read(self, name: str) -> bytes:
-        """Return the encoded image. Thread-safe."""
+        """Return the encoded image."""
         return self._found[name].read(name)
 
     def fingerprint(self, names: Sequence[str]) -> str:
-        """Return a string that changes when the files of `names` or their locations change."""
+        """Return a string that changes with the files of `names` or their locations."""
         taken: dict[Archive, list[str]] = {}
         for name in names:
             taken.setdefault(self._found[name], []).append(name)
@@ -41,13 +41,11 @@ class ImageFiles:
 def open_images(
     sources: Source | Sequence[Source], replacements: Source | None = None
 ) -> Iterator[ImageFiles]:
-    """Open one source or several, in any order.
-
-    Images of `replacements` replace those of the same name; its other images are ignored.
+    """Open sources; images of `replacements` replace those of the same name.
 
     Raises:
-        ValueError: a source does not exist or contains no images, two sources contain the same
-            name, or no replacement matches an image.
+        ValueError: a source is missing or has no images, two contain the same name, or no
+            replacement matches an image.
     """
     if isinstance(sources, str | Path):
         sources = [sources]
@@ -85,7 +83,7 @@ class Archive:
         """Open a source.
 
         Raises:
-            ValueError: it does not exist or is neither a folder nor a zip.
+            ValueError: it is neither a folder nor a zip.
         """
         path, prefix = Path(source), ""
         if not path.exists() and ":" in str(source):
@@ -148,9 +146,7 @@ class Archive:
         return (self._path / name).read_bytes()
 
     def beside_images(self, name: str, limit: int) -> tuple[str, bytes] | None:
-        """Return folder (a prefix of names) and content of a file stored with the images, or None.
-
-        The folder of the prefix is searched first, then the root.
+        """Return folder (a prefix of names) and content of a file at the prefix or else the root.
 
         Raises:
             ValueError: it has more than `limit` bytes.

@@ -1,7 +1,7 @@
 """Classes of images from a `dataset.json`, as NVIDIA's tools write it.
 
-Its content is {"labels": [[name, class], ...]}. Names are paths relative to the file's folder;
-classes are integers from 0, or null for an image without a class.
+Its content is {"labels": [[name, class], ...]}: paths relative to the file's folder, and integers
+from 0, or null for no class.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from inpaint_model.data.dataset import ImageSet
 from inpaint_model.data.image_files import Archive, Source
 
 FILE = "dataset.json"
-MAX_BYTES = 64 * 2**20  # size of the file, which is untrusted
+MAX_BYTES = 64 * 2**20  # of the file, which is untrusted
 MAX_CLASSES = 8192  # the limit of the checkpoint reader
 
 
 @dataclass(frozen=True)
 class Classes:
-    """The class of each image."""
+    """The classes of images."""
 
     by_name: dict[str, int]  # 0 .. count - 1
     count: int
@@ -47,13 +47,10 @@ class Classes:
 
 
 def read_classes(sources: Source | Sequence[Source]) -> Classes:
-    """Read the classes of all images in folders and zips, under the names of `load_images`.
-
-    The file is in the folder of a source's prefix or, failing that, at its root. All sources share
-    one numbering.
+    """Read the classes of images, under the names of `load_images`; sources share one numbering.
 
     Raises:
-        ValueError: a source has no labels, or they are invalid.
+        ValueError: a source has no labels, or invalid ones.
     """
     if isinstance(sources, str | Path):
         sources = [sources]

@@ -1,8 +1,8 @@
 """Rasterize convex shapes to binary masks, many images at once, on any device.
 
-A convex shape covers one run of pixels in each row. Each run is written as +1 at its first pixel
-and -1 after its last; a cumulative sum along the rows then counts the shapes over each pixel. The
-cost grows with the length of the outlines, not with the areas.
+A convex shape covers one run of pixels in each row: +1 at its first pixel, -1 after its last. A
+cumulative sum along the rows then counts the shapes over each pixel. The cost grows with the
+outlines, not the areas.
 """
 
 from __future__ import annotations
@@ -15,32 +15,29 @@ from torch import Tensor
 
 
 class Shapes(NamedTuple):
-    """Convex quadrilaterals and discs in the unit square (x right, y down), for a batch of masks.
+    """Convex quadrilaterals and discs of a batch of masks, in the unit square (y points down)."""
 
-    Corners are in order around the shape. A triangle repeats one corner.
-    """
-
-    quads: Tensor  # float32 [Q, 4, 2], corners (x, y)
-    quad_owner: Tensor  # int64 [Q], which mask of the batch
+    quads: Tensor  # float32 [Q, 4, 2], corners in order around each; a triangle repeats one
+    quad_owner: Tensor  # int64 [Q], the mask of each
     discs: Tensor  # float32 [D, 3], center and radius (x, y, r)
     disc_owner: Tensor  # int64 [D]
 
 
 def quads_only(quads: Tensor, owner: Tensor) -> Shapes:
-    """Make shapes of `quads` [Q, 4, 2] for the masks `owner` [Q], without discs."""
+    """Make shapes without discs."""
     return Shapes(quads, owner, quads.new_zeros(0, 3), owner.new_zeros(0))
 
 
 def boxes(left: Tensor, top: Tensor, right: Tensor, bottom: Tensor, owner: Tensor) -> Shapes:
-    """Make axis-aligned rectangles from the positions of their sides [Q]."""
+    """Make rectangles from the positions of their sides [Q]."""
     corners = [left, top, right, top, right, bottom, left, bottom]
     return quads_only(torch.stack(corners, dim=1).reshape(-1, 4, 2), owner)
 
 
 def strokes(points: Tensor, segments: Tensor, radius: Tensor, owner: Tensor) -> Shapes:
-    """Make brush strokes: a disc at every vertex and a rectangle for every segment.
+    """Make strokes of a disc at every vertex and a rectangle for every segment.
 
-    Of `points` [S, V + 1, 2], strokes use the first `segments` [S] + 1. radius and owner are [S].
+    They use the first `segments` + 1 of their `points` [S, V + 1, 2]; the rest are [S].
     """
     index = torch.arange(points.shape[1], device=points.device)
     vertex = (index <= segments[:, None]).flatten().nonzero()[:, 0]
@@ -59,7 +56,7 @@ def strokes(points: Tensor, segments: Tensor, radius: Tensor, owner: Tensor) -> 
 
 
 def join(parts: Sequence[tuple[Shapes, Tensor]]) -> Shapes:
-    """Join several batches into one; each comes with the new indices [n] of its masks."""
+    """Join batches into one; each comes with the new indices [n] of its masks."""
     return Shapes(
         torch.cat([shapes.quads for shapes, _ in parts]),
         torch.cat([numbers[shapes.quad_owner] for shapes, numbers in parts]),
@@ -69,7 +66,7 @@ def join(parts: Sequence[tuple[Shapes, Tensor]]) -> Shapes:
 
 
 def mirror(shapes: Shapes, flip_x: Tensor, flip_y: Tensor) -> Shapes:
-    """Mirror masks where the booleans `flip_x` and `flip_y` [N] are true."""
+    """Mirror the masks where `flip_x` or `flip_y`, bool [N]."""
     flips = torch.stack([flip_x, flip_y], dim=1)  # [N, 2]
     quads = torch.where(flips[shapes.quad_owner][:, None], 1 - shapes.quads, shapes.quads)
     center = shapes.discs[:, :2]
@@ -79,7 +76,7 @@ def mirror(shapes: Shapes, flip_x: Tensor, flip_y: Tensor) -> Shapes:
 
 
 def rasterize(shapes: Shapes, count: int, resolution: int) -> Tensor:
-    """Return float32 [count, 1, R, R]: 1 where a pixel's center is inside a shape of the mask."""
+    """Return float32 [count, 1, R, R]: 1 where a pixel's center is inside a shape."""
     canvas = torch.zeros(count * resolution, resolution + 1, device=shapes.quads.device)
     _add_quads(canvas, resolution, shapes.quads * resolution, shapes.quad_owner)
     _add_discs(canvas, resolution, shapes.discs * resolution, shapes.disc_owner)
@@ -88,15 +85,14 @@ def rasterize(shapes: Shapes, count: int, resolution: int) -> Tensor:
 
 
 def _add_quads(canvas: Tensor, resolution: int, quads: Tensor, owner: Tensor) -> None:
-    """Mark the runs of the quads [Q, 4, 2], in pixels."""
-    x, y = quads.transpose(0, 1).unbind(dim=2)  # [4, Q]: corner by corner
+    x, y = quads.transpose(0, 1).unbind(dim=2)  # [4, Q]
     shape, row = _rows_between(y.amin(dim=0), y.amax(dim=0), resolution)
     next_x, next_y = x.roll(-1, dims=0), y.roll(-1, dims=0)
-    area = (x * next_y - next_x * y).sum(dim=0)  # the sign is the direction of the corners
+    area = (x * next_y - next_x * y).sum(dim=0)  # its sign is the direction of the corners
     rise = (next_y - y) * torch.where(area < 0, -1.0, 1.0)
     slope = (next_x - x) / (next_y - y)
     offset = x - slope * y
-    # An edge bounds the shape on the left or on the right; horizontal edges bound neither.
+    # An edge bounds the shape on the left or right; horizontal edges bound neither.
     left, right = (
         _bound(offset, slope, (rise < 0), -torch.inf, shape, row).amax(dim=0),
         _bound(offset, slope, (rise > 0), torch.inf, shape, row).amin(dim=0),
@@ -107,14 +103,13 @@ def _add_quads(canvas: Tensor, resolution: int, quads: Tensor, owner: Tensor) ->
 def _bound(
     offset: Tensor, slope: Tensor, applies: Tensor, otherwise: float, shape: Tensor, row: Tensor
 ) -> Tensor:
-    """Return where the edges x = offset + slope * y [4, Q] cross the rows [K]: [4, K]."""
+    """Return x = offset + slope * y of the edges [4, Q] in rows [K], [4, K]."""
     offset = torch.where(applies, offset, otherwise).index_select(1, shape)
     slope = torch.where(applies, slope, 0.0).index_select(1, shape)
     return torch.addcmul(offset, slope, row)
 
 
 def _add_discs(canvas: Tensor, resolution: int, discs: Tensor, owner: Tensor) -> None:
-    """Mark the runs of the discs [D, 3], in pixels."""
     x, y, radius = discs.unbind(dim=1)
     shape, row = _rows_between(y - radius, y + radius, resolution)
     height = row - y.index_select(0, shape)
@@ -124,11 +119,7 @@ def _add_discs(canvas: Tensor, resolution: int, discs: Tensor, owner: Tensor) ->
 
 
 def _rows_between(top: Tensor, bottom: Tensor, resolution: int) -> tuple[Tensor, Tensor]:
-    """List the rows whose center is in [top, bottom), for all shapes [S].
-
-    Returns:
-        The shape's index (int64 [K]) and the row's center (float32 [K]).
-    """
+    """Return the shape's index and y of all K row centers in [top, bottom)."""
     first = (top - 0.5).ceil().clamp(0, resolution)
     rows = ((bottom - 0.5).ceil().clamp(0, resolution) - first).clamp(min=0).long()
     shape = torch.repeat_interleave(rows)
@@ -146,7 +137,7 @@ def _add_runs(
     left: Tensor,
     right: Tensor,
 ) -> None:
-    """Mark the first pixels and ends of runs with centers in [left, right) on [N * R, R + 1]."""
+    """Mark on the canvas [N * R, R + 1] the runs of pixels with centers in [left, right)."""
     begin = (left - 0.5).ceil().clamp(0, resolution).long()
     end = (right - 0.5).ceil().clamp(0, resolution).long().maximum(begin)
     line = (owner.index_select(0, shape) * resolution + row.long()) * (resolution + 1)

@@ -1,11 +1,9 @@
-"""Random masks for training and evaluation.
+"""Random masks, float32 [N, 1, R, R]. Throughout the project **1 is hole and 0 is known**.
 
-Throughout the project **1 is hole and 0 is known**. Masks are float32 [N, 1, R, R]. All randomness
-comes from a CPU `torch.Generator`, which gives the same masks on every machine.
+Generators are on the CPU, where a seed gives the same masks on every machine.
 
-Sizes are relative to the image: a stroke of 30 px at 256 px is 15 px wide at 128 px and 60 px at
-512 px, so the hole ratio does not depend on the resolution. (CoModGAN keeps widths in pixels, which
-makes holes at 512 px smaller; `frame_px=512` reproduces that.)
+Sizes are relative to the image, so the hole ratio does not depend on the resolution. CoModGAN keeps
+widths in pixels, which makes holes at 512 px smaller; `frame_px=512` reproduces that.
 """
 
 from __future__ import annotations
@@ -32,16 +30,16 @@ Recipe = Callable[[int, Generator], Shapes]  # (number of masks, randomness) -> 
 
 @dataclass(frozen=True)
 class FreeForm:
-    """The free-form masks of CoModGAN and MAT: rectangles and zig-zag brush strokes."""
+    """The free-form masks of CoModGAN and MAT; the counts are exclusive maxima."""
 
-    small_boxes: int  # exclusive maximum number of rectangles with sides under half the image's
-    large_boxes: int  # the same for rectangles with sides under the image's
-    brush_strokes: int  # the same for strokes, which have 4 to 17 segments
-    frame_px: int = 256  # image size to which the stroke widths of 12 to 48 px refer
-    effort: float = 1.0  # scales the three counts; CoModGAN: min(low + high, 1) of the hole range
+    small_boxes: int  # with sides under half the image's
+    large_boxes: int  # with sides under the image's
+    brush_strokes: int  # zig-zags of 4 to 17 segments
+    frame_px: int = 256  # the image size for which strokes are 12 to 48 px wide
+    effort: float = 1.0  # scales the three counts
 
     def __call__(self, count: int, generator: Generator) -> Shapes:
-        """Return random shapes for `count` masks."""
+        """Draw masks."""
         everything = torch.arange(count)
         parts = [
             self._boxes(count, self.small_boxes, self.frame_px // 2, generator),
@@ -52,7 +50,7 @@ class FreeForm:
         return mirror(join([(part, everything) for part in parts]), flip_x, flip_y)
 
     def _owners(self, count: int, limit: int, generator: Generator) -> Tensor:
-        """Draw 0 .. limit * effort - 1 shapes per mask; return the mask's index of each, [S]."""
+        """Draw 0 .. limit * effort - 1 shapes per mask; return their masks, [S]."""
         amount = torch.randint(max(int(limit * self.effort), 1), (count,), generator=generator)
         return torch.repeat_interleave(amount)
 
@@ -88,7 +86,7 @@ MAT_512 = FreeForm(5, 3, 9, frame_px=512)
 
 
 def lasso(count: int, generator: Generator) -> Shapes:
-    """Draw a lasso selection: a wobbly outline with a radius of 5 to 40 % of the side."""
+    """Draw a wobbly outline with a radius of 5 to 40 % of the side."""
     corners = 32
     angle = torch.arange(corners + 1) * (2 * math.pi / corners)
     wave = torch.arange(1, 6)[:, None] * angle  # [5, C + 1]
@@ -107,7 +105,7 @@ def lasso(count: int, generator: Generator) -> Shapes:
 
 
 def brush(count: int, generator: Generator) -> Shapes:
-    """Draw one to three smooth strokes of a round brush, as for hair, glasses or a scratch."""
+    """Draw one to three smooth strokes of a round brush."""
     owner = torch.repeat_interleave(torch.randint(1, 4, (count,), generator=generator))
     total, most = len(owner), 24
     segments = torch.randint(3, most + 1, (total,), generator=generator)
@@ -121,7 +119,7 @@ def brush(count: int, generator: Generator) -> Shapes:
 
 
 def box(count: int, generator: Generator) -> Shapes:
-    """Draw one rectangle inside the image, with sides of 10 to 80 % of the image's."""
+    """Draw a rectangle with sides of 10 to 80 % of the image's."""
     size = 0.1 + 0.7 * _uniform((2, count), generator)
     corner = _uniform((2, count), generator) * (1 - size)
     far = corner + size
@@ -153,13 +151,13 @@ def half(count: int, generator: Generator) -> Shapes:
 
 
 def whole(count: int, generator: Generator) -> Shapes:
-    """Make the entire image hole; the model then generates a new image. Uses no randomness."""
+    """Make the entire image a hole."""
     zero, one = torch.zeros(count), torch.ones(count)
     return boxes(zero, zero, one, one, torch.arange(count))
 
 
 def empty(count: int, generator: Generator) -> Shapes:
-    """Make an empty mask. Uses no randomness."""
+    """Make masks without holes."""
     return quads_only(torch.zeros(0, 4, 2), torch.zeros(0, dtype=torch.int64))
 
 
@@ -176,7 +174,7 @@ RECIPES: Mapping[str, Recipe] = {
     "empty": empty,
 }
 
-# Shares in training: 90 % the two published recipes, 10 % selections typical of an editor.
+# 90 % published recipes, 10 % selections typical of an editor.
 TRAINING_SHARES: Mapping[str, float] = {
     "comodgan": 0.50,
     "mat-256": 0.40,
@@ -197,10 +195,10 @@ def draw_holes(
     generator: Generator,
     hole_range: tuple[float, float] | None = None,
 ) -> Tensor:
-    """Draw masks of one recipe, float32 [count, 1, R, R], 1 in the hole.
+    """Draw masks of one recipe, float32 [count, 1, R, R].
 
-    With a `hole_range`, masks are redrawn until the hole ratio is strictly inside it; a `FreeForm`
-    recipe then draws fewer shapes when low + high < 1, as CoModGAN does.
+    With a `hole_range`, masks are redrawn until their hole ratio is strictly inside it. `FreeForm`
+    recipes then get CoModGAN's effort, min(low + high, 1).
 
     Raises:
         ValueError: the recipe almost never reaches the range.
@@ -237,11 +235,10 @@ def training_holes(
     generator: Generator,
     shares: Mapping[str, float] = TRAINING_SHARES,
 ) -> Tensor:
-    """Draw a training batch of masks, float32 [batch, 1, R, R], from `RECIPES` by their `shares`.
+    """Draw masks from `RECIPES` by their `shares`, float32 [batch, 1, R, R].
 
-    Drawing all masks together takes a few milliseconds on one CPU core. Free-form masks without a
-    hole or without a known pixel are redrawn. That requires reading masks, for which a GPU would
-    have to synchronize; hence the CPU.
+    Free-form masks without a hole or a known pixel are redrawn, for which a GPU would have to
+    synchronize.
     """
     names = list(shares)
     weights = torch.tensor([shares[name] for name in names])
@@ -262,12 +259,12 @@ def training_holes(
 
 
 def hole_ratio(holes: Tensor) -> Tensor:
-    """Return the share of hole in each of the masks [N, 1, R, R], float32 [N]."""
+    """Return the fraction of each mask [N, 1, R, R] that is hole, [N]."""
     return holes.mean(dim=(1, 2, 3))
 
 
 def walk(start: Tensor, step: Tensor) -> Tensor:
-    """Return the paths [S, V + 1, 2] from `start` [2, S] by `step` [2, S, V], clamped to 0..1."""
+    """Return paths [S, V + 1, 2] from `start` [2, S] by `step` [2, S, V], clamped to 0..1."""
     points = [start]
     for delta in step.unbind(dim=2):
         points.append((points[-1] + delta).clamp(0, 1))

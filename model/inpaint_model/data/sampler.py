@@ -1,7 +1,6 @@
-"""Choose the images of a training step as a function of the seed and the images seen so far.
+"""Choose a training step's images from nothing but the seed and the number of images seen.
 
-There is no state between steps: resumed runs, and any number of processes that share a batch, see
-exactly the images of one uninterrupted process.
+So resumed runs and processes that share a batch see the images of one uninterrupted process.
 """
 
 from __future__ import annotations
@@ -21,13 +20,12 @@ from torch import Tensor
 class Sampler:
     """An endless, weighted, shuffled sequence of `count` images.
 
-    The sequence consists of epochs of `count` draws, each shuffled anew. In an epoch image i occurs
-    `count * weight[i] / sum(weight)` times, rounded up or down at random; with equal weights,
-    exactly once.
+    In each epoch of `count` draws image i occurs `count * weight[i] / sum(weight)` times, rounded
+    up or down at random.
     """
 
     def __init__(self, count: int, seed: int, weights: Tensor | None = None) -> None:
-        """Make a sampler with equal or given weights [count].
+        """Use `weights` [count], or equal ones.
 
         Raises:
             ValueError: a weight is negative, all are 0, or their number is wrong.
@@ -45,11 +43,7 @@ class Sampler:
         self._drawn: dict[int, tuple[Tensor, Tensor]] = {}  # the latest epochs
 
     def draw(self, cur_nimg: int, batch: int) -> tuple[Tensor, Tensor]:
-        """Return the images at positions `cur_nimg` to `cur_nimg + batch` of the sequence.
-
-        Returns:
-            Their indices, int64 [batch], and whether to mirror them, bool [batch].
-        """
+        """Return indices from `cur_nimg` on and which to mirror, int64 and bool [batch]."""
         position = torch.arange(cur_nimg, cur_nimg + batch)
         epochs = torch.div(position, self._count, rounding_mode="floor")
         indices, mirrored = [], []
@@ -61,7 +55,7 @@ class Sampler:
         return torch.cat(indices), torch.cat(mirrored)
 
     def independent(self, count: int, generator: torch.Generator) -> Tensor:
-        """Draw `count` independent images by weight; return their indices, int64 [count]."""
+        """Return indices drawn independently by weight, int64 [count]."""
         return torch.multinomial(self._weights, count, replacement=True, generator=generator)
 
     def _epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
@@ -74,9 +68,9 @@ class Sampler:
 
     def _draw_epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(derived_seed(self._seed, epoch))
-        # Systematic sampling: evenly spaced points on the cumulative weights, a random offset.
+        # Systematic sampling: evenly spaced points with a random offset on the cumulative weights.
         edges = (self._weights.cumsum(0) * self._count + torch.rand(1, generator=generator)).floor()
-        edges[-1] = self._count  # not affected by rounding
+        edges[-1] = self._count  # despite rounding
         times = torch.diff(edges, prepend=edges.new_zeros(1)).long()
         order = torch.repeat_interleave(times)
         order = order[torch.randperm(self._count, generator=generator)]
@@ -84,7 +78,7 @@ class Sampler:
 
 
 def derived_seed(*numbers: int) -> int:
-    """Hash small numbers, for example (seed, epoch), to one 64-bit seed."""
+    """Hash small numbers to a 64-bit seed."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
@@ -95,15 +89,10 @@ def weights_from_csv(
     minimum: float | None = None,
     below: float = 0.0,
 ) -> Tensor:
-    """Read the sampling weights of images from CSV tables, float32 [N].
+    """Read the weights of images from a column of CSV tables with a `file` column, float32 [N].
 
-    Args:
-        paths: tables with a `file` column; later ones override earlier ones.
-        names: the names of the N images.
-        column: the weight itself, or the value to compare with `minimum`. A lower bound such as
-            `>=128` counts as its number.
-        minimum: images that reach it have weight 1, the others `below`.
-        below: the weight of images under the minimum.
+    Later tables override earlier ones. A cell such as `>=128` counts as its number. With a
+    `minimum`, images that reach it have weight 1, the others `below`.
 
     Raises:
         ValueError: a column or an image is missing, or a cell is not a number.
@@ -126,14 +115,13 @@ def weights_from_csv(
 
 
 def weights_from_patterns(path: str | Path, names: Sequence[str]) -> Tensor:
-    """Read the sampling weights of images from a table of patterns, float32 [N].
+    """Read the weights of images from a table of patterns, float32 [N].
 
-    The columns are `file`, an image's name or a shell pattern (`train/fk_*`; `*` also matches
-    slashes), and `weight`. The last matching row counts; without one the weight is 1.
+    The columns are `file`, a name or a shell pattern (`train/fk_*`; `*` also matches slashes), and
+    `weight`. The last matching row counts; without one the weight is 1.
 
     Raises:
-        ValueError: a column is missing, a row matches no image (most likely a typo), or a weight
-            is not a number of at least 0.
+        ValueError: a column is missing, a row matches no image, or a weight is not at least 0.
     """
     index = {name: i for i, name in enumerate(names)}
     weights = torch.ones(len(names))
@@ -162,7 +150,6 @@ def weights_from_patterns(path: str | Path, names: Sequence[str]) -> Tensor:
 
 
 def _rows(path: str | Path, column: str) -> list[dict[str, str]]:
-    """Read a table that must have the columns `file` and `column`; missing cells are empty."""
     with Path(path).open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file, restval=""))
     if not rows or not {"file", column} <= set(rows[0]):

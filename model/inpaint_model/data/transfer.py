@@ -1,8 +1,7 @@
-"""Copy tensors between CPU and device memory, asynchronously where possible.
+"""Copy tensors between CPU and device memory.
 
-A GPU copies asynchronously only from and to page-locked ("pinned") memory. torch caches pinned
-memory and reuses it once its copies are done, so we need no buffers. Results are copied out of it
-immediately; otherwise sessions would hold it for long.
+A GPU copies asynchronously only from and to page-locked ("pinned") memory. torch caches it, so we
+need no buffers; results are copied out of it, or sessions would hold it for long.
 """
 
 from __future__ import annotations
@@ -17,10 +16,7 @@ from torch import Tensor
 
 
 def upload(array: npt.NDArray[Any] | Tensor, device: torch.device | str) -> Tensor:
-    """Copy an array to the device, keeping shape and type, without waiting.
-
-    On the CPU the result shares the array's memory.
-    """
+    """Copy an array to the device without waiting; on the CPU the memory is shared."""
     here, device = torch.as_tensor(array), torch.device(device)
     if device.type == "cuda" and here.device.type == "cpu" and not here.is_pinned():
         here = here.pin_memory()
@@ -28,15 +24,12 @@ def upload(array: npt.NDArray[Any] | Tensor, device: torch.device | str) -> Tens
 
 
 def uploaded(tensors: Iterable[Tensor], device: torch.device | str) -> tuple[Tensor, ...]:
-    """Copy each tensor to the device with `upload`."""
+    """Copy tensors with `upload`."""
     return tuple(upload(x, device) for x in tensors)
 
 
 def download(x: Tensor) -> Tensor:
-    """Copy a tensor to CPU memory, waiting for all previously queued work.
-
-    A CPU tensor is returned unchanged.
-    """
+    """Wait for all queued work and copy to CPU memory; return a CPU tensor unchanged."""
     if x.device.type != "cuda":
         return x.cpu()
     pinned = torch.empty(x.shape, dtype=x.dtype, pin_memory=True)
@@ -46,14 +39,14 @@ def download(x: Tensor) -> Tensor:
 
 
 def read_scalars(*values: Tensor | float) -> list[float]:
-    """Return scalars of one device as numbers, in a single transfer; numbers need none."""
+    """Return scalars of one device as numbers, in a single transfer."""
     there = [x.detach().float() for x in values if isinstance(x, Tensor)]
     read = iter(_fetched(torch.stack(there)).tolist() if there else [])
     return [next(read) if isinstance(x, Tensor) else float(x) for x in values]
 
 
 def read_array(x: Tensor) -> npt.NDArray[np.float32]:
-    """Return a tensor of any shape as a float32 array of that shape."""
+    """Return a tensor as a float32 array."""
     array: npt.NDArray[np.float32] = _fetched(x.detach().float()).numpy()
     return array
 

@@ -19,9 +19,9 @@ CANDIDATES = 4
 class Example:
     """One image, its hole, and the fills of all methods."""
 
-    number: int  # in the order of the images
+    number: int
     worst: bool  # chosen because the model scored badly
-    images: Mapping[str, ImageU8]  # title -> uint8 [R, R, 3], in the order of the columns
+    images: Mapping[str, ImageU8]  # column title -> [R, R, 3]
 
 
 def examples(

@@ -1,4 +1,4 @@
-"""The masks of an evaluation: drawn once from a seed, stored, and identified by their hash."""
+"""The masks of an evaluation: drawn once, stored, and identified by their hash."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from inpaint_model.data.masks import COMODGAN, RECIPES, draw_holes, hole_ratio
 from inpaint_model.data.sampler import derived_seed
 
-Draw = Callable[[int, int, Generator], Tensor]  # count, resolution, generator -> [N, 1, R, R]
+Draw = Callable[[int, int, Generator], Tensor]  # (N, R, randomness) -> [N, 1, R, R]
 
 
 def _comodgan(low: float, high: float) -> Draw:
@@ -24,7 +24,7 @@ def _comodgan(low: float, high: float) -> Draw:
 
 
 def _tenths(count: int, resolution: int, generator: Generator) -> Tensor:
-    """Draw mask i with a hole ratio between d and d + 1 tenths, where d = i mod 10."""
+    """Draw mask i with a hole ratio of d to d + 1 tenths, where d = i mod 10."""
     holes = torch.empty(count, 1, resolution, resolution)
     for tenth in range(10):
         wanted = len(range(tenth, count, 10))
@@ -67,7 +67,7 @@ def mask_set(name: str, seed: int, count: int, resolution: int, folder: Path) ->
     """Load the set from `folder`; draw and store it there the first time.
 
     Raises:
-        ValueError: if the stored set has another count or resolution, or was modified.
+        ValueError: the stored set has another size or was modified.
     """
     path = folder / f"{name}-{seed}.npz"
     if path.exists():

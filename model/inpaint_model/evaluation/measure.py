@@ -1,4 +1,4 @@
-"""Measurements of one method on one mask set, cached so that they are made only once."""
+"""Cached measurements of one method on one mask set."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from inpaint_model.evaluation.metrics.feature_networks import (
 from inpaint_model.evaluation.metrics.psnr_ssim import psnr, ssim
 from inpaint_model.evaluation.metrics.vgg_distance import tap_distance
 
-VGG_SIDE = 128  # px; larger images are reduced for the VGG distance, by far the slowest metric
-VERSION = 2  # of the measurements; raise it to invalidate the cache
+VGG_SIDE = 128  # px; larger images are reduced for the VGG distance, to save time
+VERSION = 2  # raise it to invalidate the cache
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Features of N composites, and one value per image for each metric."""
+    """Features of N images, and one value per image for each metric."""
 
     features: dict[str, Float64Array]  # network suffix -> [N, D]
     values: dict[str, Float64Array]  # metric name -> [N]; NaN where undefined
-    meshes: Float64Array | None = None  # face landmarks [N, 468, 3] in units of the image's side
+    meshes: Float64Array | None = None  # [N, 468, 3] in units of the image's side
 
 
 class EvaluationContext:
-    """The images and networks of an evaluation, and the cache."""
+    """The images, networks and cache of an evaluation."""
 
     def __init__(self, images: Tensor, judges: EvaluationNetworks, cache: Path) -> None:
         self.images = images  # uint8 [N, 3, R, R]
@@ -61,7 +61,7 @@ class EvaluationContext:
         return self._kept("originals", make=lambda: self._of_faces(self.images))
 
     def samples(self, samples: Samples, seed: int, count: int) -> Measurement:
-        """Draw and measure `count` images of a generator, unless cached."""
+        """Measure `count` images of a generator."""
         return self._kept(
             samples.key,
             str(seed),
@@ -72,7 +72,7 @@ class EvaluationContext:
         )
 
     def measure(self, method: Method, masks: MaskSet) -> Measurement:
-        """Fill all holes with `method` and measure the fills, unless cached."""
+        """Measure the fills of all holes."""
         return self._kept(
             method.key, masks.sha256, str(masks.seed), make=lambda: self._of_fills(method, masks)
         )
@@ -91,8 +91,7 @@ class EvaluationContext:
         return replace(judged, values=judged.values | found | self._perceptual(tensor))
 
     def _of_faces(self, images: Tensor) -> Measurement:
-        # Eye similarity takes two more passes of the Inception network, so only originals and
-        # samples get it.
+        # Comparing eyes is slow (two more passes of Inception), so fills go without.
         judged = self._of_images(images)
         if judged.meshes is None or self.judges.maps is None:
             return judged
@@ -100,7 +99,7 @@ class EvaluationContext:
         return replace(judged, values=judged.values | {"eyes": eyes})
 
     def _of_images(self, images: Tensor) -> Measurement:
-        """Measure images uint8 [N, 3, R, R] without comparing them with originals."""
+        """Measure what needs no originals."""
         judges = self.judges
         return Measurement(
             self._features(images),
@@ -135,7 +134,7 @@ class EvaluationContext:
         return {name: torch.cat(parts).double().numpy() for name, parts in found.items()}
 
     def _kept(self, *parts: str, make: Callable[[], Measurement]) -> Measurement:
-        """Return the measurement named by `parts` from the cache, or make and cache it."""
+        """Return the measurement named by `parts` from the cache, or make it."""
         key = "\n".join((str(VERSION), self.sha256, self.judges.key, *parts))
         path = self._cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
         if path.exists():
@@ -146,7 +145,6 @@ class EvaluationContext:
 
 
 def _shrink(images: Tensor, side: int) -> Tensor:
-    """Reduce [N, C, R, R] to at most `side` px."""
     return images if images.shape[2] <= side else F.adaptive_avg_pool2d(images, side)
 
 
@@ -156,8 +154,7 @@ def _pixel_values(original: ImageU8, hole: BoolMask, filled: Filled) -> dict[str
     return {
         "psnr": psnr(original, composite),
         "ssim": ssim(original, composite),
-        # The known region of a composite is exact. The network's own output there shows how well
-        # it encoded the image.
+        # Known pixels of the output show how well the network encoded the image.
         "psnr_known": nothing if output is None else psnr(original, output, ~hole),
         "ssim_known": nothing if output is None else ssim(original, output, ~hole),
         "known_changed": float((composite != original)[~hole].any()),
@@ -165,7 +162,7 @@ def _pixel_values(original: ImageU8, hole: BoolMask, filled: Filled) -> dict[str
 
 
 def _write(path: Path, measurement: Measurement) -> None:
-    """Write atomically: an interrupted evaluation leaves no partial file."""
+    """Write atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {f"features/{name}": array for name, array in measurement.features.items()}
     arrays |= {f"values/{name}": array for name, array in measurement.values.items()}

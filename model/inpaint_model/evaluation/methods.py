@@ -1,4 +1,4 @@
-"""The methods to compare: the model, and baselines without training."""
+"""The methods to compare: the model and untrained baselines."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Filled(NamedTuple):
     """One image after filling, uint8 [R, R, 3]."""
 
     composite: ImageU8
-    output: ImageU8 | None = None  # a network's output everywhere, including known pixels
+    output: ImageU8 | None = None  # of a network, everywhere
 
 
 class Method(Protocol):
     """A way to fill a hole."""
 
-    name: str  # in tables
-    key: str  # for the cache: identifies all that affects the result except image, hole and seed
+    name: str
+    key: str  # of the cache: all that affects the result except image, hole and seed
 
     def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
         """Fill `hole` [R, R] of `image` [R, R, 3]."""
@@ -41,7 +41,7 @@ class Telea:
     key = "telea-3"
 
     def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
-        """Fill `hole`; the seed has no effect."""
+        """Fill `hole`; ignore the seed."""
         import cv2
 
         return Filled(_opencv(image, hole, cv2.INPAINT_TELEA))
@@ -54,7 +54,7 @@ class NavierStokes:
     key = "navier-stokes-3"
 
     def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
-        """Fill `hole`; the seed has no effect."""
+        """Fill `hole`; ignore the seed."""
         import cv2
 
         return Filled(_opencv(image, hole, cv2.INPAINT_NS))
@@ -67,7 +67,7 @@ class MeanColor:
     key = "mean-color"
 
     def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
-        """Fill `hole`; the seed has no effect."""
+        """Fill `hole`; ignore the seed."""
         known = image[~hole]
         color = np.rint(known.mean(axis=0)) if len(known) else np.full(3, 128.0)
         return Filled(np.where(hole[..., None], color.astype(np.uint8), image))
@@ -80,7 +80,7 @@ class Identity:
     key = "identity"
 
     def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
-        """Return the image unchanged."""
+        """Return the image."""
         return Filled(image)
 
 
@@ -96,7 +96,7 @@ class Model:
         self.key = f"model-{info.weights_sha256}-{truncation_psi}-{inpainter.dtype}"
 
     def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
-        """Fill `hole` with the candidate for this seed."""
+        """Return the candidate of this seed."""
         (fill,) = self._inpainter.fill(
             np.ascontiguousarray(image), hole.astype(np.uint8), [seed], self._truncation_psi
         )
@@ -120,7 +120,7 @@ class Samples:
 
     @torch.inference_mode()
     def draw(self, seed: int) -> ImageU8:
-        """Generate one image, uint8 [R, R, 3]."""
+        """Return one image, uint8 [R, R, 3]."""
         mapping = self._generator.mapping
         device = mapping.w_avg.device
         z = latent_of_seed(seed, mapping.z_dim)[None].to(device)
@@ -133,12 +133,12 @@ BASELINES: tuple[Method, ...] = (Telea(), NavierStokes(), MeanColor())
 
 
 def candidate_seed(seed: int, image: int, candidate: int = 0) -> int:
-    """Return the model's seed for a candidate of an image under a mask seed."""
+    """Return the model's seed for a candidate under a mask seed."""
     return derived_seed(seed, image, candidate) % 2**32
 
 
 def fill_all(method: Method, images: Tensor, holes: Tensor, seed: int) -> Iterator[Filled]:
-    """Fill `images` uint8 [N, 3, R, R] in `holes` bool [N, 1, R, R], one at a time."""
+    """Fill images uint8 [N, 3, R, R] in holes bool [N, 1, R, R], one at a time."""
     numbers = tqdm(range(len(images)), method.name, disable=None, leave=False)
     for number in numbers:
         image = images[number].permute(1, 2, 0).contiguous().numpy()
@@ -146,7 +146,7 @@ def fill_all(method: Method, images: Tensor, holes: Tensor, seed: int) -> Iterat
 
 
 def draw_all(samples: Samples, seed: int, count: int) -> ImageU8:
-    """Return the first `count` images under a mask seed, uint8 [N, R, R, 3]."""
+    """Draw images under a mask seed, uint8 [N, R, R, 3]."""
     numbers = tqdm(range(count), samples.name, disable=None, leave=False)
     return np.stack([samples.draw(candidate_seed(seed, number)) for number in numbers])
 
@@ -155,6 +155,6 @@ def _opencv(image: ImageU8, hole: BoolMask, algorithm: int) -> ImageU8:
     import cv2
 
     if hole.all():
-        return np.full_like(image, 128)  # no known pixels to extend
+        return np.full_like(image, 128)  # nothing to extend
     filled = cv2.inpaint(np.ascontiguousarray(image), hole.astype(np.uint8), 3, algorithm)
     return np.where(hole[..., None], np.asarray(filled, dtype=np.uint8), image)

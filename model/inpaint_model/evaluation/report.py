@@ -22,7 +22,7 @@ class Column(NamedTuple):
     key: str  # of Row.numbers
     title: str
     decimals: int
-    better: int  # +1: higher is better, -1: lower is better, 0: neither
+    better: int  # +1: higher, -1: lower, 0: neither
 
 
 COLUMNS = (
@@ -56,12 +56,12 @@ COLUMNS = (
 
 
 def columns_of(rows: Sequence[Row]) -> list[Column]:
-    """Return the metrics that at least one row has."""
+    """Return the metrics that any row has."""
     return [column for column in COLUMNS if any(column.key in row.numbers for row in rows)]
 
 
 def cell(row: Row, column: Column, interval: bool = True) -> str:
-    """Format a number with its interval; empty if the row lacks it."""
+    """Format a number with its interval; empty if missing."""
     value = row.numbers.get(column.key)
     if value is None or math.isnan(value):
         return ""
@@ -73,17 +73,17 @@ def cell(row: Row, column: Column, interval: bool = True) -> str:
 
 
 def sheet_of(samples: ImageU8) -> Image.Image:
-    """Return a roughly square contact sheet of samples uint8 [N, R, R, 3]."""
+    """Return a roughly square contact sheet of samples [N, R, R, 3]."""
     return contact_sheet(samples, columns=math.ceil(len(samples) ** 0.5))
 
 
 def sets_of(rows: Iterable[Row]) -> list[str]:
-    """Return the names of the mask sets in the order of the rows."""
+    """Return the mask sets in the order of the rows."""
     return list(dict.fromkeys(row.set for row in rows))
 
 
 def to_json(report: Report) -> str:
-    """Return all numbers of all seeds as JSON."""
+    """Return all numbers of all seeds."""
     document = {
         "about": dict(report.about),
         "masks": [
@@ -119,13 +119,13 @@ def _plain(row: Row) -> dict[str, object]:
 
 
 class Comparison(NamedTuple):
-    """Kernel distances of the model and the best baseline on one set and seed."""
+    """Kernel distances of the model and the best baseline."""
 
     set: str
     seed: int
     metric: str
     model: float
-    model_high: float  # upper end of the 95 % interval
+    model_high: float  # of the 95 % interval
     best_baseline: str
     baseline: float
     factor: float  # how many times lower the model is

@@ -27,15 +27,15 @@ from inpaint_model.evaluation.scores import (
 class Plan:
     """What to evaluate."""
 
-    sets: Sequence[str]  # names of mask sets
-    seeds: Sequence[int]  # mask seeds; they also decide the candidates' seeds
+    sets: Sequence[str]  # of masks
+    seeds: Sequence[int]  # of masks and candidates
     model: Method | None = None
-    samples: Samples | None = None  # the generator alone
-    count: int | None = None  # samples to evaluate; None: as many as there are images
+    samples: Samples | None = None
+    count: int | None = None  # of samples; None: as many as there are images
     baselines: bool = True
-    diversity: int = 24  # images of each set (first seed) whose candidates are compared; 0: none
-    typical: int = 6  # rows of examples on the page
-    worst: int = 4  # rows of worst cases on the page
+    diversity: int = 24  # images of each set (first seed) whose candidates are compared
+    typical: int = 6  # examples on the page
+    worst: int = 4  # worst cases on the page
     shown: int = 64  # samples on the contact sheet
 
 
@@ -43,12 +43,12 @@ class Plan:
 class Report:
     """The contents of the report files."""
 
-    about: Mapping[str, str]  # model, images and networks of the evaluation: title -> text
+    about: Mapping[str, str]  # model, images and networks: title -> text
     masks: Sequence[MaskSet]
     rows: Sequence[Row]  # one for each set, seed and method
     anchors: Sequence[Row]  # the originals compared with themselves
     examples: Mapping[str, Sequence[Example]]  # by set
-    samples: ImageU8 | None = None  # uint8 [N, R, R, 3] of a generator, untruncated, unselected
+    samples: ImageU8 | None = None  # [N, R, R, 3], untruncated, unselected
 
     @property
     def summary(self) -> list[Row]:
@@ -57,7 +57,7 @@ class Report:
 
 
 def run(context: EvaluationContext, plan: Plan, about: Mapping[str, str], out: Path) -> Report:
-    """Measure everything in `plan`. Masks are stored in `out`/masks."""
+    """Measure everything in `plan`; store masks in `out`/masks."""
     count, resolution = len(context.images), context.images.shape[2]
     rows: list[Row] = []
     all_masks: list[MaskSet] = []
@@ -86,7 +86,7 @@ def run(context: EvaluationContext, plan: Plan, about: Mapping[str, str], out: P
 
 
 def _methods(plan: Plan, masks: MaskSet) -> list[Method]:
-    # Baselines extend known pixels, so they cannot run without any.
+    # Baselines need known pixels.
     methods: list[Method] = [] if plan.model is None else [plan.model]
     if plan.baselines and not bool(masks.holes.all()):
         methods += BASELINES
@@ -94,14 +94,13 @@ def _methods(plan: Plan, masks: MaskSet) -> list[Method]:
 
 
 def _samples_row(context: EvaluationContext, samples: Samples, count: int, masks: MaskSet) -> Row:
-    """Score samples, which are the same for every set of one seed."""
     measured = context.samples(samples, masks.seed, count)
     numbers, intervals = score(context.originals, measured, paired=False)
     return Row(masks.name, masks.seed, samples.name, numbers, intervals)
 
 
 def _worst(measurement: Measurement | None, count: int) -> list[int]:
-    """Return the images farthest from their originals, the worst first."""
+    """Return the fills farthest from their originals, the worst first."""
     if measurement is None:
         return []
     values = measurement.values

@@ -1,4 +1,4 @@
-"""Compute the numbers of the report from measurements."""
+"""The numbers of the report, from measurements."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from inpaint_model.evaluation.metrics.kid import Estimate, kernel_distance, pair
 from inpaint_model.evaluation.metrics.precision_recall import K, precision_recall
 
 FOLDS = 5
-FACE_VALUES = ("face_score", "eyes")  # reported as fractions or quantiles, not as means
+FACE_VALUES = ("face_score", "eyes")  # not reported as means
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Row:
 def score(
     originals: Measurement, measured: Measurement, paired: bool = True
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """Compute all numbers of a measurement and, where possible, their 95 % bootstrap intervals.
+    """Return all numbers and, where possible, their 95 % bootstrap intervals.
 
-    With `paired`, fill i was made from original i; a generator's samples are not paired.
+    With `paired`, fill i was made from original i.
     """
     numbers: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
@@ -78,7 +78,7 @@ def _faces(originals: Measurement, measured: Measurement) -> dict[str, float]:
 
 
 def originals_row(originals: Measurement) -> Row:
-    """Score the originals as their own fills; set distances are 0."""
+    """Score the originals as their own fills."""
     numbers, intervals = score(originals, originals)
     kept = {name: value for name, value in numbers.items() if "ids" not in name}
     return Row("", 0, Identity.name, kept, intervals)
@@ -116,11 +116,9 @@ def _set_distances(
 def diversity(
     context: EvaluationContext, model: Method, masks: MaskSet, images: int, candidates: int = 4
 ) -> dict[str, float]:
-    """Measure how much the candidates of a hole differ inside it.
+    """Return the mean feature distance of two candidates inside a hole; empty without a network.
 
-    Returns:
-        `diversity`, the mean feature distance between two candidates, and `diversity_relative`, its
-        ratio to that of unrelated images in the same holes. Empty without a feature network.
+    `diversity_relative` is its ratio to that of unrelated images in the same holes.
     """
     maps = context.judges.maps
     if maps is None or images < 2:
@@ -149,7 +147,7 @@ def _candidates(
 
 
 def over_seeds(rows: Sequence[Row]) -> list[Row]:
-    """Average over seeds per set and method, with the widest bounds of the intervals."""
+    """Average over seeds, with the widest bounds of the intervals."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.set, row.method), []).append(row)

@@ -1,12 +1,9 @@
 """Asymmetry of faces: the distance of each landmark to its mirrored partner.
 
-A mesh [468, 3] holds x (to the right), y (down) and z (away) in any unit. It is mirrored, left and
-right landmarks are swapped, and the result is aligned with the original by the best rigid motion in
-3D. A perfectly symmetrical face leaves a residual of 0 at any head pose. Distances are in units of
-the face's size, the RMS distance of its landmarks from their mean.
-
-Networks only guess depth, which adds a residual that depends on the head's angle: in real portraits
-the two correlate with 0.87. Linear regression on real faces removes that part.
+A mesh [468, 3] holds x (to the right), y (down) and z (away) in any unit. Its mirror image is
+aligned with it by the best rigid motion in 3D, so head pose leaves no residual. But networks only
+guess depth; linear regression on real faces removes what then depends on pose
+(docs/research/evaluation.md).
 """
 
 from __future__ import annotations
@@ -18,20 +15,20 @@ import numpy as np
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.evaluation.metrics.mesh_pairs import MIRROR
 
-MIN_FACES = 20  # real faces needed for a meaningful regression on three terms
+MIN_FACES = 20
 
 
 class Mirrored(NamedTuple):
-    """Meshes and their mirror images."""
+    """Meshes and their mirror images, each [N, 468, 3], aligned and around their mean."""
 
-    given: Float64Array  # [N, 468, 3] around their mean
-    mirrored: Float64Array  # [N, 468, 3]: the mirror images, aligned with `given`
+    given: Float64Array
+    mirrored: Float64Array
     axes: Float64Array  # [N, 3, 3]: the columns are the face's own axes in the image
-    turns: Float64Array  # [N, 2] radians: the head's yaw, and its roll in the image's plane
+    turns: Float64Array  # [N, 2] radians: yaw, and roll in the image's plane
 
 
 def mirror(meshes: Float64Array) -> Mirrored:
-    """Mirror meshes [N, 468, 3], swap left and right, and align them (Kabsch 1976)."""
+    """Mirror meshes [N, 468, 3], swap left and right landmarks, and align them (Kabsch 1976)."""
     from scipy.spatial.transform import Rotation
 
     given = meshes - meshes.mean(axis=1, keepdims=True)
@@ -46,9 +43,9 @@ def mirror(meshes: Float64Array) -> Mirrored:
 
 
 def mirror_residuals(faces: Mirrored) -> Float64Array:
-    """Return the vectors from mirrored to given landmarks, [N, 468, 3].
+    """Return the vectors from mirrored to given landmarks, in the face's own axes, [N, 468, 3].
 
-    They are in the face's own axes and in units of its size.
+    Their unit is the face's size, the RMS distance of its landmarks from their mean.
     """
     size = np.sqrt((faces.given**2).sum(axis=2).mean(axis=1))[:, None, None]
     along = np.einsum("nji,npj->npi", faces.axes, faces.given - faces.mirrored)
@@ -57,28 +54,26 @@ def mirror_residuals(faces: Mirrored) -> Float64Array:
 
 
 class RealFaces:
-    """The effect of head pose on the residuals of real faces.
+    """The effect of head pose on the residuals of real faces, fitted to meshes [N, 468, 3].
 
     Raises:
-        ValueError: for fewer than 20 faces.
+        ValueError: there are fewer than 20, too few to fit three terms.
     """
 
     def __init__(self, meshes: Float64Array) -> None:
-        """Fit to meshes [N, 468, 3]."""
         if len(meshes) < MIN_FACES:
             raise ValueError(f"measuring asymmetry needs at least {MIN_FACES} real faces")
         faces = mirror(meshes)
         residuals, terms = mirror_residuals(faces), _terms(faces.turns)
         inverse = np.linalg.pinv(terms)  # [3, N]
         self._slopes = np.einsum("tn,npi->tpi", inverse, residuals)
-        # The fit favors the faces it was made from. Dividing by 1 - leverage is equivalent to
-        # fitting each face to the others only.
+        # Dividing by 1 - leverage is equivalent to fitting each face to the others only.
         leverage = np.einsum("nt,tn->n", terms, inverse)
         self.own = self._of(residuals, terms) / (1 - leverage)
-        """Asymmetry of the real faces, each by a fit to the others, [N]."""
+        """Asymmetry of the real faces, [N]."""
 
     def asymmetry(self, meshes: Float64Array) -> Float64Array:
-        """Return the pose-corrected asymmetry of faces [M, 468, 3], in units of face size, [M]."""
+        """Return the asymmetry of faces [M, 468, 3] in units of their size, [M]."""
         faces = mirror(meshes)
         return self._of(mirror_residuals(faces), _terms(faces.turns))
 
@@ -89,6 +84,6 @@ class RealFaces:
 
 
 def _terms(turns: Float64Array) -> Float64Array:
-    # Odd functions of the angles only: mirroring the image negates both them and the residuals.
+    # Odd functions only: mirroring the image negates both them and the residuals.
     yaw, roll = turns.T
     return np.stack([yaw, yaw**3, roll], axis=1)

@@ -1,7 +1,7 @@
-"""Whether YuNet (Wu et al. 2023), run by OpenCV, detects a face in an image.
+"""Whether OpenCV's YuNet (Wu et al. 2023) detects a face in an image.
 
-This is a coarse test, since lopsided and smeared faces are detected too. A rate as high as that of
-real portraits is necessary but proves little; a lower one means that something is badly wrong.
+Lopsided and smeared faces are detected too, so a high rate proves little; one below that of real
+portraits is a bad sign.
 """
 
 from __future__ import annotations
@@ -15,21 +15,19 @@ from torch import Tensor
 
 from inpaint_model.document.arrays import Float64Array
 
-FOUND = 0.9  # the score from which a face counts as found
-# Side in px of the detector's input. In 356 aligned portraits of 128 px it finds 348, 352, 354 and
-# 353 faces at 128, 192, 256 and 320 px; adding a border around them finds no more.
-SIDE = 256
-_CANDIDATES = 0.1  # the detector discards detections below this score
+FOUND = 0.9  # the least score of a found face
+SIDE = 256  # px of the input; more finds no more faces (docs/research/evaluation.md)
+_CANDIDATES = 0.1  # the detector discards lower scores
 
 Detect = Callable[[Tensor], Float64Array]
 """Maps images uint8 [N, 3, H, W] to the score of the best face in each, [N], 0..1; 0: no face."""
 
 
 def load_detector(path: Path) -> Detect:
-    """Load an ONNX detector, which resizes square images to 256 px.
+    """Load a detector of square images.
 
     Raises:
-        ValueError: if OpenCV cannot run the file.
+        ValueError: OpenCV cannot run the file.
     """
     import cv2
 
@@ -67,5 +65,5 @@ def _quiet() -> Iterator[None]:
 
 
 def detected_share(scores: Float64Array) -> float:
-    """Return the fraction of images whose best face scores at least 0.9."""
+    """Return the fraction of images with a face."""
     return float((scores >= FOUND).mean())

@@ -1,4 +1,4 @@
-"""How much the candidates of one hole differ from each other."""
+"""How much the candidates of one hole differ."""
 
 from __future__ import annotations
 
@@ -23,10 +23,7 @@ def candidate_diversity(maps: Maps, candidates: Tensor, hole: Tensor) -> float:
 
 
 def stranger_distance(maps: Maps, images: Tensor, holes: Tensor) -> float:
-    """Return the mean distance of unrelated images, as a reference for diversity.
-
-    Image i of uint8 [N, 3, R, R] is compared with image i - 1 inside hole i of [N, 1, R, R].
-    """
+    """Return the mean distance of images i - 1 and i inside hole i, a reference for diversity."""
     features = maps(images)
     others = [layer.roll(1, dims=0) for layer in features]
     return float(hole_distance(features, others, holes.float().to(features[0].device)).mean())

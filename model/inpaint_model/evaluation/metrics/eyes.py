@@ -1,9 +1,8 @@
 """Whether the two eyes of a face match.
 
-Mesh landmarks always stay close to a plausible face, so they miss the most common fault of a
-generator early in training: one sharp eye and one smeared eye. Here a square around each eye is cut
-out in the plane of the face, the right one is mirrored, and the two are compared in feature maps.
-Gaze, light and hair make real eyes differ too, so compare the number with that of the originals.
+Mesh landmarks always form a plausible face, so they miss the most common fault of a generator early
+in training: one sharp eye and one smeared eye. Here the eyes are cut out in the plane of the face,
+one is mirrored, and their feature maps are compared. Real eyes differ too.
 """
 
 from __future__ import annotations
@@ -22,21 +21,18 @@ from inpaint_model.evaluation.metrics.vgg_distance import hole_distance
 
 Maps = Callable[[Tensor], Sequence[Tensor]]
 SIDE = 64  # px of a square
-REACH = 0.4  # half the side of a square, as a fraction of the distance between the eyes
-# Corners of the eye on the left and on the right of the image.
+REACH = 0.4  # half a square's side, as a fraction of the distance between the eyes
+# Corners of the left and the right eye in the image.
 _LEFT, _RIGHT = (33, 133), (263, 362)
 
 
 def eye_pairs(images: Tensor, meshes: Float64Array) -> tuple[Tensor, Tensor]:
-    """Cut out the eyes of faces.
+    """Return the left eyes and the right ones mirrored, uint8 [N, 3, 64, 64].
 
-    Images are uint8 [N, 3, R, R]; meshes [N, 468, 3] are in units of the image's width.
-
-    Returns:
-        The eyes on the left, and those on the right mirrored, uint8 [N, 3, 64, 64].
+    Images are uint8 [N, 3, R, R]; meshes are in units of the image's width.
     """
     faces = mirror(meshes)
-    # Cut where the eyes of the symmetrical face would be, so that a displaced eye counts.
+    # Cut where the symmetrical face has its eyes, so that a displaced eye counts.
     face = (faces.given + faces.mirrored) / 2 + meshes.mean(axis=1, keepdims=True)
     left, right = (face[:, corners].mean(axis=1) for corners in (_LEFT, _RIGHT))
     reach = REACH * np.linalg.norm(left - right, axis=1)[:, None, None]
@@ -59,7 +55,7 @@ def eye_pairs(images: Tensor, meshes: Float64Array) -> tuple[Tensor, Tensor]:
 def eye_difference(
     maps: Maps, images: Tensor, meshes: Float64Array, batch: int = 8
 ) -> Float64Array:
-    """Return the feature distance between each face's eyes, [N]; 0 for mirror images."""
+    """Return the feature distance between each face's eyes, [N]."""
     numbers = range(0, len(images), batch)
     found = []
     for start in tqdm(numbers, "comparing eyes", disable=None, leave=False):

@@ -1,8 +1,4 @@
-"""Networks from weight files that compute the features for the metrics.
-
-All files except the detector's are TorchScript. Metrics in features other than the 2048-d Inception
-carry the width in their names, as in `fid768`.
-"""
+"""Networks from weight files that compute the features for the metrics."""
 
 from __future__ import annotations
 
@@ -20,24 +16,24 @@ from inpaint_model.bundle.weights import file_sha256
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.evaluation.metrics.detection import Detect, load_detector
 
-# File names expected in `--metrics-dir`.
-INCEPTION_2048 = "inception-2015-12-05.pt"  # NVIDIA's TorchScript file, as in stylegan2-ada
+# Files in `--metrics-dir`; all but the detector's are TorchScript.
+INCEPTION_2048 = "inception-2015-12-05.pt"  # NVIDIA's, as in stylegan2-ada
 INCEPTION_768 = "inception768_fp16.pt"
 VGG_TAPS = "vgg19_relu3_fp16.pt"
-LPIPS_VGG = "vgg16.pt"  # NVIDIA's TorchScript file with the LPIPS heads
-DETECTOR = "face_detection_yunet_2026may.onnx"  # OpenCV's face detector
-MESH = "landmarks468_fp16.pt"  # MediaPipe's face mesh as TorchScript
+LPIPS_VGG = "vgg16.pt"  # NVIDIA's, with the LPIPS heads
+DETECTOR = "face_detection_yunet_2026may.onnx"
+MESH = "landmarks468_fp16.pt"  # MediaPipe's
 NAMES = (INCEPTION_2048, INCEPTION_768, VGG_TAPS, LPIPS_VGG, DETECTOR, MESH)
-MESH_SIDE = 192  # side in px of the mesh network's input
+MESH_SIDE = 192  # px of the mesh network's input
 
 
 @dataclass(frozen=True)
 class FeatureNetwork:
     """A network that maps images uint8 [N, 3, H, W] to feature vectors, float32 [N, D]."""
 
-    suffix: str  # of the metrics' names: "" for the 2048-d Inception, otherwise the width
+    suffix: str  # the features' width, as in `fid768`; "" for the 2048-d Inception
     features: Callable[[Tensor], Tensor]
-    maps: Callable[[Tensor], Sequence[Tensor]] | None = None  # feature maps [N, C, h, w], or None
+    maps: Callable[[Tensor], Sequence[Tensor]] | None = None  # [N, C, h, w]
 
     @property
     def name(self) -> str:
@@ -49,7 +45,7 @@ class FeatureNetwork:
 class EvaluationNetworks:
     """The networks whose weight files are available."""
 
-    sha256: Mapping[str, str] = field(default_factory=dict)  # of each loaded file, by name
+    sha256: Mapping[str, str] = field(default_factory=dict)  # by file name
     inception: tuple[FeatureNetwork, ...] = ()
     vgg_taps: Callable[[Tensor], Sequence[Tensor]] | None = None  # -1..1 -> relu1_1, 2_1, 3_1
     lpips: Callable[[Tensor, Tensor], Tensor] | None = None  # two batches in -1..1 -> [N]
@@ -58,7 +54,7 @@ class EvaluationNetworks:
 
     @property
     def key(self) -> str:
-        """Identifies the weight files in cache keys."""
+        """Identifies the weights in cache keys."""
         return "-".join(digest[:16] for digest in self.sha256.values())
 
     @property
@@ -73,7 +69,7 @@ def load_evaluation_networks(
     """Load each network from the first of `folders` that has its file.
 
     Raises:
-        ValueError: if a folder has none of the files.
+        ValueError: a folder has none of the files.
     """
     for folder in folders:
         if not any((folder / name).exists() for name in NAMES):
@@ -101,14 +97,14 @@ def load_evaluation_networks(
 def features_of(
     network: FeatureNetwork, images: Tensor, title: str, batch: int = 16
 ) -> Float64Array:
-    """Return features of images uint8 [N, 3, H, W] as float64 [N, D]."""
+    """Return features of images uint8 [N, 3, H, W], [N, D]."""
     parts = tqdm(images.split(batch), title, disable=None, leave=False)
     with torch.inference_mode():
         return torch.cat([network.features(part).cpu() for part in parts]).double().numpy()
 
 
 def meshes_of(mesh: Callable[[Tensor], Tensor], images: Tensor, batch: int = 16) -> Float64Array:
-    """Return face landmarks of images uint8 [N, 3, H, W] as float64 [N, 468, 3]."""
+    """Return face landmarks of images uint8 [N, 3, H, W], [N, 468, 3]."""
     parts = tqdm(images.split(batch), "finding landmarks", disable=None, leave=False)
     with torch.inference_mode():
         return torch.cat([mesh(part).cpu() for part in parts]).double().numpy()
@@ -128,7 +124,7 @@ def _inception_768(path: Path, device: torch.device | str) -> FeatureNetwork:
     module = load_torchscript(path, device)
 
     def maps(images: Tensor) -> list[Tensor]:
-        # The network's three stages are 147, 73 and 17 px wide; the feature is the third's mean.
+        # Stages of 147, 73 and 17 px; the feature is the third's mean.
         x = F.interpolate(images.to(device).float(), (299, 299), mode="bilinear")
         first = module.s1((x - 128) / 128)
         second = module.s2(F.max_pool2d(first, 3, 2))
@@ -155,7 +151,7 @@ def _lpips_vgg(path: Path, device: torch.device | str) -> Callable[[Tensor, Tens
     module = load_torchscript(path, device)
 
     def distance(first: Tensor, second: Tensor) -> Tensor:
-        # The features in the file are scaled so that their squared distance is LPIPS.
+        # The features are scaled so that their squared distance is LPIPS.
         codes = [
             module((x.to(device) + 1) * 127.5, resize_images=False, return_lpips=True)
             for x in (first, second)
@@ -170,7 +166,7 @@ def _mesh(path: Path, device: torch.device | str) -> Callable[[Tensor], Tensor]:
     module = load_torchscript(path, device)
 
     def mesh(images: Tensor) -> Tensor:
-        # x, y and z in units of the image's side; the origin is the upper left corner.
+        # In units of the image's side, from the upper left corner.
         size = (MESH_SIDE, MESH_SIDE)
         x = images.to(device).float() / 127.5 - 1
         points: Tensor = module(F.interpolate(x, size, mode="bilinear", antialias=True))[0]

@@ -11,7 +11,7 @@ def frechet_distance(first: Float64Array, second: Float64Array) -> float:
     """Compute |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of features [N, D] and [M, D].
 
     The trace of the root is the sum of the singular values of A B^T, where A and B are the centered
-    features over sqrt(N - 1) and sqrt(M - 1). This is exact even with fewer images than dimensions.
+    features over sqrt(N - 1) and sqrt(M - 1): exact even with fewer images than dimensions.
     """
     difference = first.mean(axis=0) - second.mean(axis=0)
     a, b = _factor(first), _factor(second)

@@ -12,18 +12,18 @@ from inpaint_model.document.arrays import Flags, Float64Array
 class Separability(NamedTuple):
     """Fractions from 0 (perfectly separable) to 0.5 (chance); higher is better."""
 
-    p_ids: float  # of pairs in which the fill is classified as more real than its original
-    u_ids: float  # of images of either kind that are misclassified
+    p_ids: float  # pairs whose fill is classified as more real than its original
+    u_ids: float  # misclassified images
 
 
 def inception_discriminative_score(
     originals: Float64Array, fills: Float64Array, folds: int | None = None, seed: int = 0
 ) -> Separability:
-    """Compute both scores of paired features [N, D] with a linear support vector machine.
+    """Compute both scores of paired features [N, D].
 
-    Without `folds` the classifier is tested on the images it was fitted to, as published. With
-    fewer images than dimensions it always separates them, and the scores mean nothing. With `folds`
-    the scores are cross-validated, keeping pairs together.
+    Without `folds` the classifier is tested on the images it was fitted to, as published; fewer
+    images than dimensions are then always separable. With `folds` the scores are cross-validated,
+    keeping pairs together.
     """
     scores = np.zeros((2, len(originals)))
     for seen, judged in _splits(len(originals), folds, seed):
@@ -43,7 +43,7 @@ def _splits(count: int, folds: int | None, seed: int) -> list[tuple[Flags, Flags
 def _decide(
     originals: Float64Array, fills: Float64Array, seen: Flags, judged: Flags
 ) -> Float64Array:
-    """Return decision values [2, K] of tested originals and fills; positive is "original"."""
+    """Return decision values [2, K] of originals and fills; positive means original."""
     from sklearn.svm import LinearSVC
 
     count = int(seen.sum())

@@ -1,7 +1,6 @@
-"""Kernel distance between two sets of features (KID, Bińkowski et al. 2018), with its error.
+"""Kernel distance between two sets of features (KID, Bińkowski et al. 2018).
 
-The kernel is the usual k(x, y) = (x.y / D + 1)^3. All estimates are unbiased, so those of matching
-sets scatter around 0 and can be negative.
+Estimates are unbiased, so those of matching sets scatter around 0 and can be negative.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import numpy as np
 
 from inpaint_model.document.arrays import Float64Array
 
-BLOCK = 1000  # images; larger sets are split into blocks, whose estimates are averaged
+BLOCK = 1000  # images; the estimates of a larger set's blocks are averaged
 
 
 class Estimate(NamedTuple):
@@ -25,7 +24,7 @@ class Estimate(NamedTuple):
 
 
 def polynomial_kernel(first: Float64Array, second: Float64Array) -> Float64Array:
-    """Return the kernel matrix [N, M] of features [N, D] and [M, D]."""
+    """Return k(x, y) = (x.y / D + 1)^3 of features [N, D] and [M, D], [N, M]."""
     kernel: Float64Array = (first @ second.T / first.shape[1] + 1) ** 3
     return kernel
 
@@ -33,10 +32,7 @@ def polynomial_kernel(first: Float64Array, second: Float64Array) -> Float64Array
 def kernel_distance(
     first: Float64Array, second: Float64Array, seed: int = 0, resamples: int = 500
 ) -> Estimate:
-    """Estimate the KID of two independent sets, [N, D] and [M, D].
-
-    Each set is split into blocks on its own; the blocks of the smaller set are reused.
-    """
+    """Estimate the KID of two independent sets; blocks of the smaller one are reused."""
     counts = [max(1, len(features) // BLOCK) for features in (first, second)]
     blocks_of_first, blocks_of_second = map(np.array_split, (first, second), counts)
     estimates = [
@@ -54,11 +50,10 @@ def kernel_distance(
 def paired_kernel_distance(
     originals: Float64Array, fills: Float64Array, seed: int = 0, resamples: int = 500
 ) -> Estimate:
-    """Estimate the KID when image i of one set was made from image i of the other, both [N, D].
+    """Estimate the KID when fill i was made from original i; equal sets give exactly 0.
 
-    The plain estimate takes the resemblance within pairs as evidence that the sets agree and falls
-    below 0; the paired one (Gretton et al. 2012, lemma 6) leaves pairs out. A set compared with
-    itself gives exactly 0.
+    Pairs are left out (Gretton et al. 2012, lemma 6), or their resemblance would count as
+    agreement.
     """
     if originals.shape != fills.shape:
         raise ValueError(f"not pairs: {originals.shape} and {fills.shape}")
@@ -70,7 +65,7 @@ def paired_kernel_distance(
 
 def _paired(a: Float64Array, b: Float64Array, rng: np.random.Generator, resamples: int) -> Estimate:
     cross = polynomial_kernel(a, b)
-    # h(i, j) of the U-statistic. An image that is drawn twice must not be paired with itself.
+    # h(i, j) of the U-statistic. An image drawn twice must not be paired with itself.
     statistic = polynomial_kernel(a, a) + polynomial_kernel(b, b) - cross - cross.T
     count = len(a)
     return _bootstrap(
@@ -103,7 +98,6 @@ def _unpaired(
 
 
 def _off_diagonal_mean(matrix: Float64Array, weights: Float64Array) -> float:
-    """Return the weighted mean over all pairs of different images."""
     total = weights @ matrix @ weights - weights**2 @ matrix.diagonal()
     return float(total / (weights.sum() ** 2 - (weights**2).sum()))
 

@@ -1,9 +1,8 @@
 """Precision and recall of a set of images (Kynkäänniemi et al. 2019, section 2).
 
-Precision is the fraction of generated images inside the manifold of the real ones: it falls with
-defective images. Recall is the fraction of real images inside the manifold of the generated ones:
-it falls with kinds of images that are never generated. A manifold is the union of balls around the
-members of a set, each reaching to the member's k-th neighbor in the set.
+Precision is the fraction of generated images inside the manifold of the real ones, recall the
+reverse. A manifold is the union of balls around the members of a set, each reaching to the member's
+k-th neighbor in the set.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from torch import Tensor
 from inpaint_model.document.arrays import Float64Array
 
 K = 3  # neighbors, as published
-ROWS = 1024  # images whose distances to all others are in memory at a time
+ROWS = 1024  # of the distance matrix in memory at a time
 
 
 class PrecisionRecall(NamedTuple):
     """Fractions from 0 to 1; higher is better."""
 
-    precision: float  # of generated images
-    recall: float  # of real images
+    precision: float
+    recall: float
 
 
 def precision_recall(
@@ -33,13 +32,11 @@ def precision_recall(
 ) -> PrecisionRecall:
     """Compute improved precision and recall of features [N, D] and [M, D] (equations 1 and 2).
 
-    Both depend on the size of a set: as it grows, its balls become smaller and more numerous. So
-    the two sets must be equally large (the paper uses 50,000 of each), and only numbers from
-    equally many images are comparable. Of a larger set, random parts as large as the smaller set
-    are taken until they cover it, and the results averaged.
+    Balls shrink as a set grows. So the larger set is covered by random parts as large as the
+    smaller one, and the results are averaged.
 
     Raises:
-        ValueError: if a set has no more than `k` images.
+        ValueError: a set has no more than `k` images.
     """
     size = min(len(real), len(generated))
     if size <= k:
@@ -69,18 +66,16 @@ def _equal_sets(real: Tensor, generated: Tensor, k: int) -> PrecisionRecall:
 
 
 def _radii(features: Tensor, k: int) -> Tensor:
-    """Return the distance of each member [N, D] to its k-th neighbor, [N]."""
     return torch.cat(
         [_distances(rows, features).kthvalue(k + 1).values for rows in features.split(ROWS)]
     )
 
 
 def _share_within(points: Tensor, centers: Tensor, radii: Tensor) -> float:
-    """Return the fraction of points [M, D] in at least one ball."""
     inside = [(_distances(rows, centers) <= radii).any(dim=1) for rows in points.split(ROWS)]
     return float(torch.cat(inside).double().mean())
 
 
 def _distances(first: Tensor, second: Tensor) -> Tensor:
-    # Scalar products would be faster, but their rounding makes equal images differ.
+    # With scalar products, which are faster, rounding makes equal images differ.
     return torch.cdist(first, second, compute_mode="donot_use_mm_for_euclid_dist")

@@ -1,7 +1,6 @@
-"""PSNR and SSIM of an image against the original, in a region or everywhere.
+"""PSNR and SSIM of an image [R, R, 3] against the original.
 
-Images are uint8 [R, R, 3]; a region is bool [R, R], or None for the entire image. An empty region
-gives NaN.
+A region is [R, R], or None for the entire image; an empty one gives NaN.
 """
 
 from __future__ import annotations

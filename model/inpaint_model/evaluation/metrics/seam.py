@@ -1,7 +1,7 @@
 """How visible the border of a fill is: the color step across it, in CIEDE2000.
 
-Bands on both sides of the border are compared locally, and the same step in the untouched image is
-subtracted, since it may have edges there as well.
+Bands on both sides are compared locally. The same step in the untouched image, which may have edges
+there, is subtracted.
 """
 
 from __future__ import annotations
@@ -12,20 +12,14 @@ from scipy import ndimage
 from inpaint_model.document.arrays import BoolMask, Float64Array, FloatImage
 
 BAND_PX = 3
-_WINDOW = 9  # px along the border that are averaged for one comparison
+_WINDOW = 9  # px that are averaged for one comparison
 
 
 def seam_step(image: FloatImage, untouched: FloatImage, hole: BoolMask) -> float:
-    """Return the mean color step that a fill adds across its border.
+    """Return the mean color step that a fill adds, for display values [H, W, 3].
 
-    Args:
-        image: [H, W, 3] display values with the fill.
-        untouched: the same without it.
-        hole: bool [H, W].
-
-    Returns:
-        CIEDE2000 (D65); about 1 is just visible, negative is smoother than before. NaN if the hole
-        has no border.
+    About 1 (CIEDE2000, D65) is just visible; negative is smoother than before. NaN if the hole has
+    no border.
     """
     return _step(image, hole) - _step(untouched, hole)
 
@@ -47,7 +41,7 @@ def _step(image: FloatImage, hole: BoolMask) -> float:
 
 
 def _local_mean(values: Float64Array, at: BoolMask) -> Float64Array:
-    """Average the pixels `at` in a window around every pixel; NaN without any."""
+    """Average the pixels `at` around every pixel; NaN without any."""
     weight = ndimage.uniform_filter(at.astype(np.float64), _WINDOW, mode="constant")
     sums = ndimage.uniform_filter(
         np.where(at[..., None], values, 0), (_WINDOW, _WINDOW, 1), mode="constant"

@@ -10,10 +10,9 @@ from torch.nn import functional as F
 
 
 def tap_distance(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
-    """Return the VGG distance: squared difference relative to `first`'s power, [N].
+    """Return the VGG distance: squared difference relative to the power of `first`, [N].
 
-    `first` (of the originals) and `second` are lists of maps [N, C, h, w], over which it is
-    averaged. Equal maps give 0, unrelated maps of mean 0 give 2.
+    `first` has the originals' maps [N, C, h, w]. Unrelated maps of mean 0 give 2.
     """
     layers = [
         (a - b).square().mean(dim=(1, 2, 3)) / a.square().mean(dim=(1, 2, 3)).clamp(min=1e-12)
@@ -25,8 +24,7 @@ def tap_distance(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
 def hole_distance(first: Sequence[Tensor], second: Sequence[Tensor], hole: Tensor) -> Tensor:
     """Return the distance inside the hole [N, 1, R, R], like LPIPS without its heads, [N].
 
-    Features are normalized to unit length at each position. Squared differences are averaged,
-    weighted with the fraction of each position that is hole.
+    Squared differences of unit-length features are averaged, weighted with the fraction of hole.
     """
     layers = []
     for a, b in zip(first, second, strict=True):
