@@ -1,9 +1,8 @@
 """Train encoder, mixer and skip encoder around a frozen generator (section 3.2 of the paper).
 
-Images are generated, so no image set is needed. Every step uses both branches: with the image's own
-code all pixels are compared, with another code only the known ones. The adversarial loss of both
-composites comes from the generator's discriminator, which is trained too (as in the paper), from
-projected discriminators, or from both.
+Images are generated, so no image set is needed. Every step uses both branches (`inpainter_step.py`)
+and judges both composites by the generator's discriminator, which is trained too (as in the paper),
+by projected discriminators, or by both.
 """
 
 from __future__ import annotations
@@ -54,13 +53,13 @@ class InpainterState:
     """The complete state of a training, for saving and resuming."""
 
     model: InpaintingModel
-    ema: InpaintingModel  # the averaged model, which is the result
+    ema: InpaintingModel  # the result
     optimizer: torch.optim.Optimizer
     D: Discriminator | None
     D_optimizer: torch.optim.Optimizer | None
     heads: ProjectedAdversary | None
     start_nimg: int  # images seen before this training
-    cur_nimg: int  # images seen so far
+    cur_nimg: int
     step: int = 0
 
     def modules(self) -> dict[str, nn.Module]:
@@ -76,14 +75,14 @@ class InpainterState:
         return {"adam": self.optimizer, **D, **P}
 
     def resume(self, run: RunFolder) -> None:
-        """Load the state from the run's folder, if there is one."""
+        """Load the saved state, if there is one."""
         numbers = run.load_state(self.modules(), self.optimizers())
         if numbers is not None:
             self.start_nimg = numbers.get("start_nimg", self.start_nimg)  # added in November 2026
             self.cur_nimg, self.step = numbers["cur_nimg"], numbers["step"]
 
     def save(self, run: RunFolder) -> None:
-        """Save the state to the run's folder."""
+        """Save the state."""
         numbers = {
             "start_nimg": self.start_nimg,
             "cur_nimg": self.cur_nimg,
@@ -95,12 +94,12 @@ class InpainterState:
 class Directions(NamedTuple):
     """The directions copied to the bundle; others may be added to it during the training."""
 
-    generator_sha256: str  # of the generator that they belong to
+    generator_sha256: str
     carried: dict[str, Found]  # by name
 
     @classmethod
     def of(cls, generator: Generator, bundles: Sequence[Path]) -> Directions:
-        """Collect the directions of those bundles that have this generator."""
+        """Collect the directions of bundles that have this generator."""
         sha256 = generator_sha256(generator.state_dict())
         return cls(sha256, directions_of(bundles, sha256))
 
@@ -124,24 +123,11 @@ def train_inpainter(
 ) -> InpaintingModel:
     """Train in place until `options.total_kimg`; return the averaged model.
 
-    Resumes from the state in `run`, if there is one.
-
-    Args:
-        options: the settings.
-        model: the model; its generator does not change.
-        D: the discriminator for `options.lambda_adversarial`.
-        perceptual: the perceptual loss; calibrated here.
-        run: the folder for all results.
-        P: projected discriminators for `options.lambda_projected`.
-        images: real images for `options.real_fraction`.
-        weights: their sampling weights, [M]; None = equal.
-        card: the card of the bundle.
-        device: None = the CPU.
-        world: the processes that train together; None = only this one.
-        start_nimg: images that the networks have already seen. Ignored on resuming.
-        directions_from: bundles whose directions are copied if they have the same generator.
-        deadline: ends the training early and saves its state; by default `options.max_minutes`
-            from now.
+    Resumes from the state in `run`, if there is one, and saves it when `deadline` (by default
+    `options.max_minutes` from now) ends the training early. The generator does not change;
+    `perceptual` is calibrated. `weights` are sampling weights [M] of the real images; None = equal.
+    The device is the CPU by default. The networks have already seen `start_nimg` images, unless
+    the training resumes. Directions are copied from bundles that have the same generator.
 
     Raises:
         ValueError: options, networks and images do not fit together.
@@ -158,19 +144,17 @@ def train_inpainter(
     directions = Directions.of(model.generator, directions_from)
     graphs = Graphs(device) if options.cuda_graphs else None
 
-    # Networks, optimizers, and the saved state, if any.
     state = _initial_state(options, model, D, device, start_nimg)
     if P is not None:
         state.heads = _heads(options, P, stats, world, device, graphs)
     D, heads = state.D, state.heads
     state.resume(run)
 
-    # Inputs and phases of a step.
     sampler = None
     if images is not None:
         sampler, images = Sampler(len(images), options.seed, weights), images.on(device)
     inputs = InpainterInputs(options, model.generator.config, world, sampler)
-    edited = max(local // SHARE, 1)  # number of images for the edit loss
+    edited = max(local // SHARE, 1)  # images for the edit loss
     phases = InpainterPhases(options, model, D, heads, perceptual, edited)
     trained, of_D = trained_parameters(model), list(D.parameters()) if D is not None else []
     generator_phase = Phase(
@@ -181,7 +165,6 @@ def train_inpainter(
         Phase(phases.r1_step, of_D, graphs),
     )
 
-    # Two fixed batches: one to measure the ranges of features, one to show and diagnose.
     _calibrate(run, perceptual, P, _fixed_batch(inputs, model, images, device, 2).same, world)
     shown = _fixed_batch(inputs, model, images, device, 1)
 
@@ -193,7 +176,6 @@ def train_inpainter(
         now = Moment(state.cur_nimg, state.step)
         ramp = _ramp(options, now.nimg - state.start_nimg)
 
-        # Encoder, mixer, skip encoder.
         given = _on_device(next(drawn), images, device)
         given |= _choices(inputs, perceptual, now, ramp, edited, device)
         if heads is not None:
@@ -205,8 +187,7 @@ def train_inpainter(
             {n: x for n, x in metrics.items() if n.startswith("loss") and n != "loss_heads"}
         )
 
-        # Discriminators. Their real class now is original images, generated or photographs; their
-        # fakes are composites.
+        # The discriminators' real class is the original images, and their fakes are composites.
         if heads is not None:
             heads.learn(now, new, metrics)
         if state.D_optimizer is not None:
@@ -273,7 +254,7 @@ def _initial_state(
     device: torch.device,
     start_nimg: int,
 ) -> InpainterState:
-    """Move the networks to the device and make their optimizers; heads are added later.
+    """Move the networks to the device and make their optimizers; without heads yet.
 
     D is dropped if its loss has no weight.
     """
@@ -348,7 +329,7 @@ def _choices(
     edited: int,
     device: torch.device,
 ) -> dict[str, Tensor]:
-    """Return the other inputs of a step: random choices and the factor of `_ramp`."""
+    """Return a step's other inputs: random choices and the factor of `_ramp`."""
     options, config, world = inputs.options, inputs.config, inputs.world
     given = {"ramp": torch.tensor(ramp)}
     if options.edit_std:
@@ -374,7 +355,7 @@ def _fixed_batch(
     device: torch.device,
     number: int,
 ) -> Batch:
-    """Return a batch that is always the same and differs from those of the steps."""
+    """Return a batch that differs from those of the steps."""
     seed = inputs.options.seed + number
     draws = replace(inputs, options=replace(inputs.options, seed=seed))(0)
     return images_of(model, _on_device(draws, images, device), model.precision)
