@@ -1,7 +1,6 @@
-"""Measure how much a fill depends on the encoder, the sampled code and half of the tokens.
+"""Measure two ways of collapse that losses do not show.
 
-A model can collapse in two ways that its losses do not show: it ignores the image (and copies the
-sampled code), or it ignores the sampled code (and all candidates are alike).
+A fill may ignore the image and copy the sampled code, or ignore that, so all candidates are alike.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from inpaint_model.data.transfer import read_scalars
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.training.inpainter_step import Batch
 
-MIN_DIVERSITY = 0.05  # share of two random images' distance; below it, candidates are alike
+MIN_DIVERSITY = 0.05  # share of two random images' distance
 MIN_DEPENDENCE = 0.02  # of W_out, in standard deviations of w
 
 
 @torch.no_grad()
 def measure_dependence(model: InpaintingModel, batch: Batch) -> dict[str, float]:
-    """Measure up to four figures on one batch of at least two images.
+    """Measure a batch of at least two images.
 
     Returns:
         diversity: distance of two candidates / distance of two random images, inside the hole.
