@@ -1,7 +1,4 @@
-"""One interface for StyleGAN2 and projected discriminators, so that a training can use both.
-
-They learn at different points of a step and from different losses.
-"""
+"""One interface for StyleGAN2 and projected discriminators, so that a training can use both."""
 
 from __future__ import annotations
 
@@ -30,12 +27,12 @@ from inpaint_model.training.projected.discriminator import ProjectedDiscriminato
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.settings import GeneratorTraining
 
-BLUR = 2.0  # px, initial blur of the images that projected discriminators see
+BLUR = 2.0  # px, initial blur for projected discriminators
 _REACH = round(3 * BLUR)  # px, of its taps throughout
 
 
 class Moment(NamedTuple):
-    """Images and steps so far. Random numbers depend on the images."""
+    """Images and steps so far."""
 
     nimg: int
     step: int
@@ -70,7 +67,7 @@ class Adversary(Protocol):
         """Learn from images [N, 3, R, R] and labels [N, c_dim] before the generator's step."""
 
     def random_inputs(self, now: Moment, count: int) -> dict[str, Tensor]:
-        """Return the random inputs of `loss` for `count` images."""
+        """Return the random inputs of `loss`."""
 
     def loss(self, fake: Tensor, random_inputs: Tensors) -> Verdict:
         """Return the generator's loss for its images [N, 3, R, R].
@@ -121,7 +118,7 @@ class StyleGAN2Adversary:
 
     @property
     def trained_in_loss(self) -> list[nn.Parameter]:
-        """Return none: it learns in `prepare`."""
+        """Return none."""
         return []
 
     def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
@@ -169,7 +166,7 @@ class StyleGAN2Adversary:
         """Do nothing."""
 
     def numbers(self) -> dict[str, Any]:
-        """Return the state of the adaptive augmentation."""
+        """Return the augmentation's state."""
         (sign_sum,) = read_scalars(self.ada.sign_sum)
         return {
             "p": self.ada.p,
@@ -178,7 +175,7 @@ class StyleGAN2Adversary:
         }
 
     def restore(self, numbers: dict[str, Any]) -> None:
-        """Restore the state of the adaptive augmentation."""
+        """Restore the augmentation's state."""
         if self.options.ada_target:
             self.ada = AdaController(self.options.ada_target, self.options.ada_kimg, **numbers)
             self.augment.p = self.ada.p

@@ -1,9 +1,9 @@
 """Train a generator by reconstruction in addition to adversarial training (Larsen et al. 2016).
 
-With few images this is faster than adversarial training alone: a reconstruction has an error at
-every pixel, a discriminator's verdict is one number. The generator reconstructs an image from a
-sample of its encoder's distribution of z. A KL term limits the information in z (Higgins et al.
-2017), so that samples from the prior resemble reconstructions.
+With few images this is faster: a reconstruction has an error at every pixel, a discriminator's
+verdict is one number. The generator reconstructs an image from a sample of its encoder's
+distribution of z. A KL term limits the information in z (Higgins et al. 2017), so that samples from
+the prior resemble reconstructions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from inpaint_model.networks.ops import FullyConnectedLayer
 from inpaint_model.training.perceptual_loss import PerceptualLoss
 
 _CHANNELS = (128, 128, 128, 64, 32)  # at 4, 8, ..., 64 px
-_SIDE = 64  # px at which images are encoded
+_SIDE = 64  # px
 _FILE = "autoencoder.safetensors"
 
 
@@ -88,7 +88,7 @@ def autoencoding_loss(result: Reconstruction, kl_weight: float) -> Tensor:
 
 
 def save_encoder(E: VariationalEncoder, folder: Path) -> None:
-    """Save the encoder next to a run's bundle, to continue training."""
+    """Save the encoder next to a run's bundle."""
     state = {name: value.contiguous() for name, value in E.state_dict().items()}
     write_tensors(state, folder / _FILE)
 

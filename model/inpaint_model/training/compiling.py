@@ -15,8 +15,8 @@ Function = TypeVar("Function", bound=Callable[..., Tensor])
 def compiled(function: Function, *example: object) -> Function:
     """Compile `function` and its gradient for arguments like `example`; on failure return it as is.
 
-    That takes a minute or two on a CPU, a C++ compiler, and one run, so that errors appear here
-    and not in the middle of a training.
+    It needs a C++ compiler and, on a CPU, a minute or two. Running the example makes errors appear
+    here and not in the middle of a training.
     """
     try:
         with warnings.catch_warnings():

@@ -1,6 +1,6 @@
 """Training in processes started by torchrun, one per GPU; without torchrun, in one.
 
-Tensors must be on the type of device given to `start`.
+Parameters and averaged tensors must be on the type of device given to `start`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from inpaint_model.data.devices import BACKENDS
 
 @dataclass(frozen=True)
 class DistributedContext:
-    """The rank of this process and the number of processes."""
+    """This process's rank and the number of processes."""
 
     rank: int = 0
     size: int = 1
@@ -30,11 +30,7 @@ class DistributedContext:
         return self.rank == 0
 
     def share_of(self, batch_size: int) -> int:
-        """Return the samples per process of a global batch.
-
-        Raises:
-            ValueError: the batch size is not a multiple of the processes.
-        """
+        """Return the samples per process, or raise `ValueError` if a batch cannot be divided."""
         if batch_size % self.size:
             raise ValueError(
                 f"the batch size {batch_size} is not a multiple of the {self.size} processes"
@@ -66,7 +62,7 @@ class DistributedContext:
         optimizer.step()
 
     def agree(self, answer: bool) -> bool:
-        """Return the main process's answer, if the clock decides."""
+        """Return the main process's answer, since clocks differ."""
         if self.size == 1:
             return answer
         shared = torch.tensor([answer])
@@ -104,9 +100,8 @@ def start(device_type: str) -> DistributedContext:
 def stop(world: DistributedContext) -> None:
     """Leave the group once all processes have called this.
 
-    Without a barrier, gloo's threads may release the tensors of the last operation while the
-    interpreter shuts down, which aborts the process ("terminate called without an active
-    exception").
+    Without a barrier, gloo's threads may release tensors while the interpreter shuts down, which
+    aborts the process ("terminate called without an active exception").
     """
     if world.size > 1:
         dist.barrier()

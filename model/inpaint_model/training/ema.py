@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-EMA_RAMPUP = 0.05  # for random initial weights
+EMA_RAMPUP = 0.05  # share of images seen, for random initial weights
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -30,7 +30,7 @@ def update_ema(
     """Move `ema` toward `module` after a step; copy buffers.
 
     The half-life is `ema_kimg` thousand images, limited to `rampup` times the images seen (None =
-    no limit, for pretrained weights). Unlike in `torch.optim.swa_utils`, the decay may vary.
+    no limit, for pretrained weights). `torch.optim.swa_utils` has one decay for all steps.
     """
     half_life = ema_kimg * 1000
     if rampup is not None:

@@ -58,7 +58,7 @@ CALIBRATION = 64  # images for measuring the ranges of feature maps
 
 @dataclass
 class GeneratorState:
-    """The complete state of a training, for saving and resuming."""
+    """The complete state of a training."""
 
     G: Generator
     G_ema: Generator  # the result
@@ -72,13 +72,13 @@ class GeneratorState:
     adversaries: list[Adversary] = field(default_factory=list)
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return the networks by name in the state file."""
+        """Return the networks by name."""
         networks = {adversary.name: adversary.network for adversary in self.adversaries}
         encoder = {} if self.E is None else {"E": self.E}
         return {"G": self.G, "G_ema": self.G_ema, **encoder, **networks}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Return the optimizers by name in the state file."""
+        """Return the optimizers by name."""
         others = {f"opt_{adversary.name}": adversary.optimizer for adversary in self.adversaries}
         encoder = {} if self.encoder_optimizer is None else {"opt_E": self.encoder_optimizer}
         return {"opt_G": self.optimizer, **encoder, **others}
@@ -128,12 +128,10 @@ def train_generator(
 
     Resumes from the state in `run`, if there is one, and saves it when `deadline` (by default
     `options.max_minutes` from now) ends the training early. `D` is optional with `P`, whose heads
-    are calibrated if necessary. `perceptual` compares reconstructions, in addition to pixels.
-    `weights` are sampling weights [M]; None = equal. The device is the CPU by default.
+    are calibrated if necessary. `weights` are sampling weights [M]; None = equal.
 
     The networks have already seen `start_nimg` images, unless the training resumes. If they are
-    `pretrained`, possibly for an unknown number of images, the average has its full half-life from
-    the first step.
+    `pretrained`, even on an unknown number of images, the average has its full half-life at once.
 
     Raises:
         ValueError: options, networks and images do not fit together.
@@ -224,7 +222,7 @@ def train_generator(
                 _save(state, run, card, images, D, P, device)
             progress.restart(state.cur_nimg)
 
-    stats.take(run.state_path, state.cur_nimg)  # check the steps since the last progress line
+    stats.take(run.state_path, state.cur_nimg)  # check the last steps
     if world.is_main:
         _save(state, run, card, images, D, P, device)
     return state.G_ema
@@ -275,7 +273,7 @@ def _initial_state(
     device: torch.device,
     start_nimg: int,
 ) -> GeneratorState:
-    """Move the networks to the device and make their optimizers; without adversaries yet."""
+    """Move the networks to the device and make their optimizers."""
     channels_last(G.to(device)).train().requires_grad_(True)
     if options.last_noise_strength is not None:
         strength = G.synthesis.block(G.config.resolution).conv1.noise_strength
@@ -341,7 +339,7 @@ def _main_inputs(
     active: Sequence[Adversary],
     reconstructed: tuple[Tensor, Tensor | None] | None,
 ) -> dict[str, Tensor]:
-    """Return the inputs of the main phase; `reconstructed` are images and labels."""
+    """Return the main phase's inputs; `reconstructed` are images and labels."""
     inputs: dict[str, Tensor] = draws.fakes(now.nimg, "G") if active else {}
     for adversary in active:
         inputs |= adversary.random_inputs(now, len(inputs["z"]))
@@ -403,7 +401,6 @@ def _samples(G: Generator, device: torch.device) -> Image.Image:
 def _reconstructions(
     E: VariationalEncoder, G: Generator, images: Tensor, labels: Tensor | None
 ) -> Image.Image:
-    """Draw images [N, 3, R, R], each next to its reconstruction."""
     rng = torch.Generator().manual_seed(0)
     draw = torch.randn(len(images), G.config.z_dim, generator=rng).to(images.device)
     reconstructed = reconstruct(E, G, images, draw, c=labels).images

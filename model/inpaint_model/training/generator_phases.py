@@ -1,8 +1,4 @@
-"""Random inputs and phases of a generator training step.
-
-The inputs are functions of the seed and the images seen so far; the phases are functions of
-tensors, which a CUDA graph can replay.
-"""
+"""Random inputs (functions of seed and images seen) and phases of a generator training step."""
 
 from __future__ import annotations
 
@@ -73,7 +69,7 @@ def generate(
     synthesis: Synthesis = synthesize,
     share: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Generate images from (the first `share` latents of) `GeneratorDraws.fakes`; add styles."""
+    """Return images of the first `share` latents of `GeneratorDraws.fakes`, and their styles."""
     ws = mixed_styles(G, draws["z"], draws.get("first"), draws.get("labels"))[:share]
     return synthesis(G, ws, layer_noise(G, draws), dtype), ws
 

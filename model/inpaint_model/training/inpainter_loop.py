@@ -1,8 +1,7 @@
 """Train encoder, mixer and skip encoder around a frozen generator (section 3.2 of the paper).
 
-Images are generated, so no image set is needed. Every step uses both branches (`inpainter_step.py`)
-and judges both composites by the generator's discriminator, which is trained too (as in the paper),
-by projected discriminators, or by both.
+Images are generated, so no image set is needed. The composites of both branches are judged by the
+generator's discriminator, which is trained too (as in the paper), by projected ones, or by both.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ from inpaint_model.training.settings import InpainterTraining
 
 @dataclass
 class InpainterState:
-    """The complete state of a training, for saving and resuming."""
+    """The complete state of a training."""
 
     model: InpaintingModel
     ema: InpaintingModel  # the result
@@ -63,13 +62,13 @@ class InpainterState:
     step: int = 0
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return the networks by name in the state file."""
+        """Return the networks by name."""
         D = {} if self.D is None else {"D": self.D}
         P = {} if self.heads is None else {"P": self.heads.network}
         return {"model": self.model, "ema": self.ema, **D, **P}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Return the optimizers by name in the state file."""
+        """Return the optimizers by name."""
         D = {} if self.D_optimizer is None else {"adam_D": self.D_optimizer}
         P = {} if self.heads is None else {"adam_P": self.heads.optimizer}
         return {"adam": self.optimizer, **D, **P}
@@ -126,8 +125,7 @@ def train_inpainter(
     Resumes from the state in `run`, if there is one, and saves it when `deadline` (by default
     `options.max_minutes` from now) ends the training early. The generator does not change;
     `perceptual` is calibrated. `weights` are sampling weights [M] of the real images; None = equal.
-    The device is the CPU by default. The networks have already seen `start_nimg` images, unless
-    the training resumes. Directions are copied from bundles that have the same generator.
+    The networks have already seen `start_nimg` images, unless the training resumes.
 
     Raises:
         ValueError: options, networks and images do not fit together.
@@ -211,7 +209,7 @@ def train_inpainter(
                 _save(state, run, card, shown, directions)
             progress.restart(state.cur_nimg)
 
-    stats.take(run.state_path, state.cur_nimg)  # check the steps since the last progress line
+    stats.take(run.state_path, state.cur_nimg)  # check the last steps
     if world.is_main:
         _save(state, run, card, shown, directions)
     return state.ema
@@ -254,10 +252,7 @@ def _initial_state(
     device: torch.device,
     start_nimg: int,
 ) -> InpainterState:
-    """Move the networks to the device and make their optimizers; without heads yet.
-
-    D is dropped if its loss has no weight.
-    """
+    """Move the networks to the device and make their optimizers, without D if it has no weight."""
     channels_last(model.to(device)).train()
     model.generator.eval().requires_grad_(False)
     model.precision = torch.bfloat16 if options.bf16 else torch.float32
@@ -293,14 +288,14 @@ def _calibrate(
     typical: Tensor,
     world: DistributedContext,
 ) -> None:
-    """Measure the ranges of features on images [N, 3, R, R], unless P already has them."""
+    """Measure the ranges of features, unless P already has them."""
     if P is not None and not P.calibrated:
         P.calibrate(typical, world.mean)
     run.log("stats", {"perceptual_mean_squares": perceptual.calibrate(typical)})
 
 
 def _ramp(options: InpainterTraining, seen: int) -> float:
-    """Return the factor, 0..1, of the adversarial weight after `seen` images of this training."""
+    """Return the factor, 0..1, of the adversarial weight after `seen` images."""
     risen = seen / 1000 - options.d_warmup_kimg
     return min(max(risen / max(options.ramp_kimg, 1e-9), 0.0), 1.0)
 
@@ -329,7 +324,7 @@ def _choices(
     edited: int,
     device: torch.device,
 ) -> dict[str, Tensor]:
-    """Return a step's other inputs: random choices and the factor of `_ramp`."""
+    """Return a step's other inputs."""
     options, config, world = inputs.options, inputs.config, inputs.world
     given = {"ramp": torch.tensor(ramp)}
     if options.edit_std:
@@ -355,7 +350,7 @@ def _fixed_batch(
     device: torch.device,
     number: int,
 ) -> Batch:
-    """Return a batch that differs from those of the steps."""
+    """Return the same batch each time, which no step uses."""
     seed = inputs.options.seed + number
     draws = replace(inputs, options=replace(inputs.options, seed=seed))(0)
     return images_of(model, _on_device(draws, images, device), model.precision)

@@ -61,7 +61,7 @@ def _labels_of_both(given: Tensors) -> Tensor | None:
 
 @dataclass(frozen=True)
 class InpainterPhases:
-    """The losses of a step. Each phase leaves gradients and returns its metrics."""
+    """The losses of a step; each phase returns its metrics."""
 
     options: InpainterTraining
     model: InpaintingModel

@@ -140,8 +140,8 @@ def whole_loss(
     """Return the perceptual distance of the new branch's composites from the original images.
 
     Not in the paper. The adversarial loss is slow to correct hair that changes color at the border
-    or eyes of different size. This loss pulls fills toward the erased content, which fits. It
-    lowers diversity: watch that.
+    or eyes of different size. This loss pulls fills toward the erased content. It lowers diversity:
+    watch that.
     """
     return perceptual(fills.composite_new, batch.new, window)
 

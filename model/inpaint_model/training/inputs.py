@@ -1,7 +1,6 @@
 """Random inputs of training steps, drawn ahead on the CPU while a GPU is busy.
 
-They depend only on the seed and the images seen so far, so drawing ahead does not change results.
-Threads suffice, since torch releases the GIL.
+Drawing ahead does not change them (`randomness.py`). Threads suffice, since torch releases the GIL.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.settings import InpainterTraining
 
-THREADS = 2  # with a GPU; `python -m benchmarks.inputs` measures one
+THREADS = 2  # with a GPU (`python -m benchmarks.inputs`)
 READY = 3  # steps drawn ahead per thread
 
 Draws = TypeVar("Draws", bound="InpainterDraws")

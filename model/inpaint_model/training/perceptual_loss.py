@@ -1,7 +1,7 @@
 """Perceptual distance: compare images by the features of a frozen network.
 
 The backbone is VGG16 from a weight file (as in the paper), any TorchScript network, or a frozen
-copy of the generator's discriminator, which is always available.
+copy of the generator's discriminator.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class PerceptualLoss:
         return self.scales
 
     def window(self, R: int, rng: torch.Generator) -> Tensor | None:
-        """Draw top and left of a window, int64 [2] on the CPU; None if R px need none."""
+        """Draw a window's top and left, int64 [2] on the CPU; None if R px need none."""
         if self.side is None or self.side >= R:
             return None
         return torch.randint(0, R - self.side + 1, (2,), generator=rng)

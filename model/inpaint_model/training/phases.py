@@ -2,7 +2,7 @@
 
 Most of the thousands of operations in a step take longer to launch on a GPU than to run. A graph
 replays all launches of a phase as one, on the same memory. So everything that changes between
-steps, above all random choices, is an input tensor, and the only effects are outputs and gradients.
+steps, such as random choices, is an input tensor, and the only effects are outputs and gradients.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ class Recorder(Protocol):
     def record(self, work: Callable[[], dict[str, Tensor]]) -> tuple[dict[str, Tensor], Replay]:
         """Record the work without running it; return its result, and a replay that overwrites it.
 
-        Raises:
-            Exception: any error of the driver.
+        Drivers raise any exception.
         """
 
 
@@ -159,7 +158,7 @@ class Phase:
     def _record(
         self, recorder: Recorder, inputs: Tensors, constants: tuple[Hashable, ...]
     ) -> Recording | None:
-        """Record for these shapes; on failure return None and disable recording."""
+        """Record; on failure return None and disable recording."""
         assert self._graphs is not None
         try:
             elsewhere = [n for n, x in inputs.items() if x.device.type != recorder.device.type]
@@ -167,7 +166,7 @@ class Phase:
                 raise ValueError(f"{elsewhere[0]} is not on the device")
             still = {name: x.clone() for name, x in inputs.items()}
             outputs, replay = recorder.record(lambda: self._function(still, *constants))
-        except Exception as error:  # drivers raise anything, and training works without graphs
+        except Exception as error:
             for parameter in self._parameters:
                 parameter.grad = None
             self._recordings.clear()

@@ -25,7 +25,7 @@ class Span(NamedTuple):
     weights: Tensor  # [outputs, last - first]
 
 
-Banded = tuple[Span, ...]  # a filter
+Banded = tuple[Span, ...]
 
 
 def along_both_axes(banded: Banded, images: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ def downsampling(resolution: int, device: torch.device) -> Banded:
 
 @lru_cache(maxsize=32)
 def octave_bands(resolution: int, device: torch.device) -> Tensor:
-    """Return filters of four octaves up to the highest frequency, [4, R, R], whose sum is 1."""
+    """Return filters [4, R, R] of octaves up to the Nyquist frequency, which add up to 1."""
     low = [_matrix(resolution, resolution, 1.0, cutoff) for cutoff in (1 / 8, 1 / 4, 1 / 2)]
     identity = torch.eye(resolution)
     bands = torch.stack([low[0], low[1] - low[0], low[2] - low[1], identity - low[2]])

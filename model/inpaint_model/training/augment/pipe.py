@@ -1,7 +1,7 @@
 """Adaptive discriminator augmentation.
 
-After Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", appendix B.
-The discriminator sees all images, real or generated, through random differentiable changes, each
+Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", appendix B. The
+discriminator sees all images, real or generated, through random differentiable changes, each
 with probability p. With p < 1 these do not leak into the generator.
 """
 
@@ -30,7 +30,7 @@ from inpaint_model.training.augment.filters import (
 class AugmentPipe:
     """The pipeline, with the groups of the paper's table."""
 
-    p: float = 0.0  # probability of each change, 0..1; may change at any time
+    p: float = 0.0  # probability, 0..1; may change at any time
     blit: bool = True
     geometry: bool = True
     color: bool = True
@@ -83,7 +83,7 @@ class RandomBatch:
         return deviation * unit
 
     def octaves(self, deviation: float) -> Tensor:
-        """Draw 2 to normal powers."""
+        """Draw powers of two with normal exponents."""
         return 2 ** self.normal(deviation)
 
     def integer(self, count: int) -> Tensor:
@@ -290,7 +290,7 @@ class AdaController:
     def update(self) -> float:
         """Adjust p to the logits since the last call, and return their r_t.
 
-        Without logits, p stays and the result is NaN. The paper updates every 4 batches.
+        Without logits, p stays and the result is NaN.
         """
         signs = torch.as_tensor(self.sign_sum, dtype=torch.float32)  # exact up to 16 million
         totals = torch.stack([signs, torch.full_like(signs, self.sign_count)])
@@ -307,7 +307,6 @@ class AdaController:
 
 
 def _where(changed: Tensor, images: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Apply `change(images, indices)` where `changed` [N]."""
     chosen = changed.nonzero()[:, 0]
     if len(chosen) == 0:
         return images

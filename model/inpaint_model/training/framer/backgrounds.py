@@ -122,7 +122,7 @@ def shuffled(images: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def scrambled(images: Tensor, generator: Generator) -> Tensor:
-    """Turn images upside down and shuffle their quarters or sixteenths, which keeps only parts."""
+    """Turn images upside down and shuffle their quarters or sixteenths."""
     side = images.shape[2]
     tile = side // int(torch.tensor([1, 2, 4])[torch.randint(3, (), generator=generator)])
     tiles = F.unfold(images.flip(2), tile, stride=tile)

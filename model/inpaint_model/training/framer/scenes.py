@@ -1,8 +1,8 @@
 """Training scenes for the framer, without labels.
 
 Aligned images are pasted onto backgrounds by random similarity transforms, with random holes, so
-the correct frame is known. Random soft shapes or reflection hide their square borders, which the
-framer would otherwise detect.
+the correct frame is known. Random soft shapes or reflection hide their square borders from the
+framer.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _seen(
     decoy: Tensor,
     generator: Generator,
 ) -> Tensor:
-    """Sample the images, in the size for the frames' sides `wanted` [N] in px, at `inside`."""
+    """Sample the images at `inside`, from the sizes that suit the `wanted` sides [N] in px."""
     sizes = torch.tensor([level.shape[2] for level in images.levels])
     level = (sizes[:, None] >= 0.9 * wanted).sum(0).clamp(min=1) - 1
     shown = inside.new_empty(len(inside), 3, *inside.shape[1:3])
@@ -179,7 +179,7 @@ def _photographed(canvas: Tensor, generator: Generator) -> Tensor:
 
 
 def _draw_hidden(inside: Tensor, size: int, generator: Generator) -> Tensor:
-    """Draw holes [N, 1, S, S], 60 % in frame coordinates, the rest in the view's."""
+    """Draw holes [N, 1, S, S] in frame coordinates or the view's."""
     n = len(inside)
     names = torch.randint(len(_HOLES), (n,), generator=generator)
     holes = torch.zeros(n, 1, size, size)

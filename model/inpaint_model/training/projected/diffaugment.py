@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 SHIFT = 1 / 8  # largest translation, in sides of the image
-CUTOUT = 1 / 2  # side of the square that is cut out
+CUTOUT = 1 / 2  # side of the square
 
 
 def random_changes(count: int, generator: Generator) -> Tensor:
@@ -41,7 +41,6 @@ def changed(images: Tensor, drawn: Tensor, p: float = 1.0) -> Tensor:
 
 
 def _if(chosen: Tensor, value: Tensor, otherwise: float) -> Tensor:
-    """Return `value` where `chosen` [N], else `otherwise`, [N, 1, 1, 1]."""
     return torch.where(chosen, value, otherwise)[:, None, None, None]
 
 
@@ -71,7 +70,7 @@ def _kept(center: Tensor, R: int) -> Tensor:
     return ~cut[:, None]
 
 
-LEAST = 0.3  # px; the effect of less blur is negligible
+LEAST = 0.3  # px; less blur is negligible
 
 
 def fading_sigma(sigma: float, nimg: int, fade_kimg: float) -> float:

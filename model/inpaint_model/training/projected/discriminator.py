@@ -67,7 +67,7 @@ class ProjectedDiscriminator(nn.Module):
         self.train()
 
     def train(self, mode: bool = True) -> ProjectedDiscriminator:
-        """Set the mode, but leave the spectral norms to `judge`, which batches them."""
+        """Set the mode, but leave spectral norms to `judge`, which batches them."""
         super().train(mode)
         for norm in spectral_norms(self.heads):
             norm.own.eval()

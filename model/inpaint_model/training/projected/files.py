@@ -53,7 +53,8 @@ def copy_projected(source: Path, target: Path, dtype: torch.dtype) -> bool:
 def load_projected(folder: Path, discriminator: ProjectedDiscriminator) -> bool:
     """Load a bundle's heads in place; return False if there are none that fit.
 
-    Feature networks, their order, resolution, widths and mixing must be the same.
+    Feature networks, their order, resolution and widths must be the same, and so must the mixing if
+    the file omits it.
 
     Raises:
         ValueError: the file is damaged.
