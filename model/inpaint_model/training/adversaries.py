@@ -1,8 +1,4 @@
-"""A common interface for the discriminators of a training.
-
-The StyleGAN2 discriminator and projected discriminators learn at different points of a step and
-from different losses. With one interface, a training can use either or both.
-"""
+"""One interface for StyleGAN2 and projected discriminators, so that a training can use both."""
 
 from __future__ import annotations
 
@@ -31,22 +27,22 @@ from inpaint_model.training.projected.discriminator import ProjectedDiscriminato
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.settings import GeneratorTraining
 
-BLUR = 2.0  # px, initial blur of the images that projected discriminators see
-_REACH = round(3 * BLUR)  # px, reach of its taps throughout
+BLUR = 2.0  # px, initial blur for projected discriminators
+_REACH = round(3 * BLUR)  # px, of its taps throughout
 
 
 class Moment(NamedTuple):
-    """Images and steps of a training so far. Random numbers depend on the images."""
+    """Images and steps so far."""
 
     nimg: int
     step: int
 
 
 class Verdict(NamedTuple):
-    """An adversary's result for the generator's images."""
+    """An adversary's result for the generator's images; all scalars."""
 
-    loss: Tensor  # the generator's loss, a scalar
-    numbers: dict[str, Tensor]  # scalar metrics by name, without gradient
+    loss: Tensor  # the generator's
+    numbers: dict[str, Tensor]  # metrics without gradient
 
 
 class Adversary(Protocol):
@@ -57,37 +53,31 @@ class Adversary(Protocol):
 
     @property
     def network(self) -> nn.Module:
-        """Return the discriminator."""
+        """The discriminator."""
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:
-        """Return the optimizer of its trained parameters."""
+        """The optimizer of its trained parameters."""
 
     @property
     def trained_in_loss(self) -> list[nn.Parameter]:
-        """Return the parameters for which `loss` leaves a gradient."""
+        """The parameters for which `loss` leaves a gradient."""
 
     def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
-        """Learn before the generator's step, or do nothing.
-
-        `real` is [N, 3, R, R], `labels` [N, c_dim].
-        """
+        """Learn from images [N, 3, R, R] and labels [N, c_dim] before the generator's step."""
 
     def random_inputs(self, now: Moment, count: int) -> dict[str, Tensor]:
-        """Return the random inputs of `loss` for `count` images."""
+        """Return the random inputs of `loss`."""
 
     def loss(self, fake: Tensor, random_inputs: Tensors) -> Verdict:
         """Return the generator's loss for its images [N, 3, R, R].
 
-        `random_inputs` also has the images' `labels` [N, c_dim], if any. Call `backward` with the
-        generator's parameters as `inputs`, so that the adversary's get no gradient from it.
+        `random_inputs` includes their `labels` [N, c_dim], if any. Call `backward` with the
+        generator's parameters as `inputs`, so that the adversary's get no gradient.
         """
 
     def learn(self, now: Moment, real: Tensor, numbers: Tensors) -> None:
-        """Learn after the generator's step, or do nothing.
-
-        `real` is [N, 3, R, R], `numbers` has the metrics of the last `loss`.
-        """
+        """Learn after the generator's step; `numbers` has the metrics of the last `loss`."""
 
     def numbers(self) -> dict[str, Any]:
         """Return the state other than tensors."""
@@ -99,8 +89,8 @@ class Adversary(Protocol):
 class StyleGAN2Adversary:
     """The StyleGAN2 discriminator: logistic loss, lazy R1, adaptive augmentation.
 
-    It learns before the generator, from images generated for it. CUDA graphs cannot record it: the
-    number of images that an augmentation applies to is random.
+    It learns before the generator, from images generated for it. CUDA graphs cannot record it,
+    because each augmentation applies to a random number of images.
     """
 
     name, recordable = "D", False
@@ -114,7 +104,7 @@ class StyleGAN2Adversary:
         stats: Stats,
         world: DistributedContext,
     ) -> None:
-        """Wrap D, already on its device; `draw` generates images [N, 3, R, R] and labels."""
+        """Wrap D, already on its device; `draw` generates images and labels."""
         self.network, self.options = D, options
         self.optimizer = lazy_adam(
             D.parameters(), options.lr_discriminator or options.lr, options.r1_interval
@@ -128,11 +118,11 @@ class StyleGAN2Adversary:
 
     @property
     def trained_in_loss(self) -> list[nn.Parameter]:
-        """Return none: it learns in `prepare`."""
+        """Return none."""
         return []
 
     def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
-        """Learn from real images [N, 3, R, R] and the same number of generated ones."""
+        """Learn from real images and as many generated ones."""
         D, stats = self.network, self._stats
         D.requires_grad_(True)
         self.optimizer.zero_grad(set_to_none=True)
@@ -161,11 +151,11 @@ class StyleGAN2Adversary:
             self.augment.p = self.ada.p
 
     def random_inputs(self, now: Moment, count: int) -> dict[str, Tensor]:
-        """Return the seed of the augmentation, on the CPU."""
+        """Return the augmentation's seed, on the CPU."""
         return {"D seed": torch.tensor(self._generator(now, "G").initial_seed())}
 
     def loss(self, fake: Tensor, random_inputs: Tensors) -> Verdict:
-        """Return the logistic loss of the generator for its images [N, 3, R, R]."""
+        """Return the generator's logistic loss."""
         self.network.requires_grad_(False)
         generator = torch.Generator().manual_seed(int(random_inputs["D seed"]))
         seen = self.augment(fake, generator).to(self._dtype)
@@ -173,10 +163,10 @@ class StyleGAN2Adversary:
         return Verdict(losses.g_nonsaturating(logits), {})
 
     def learn(self, now: Moment, real: Tensor, numbers: Tensors) -> None:
-        """Do nothing: it learns in `prepare`."""
+        """Do nothing."""
 
     def numbers(self) -> dict[str, Any]:
-        """Return the state of the adaptive augmentation."""
+        """Return the augmentation's state."""
         (sign_sum,) = read_scalars(self.ada.sign_sum)
         return {
             "p": self.ada.p,
@@ -185,7 +175,7 @@ class StyleGAN2Adversary:
         }
 
     def restore(self, numbers: dict[str, Any]) -> None:
-        """Restore the state of the adaptive augmentation."""
+        """Restore the augmentation's state."""
         if self.options.ada_target:
             self.ada = AdaController(self.options.ada_target, self.options.ada_kimg, **numbers)
             self.augment.p = self.ada.p
@@ -201,9 +191,9 @@ class StyleGAN2Adversary:
 class ProjectedAdversary:
     """Projected discriminators: hinge loss, differentiable augmentation, no regularization.
 
-    They share images and logits with the generator's loss, so these are computed only once. `loss`
-    computes the gradient for generated images, before the generator's backward pass frees the
-    graph; `learn` adds the gradient for real images. Each process has its own batch statistics.
+    They learn from the images and logits of the generator's loss, which are computed only once:
+    `loss` leaves their gradient, before the generator's backward pass frees the graph, and `learn`
+    adds that for real images. Each process has its own batch statistics.
     """
 
     name, recordable = "P", True
@@ -221,7 +211,7 @@ class ProjectedAdversary:
     ) -> None:
         """Wrap P, already on its device.
 
-        The initial blur fades over `blur_kimg` thousand images. `graphs` records `learn`.
+        The blur fades over `blur_kimg` thousand images. `graphs` records `learn`.
         """
         self.network = P
         self._parameters = P.trained_parameters()
@@ -237,14 +227,14 @@ class ProjectedAdversary:
         return self._parameters
 
     def prepare(self, now: Moment, real: Tensor, labels: Tensor | None = None) -> None:
-        """Do nothing: they learn in `learn`."""
+        """Do nothing."""
 
     def random_inputs(self, now: Moment, count: int) -> dict[str, Tensor]:
-        """Return the choices of the augmentation, and the blur's taps, if any."""
+        """Return the augmentation's choices, and the blur's taps, if any."""
         return self._random_inputs(now, count, "fake")
 
     def loss(self, fake: Tensor, random_inputs: Tensors) -> Verdict:
-        """Return the generator's hinge loss for [N, 3, R, R], and leave the heads' gradient."""
+        """Return the generator's hinge loss, and leave the heads' gradient."""
         for parameter in self._parameters:
             parameter.grad = None
         logits = self.network(self._seen(fake, random_inputs))
@@ -254,7 +244,7 @@ class ProjectedAdversary:
         return Verdict(losses.g_hinge(logits), numbers)
 
     def learn(self, now: Moment, real: Tensor, numbers: Tensors) -> None:
-        """Add the gradient for real images [N, 3, R, R] to that of `loss`, and step.
+        """Add the gradient for real images to that of `loss`, and step.
 
         Raises:
             RuntimeError: `loss` was not called first.
@@ -271,11 +261,11 @@ class ProjectedAdversary:
         self._stats.add("logits_real", metrics["logits"])
 
     def numbers(self) -> dict[str, Any]:
-        """Return nothing: the state consists of tensors."""
+        """Return nothing: all state is tensors."""
         return {}
 
     def restore(self, numbers: dict[str, Any]) -> None:
-        """Do nothing: the state consists of tensors."""
+        """Do nothing."""
 
     def _learn_real(self, inputs: Tensors) -> dict[str, Tensor]:
         with torch.no_grad():

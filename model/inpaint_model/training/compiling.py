@@ -15,12 +15,12 @@ Function = TypeVar("Function", bound=Callable[..., Tensor])
 def compiled(function: Function, *example: object) -> Function:
     """Compile `function` and its gradient for arguments like `example`; on failure return it as is.
 
-    Compiling takes a minute or two on a CPU and needs a C++ compiler. It is done immediately, so
-    that an error appears here and not in the middle of a training.
+    It needs a C++ compiler and, on a CPU, a minute or two. Running the example makes errors appear
+    here and not in the middle of a training.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's own, and advice on how to write functions
+            warnings.simplefilter("ignore")  # torch's own
             fast = torch.compile(function, dynamic=False)
             fast(*example).sum().backward()
     except Exception as error:  # compilers raise anything, and training works without

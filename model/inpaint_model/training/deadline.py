@@ -20,7 +20,7 @@ class Deadline:
 
     @property
     def passed(self) -> bool:
-        """Return whether the training should end after the current step."""
+        """Whether the training should end after the current step."""
         return self.stopped or time.monotonic() >= self._end
 
 

@@ -1,7 +1,6 @@
-"""Measure how much a fill depends on the encoder, the sampled code and half of the tokens.
+"""Measure two ways of collapse that losses do not show.
 
-A model can collapse in two ways that its losses do not show: it ignores the image (and copies the
-sampled code), or it ignores the sampled code (and all candidates are alike).
+A fill may ignore the image, or the sampled code, which makes all candidates alike.
 """
 
 from __future__ import annotations
@@ -15,19 +14,18 @@ from inpaint_model.data.transfer import read_scalars
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.training.inpainter_step import Batch
 
-MIN_DIVERSITY = 0.05  # share of two random images' distance; below it, candidates are alike
-MIN_DEPENDENCE = 0.02  # of W_out, in standard deviations of w
+MIN_DIVERSITY = 0.05  # share of two random images' distance
+MIN_DEPENDENCE = 0.02  # sensitivity, as below
 
 
 @torch.no_grad()
 def measure_dependence(model: InpaintingModel, batch: Batch) -> dict[str, float]:
-    """Measure up to four figures on one batch of at least two images.
+    """Measure a batch of at least two images.
 
     Returns:
-        diversity: distance of two candidates / distance of two random images, inside the hole.
-        sensitivity_encoder, sensitivity_z: how far W_out moves, in standard deviations of w, when
-        the image or the sampled code is exchanged.
-        sensitivity_confidence: the same when only every second encoder token is exchanged.
+        diversity: distance of two candidates / distance of two random images, in the hole.
+        sensitivity_*: how far W_out moves, in standard deviations of w, when the image (encoder),
+        the sampled code (z) or every second encoder token (confidence) is exchanged.
     """
     encoding = model.encode(batch.same, batch.hole)
     spread = model.mixer.w_std

@@ -1,6 +1,6 @@
-"""Training in several processes, one per GPU, started by torchrun; without it, in one.
+"""Training in processes started by torchrun, one per GPU; without torchrun, in one.
 
-Parameters, gradients and averaged tensors must be on the type of device given to `start`.
+Parameters and averaged tensors must be on the type of device given to `start`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from inpaint_model.data.devices import BACKENDS
 
 @dataclass(frozen=True)
 class DistributedContext:
-    """The rank of this process and the number of processes."""
+    """This process's rank and the number of processes."""
 
     rank: int = 0
     size: int = 1
@@ -26,15 +26,11 @@ class DistributedContext:
 
     @property
     def is_main(self) -> bool:
-        """Return whether this process writes files and prints."""
+        """Whether this process writes files and prints."""
         return self.rank == 0
 
     def share_of(self, batch_size: int) -> int:
-        """Return the number of samples per process of a global batch.
-
-        Raises:
-            ValueError: the batch size is not a multiple of the number of processes.
-        """
+        """Return the samples per process, or raise `ValueError` if a batch cannot be divided."""
         if batch_size % self.size:
             raise ValueError(
                 f"the batch size {batch_size} is not a multiple of the {self.size} processes"
@@ -42,15 +38,14 @@ class DistributedContext:
         return batch_size // self.size
 
     def shard(self, batch: Tensor) -> Tensor:
-        """Return this process's samples of a global batch [N, ...]: rank, rank + size, ...
+        """Return this process's samples of a global batch: rank, rank + size, ...
 
-        The stride keeps the groups of the discriminator's minibatch standard deviation the same
-        for any number of processes.
+        The stride keeps the groups of the discriminator's minibatch standard deviation.
         """
         return batch[self.rank :: self.size]
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Average gradients over the processes, in one all-reduce."""
+        """Average gradients in one all-reduce."""
         if self.size == 1:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
@@ -62,12 +57,12 @@ class DistributedContext:
             gradient.copy_(part.view_as(gradient))
 
     def step(self, optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter]) -> None:
-        """Step an optimizer with the mean of the processes' gradients."""
+        """Step an optimizer with averaged gradients."""
         self.average_gradients(parameters)
         optimizer.step()
 
     def agree(self, answer: bool) -> bool:
-        """Return the main process's answer, for decisions that depend on the clock."""
+        """Return the main process's answer, since clocks differ."""
         if self.size == 1:
             return answer
         shared = torch.tensor([answer])
@@ -75,7 +70,7 @@ class DistributedContext:
         return bool(shared)
 
     def mean(self, value: Tensor) -> Tensor:
-        """Average a tensor over the processes."""
+        """Average a tensor over processes."""
         if self.size == 1:
             return value
         value = value.clone()
@@ -84,10 +79,7 @@ class DistributedContext:
 
 
 def start(device_type: str) -> DistributedContext:
-    """Join the process group that torchrun describes in the environment.
-
-    GPU tensors use nccl or xccl. CPU tensors, for example in `agree`, use gloo, which does not wait
-    for the GPU.
+    """Join torchrun's process group; CPU tensors use gloo, which does not wait for the GPU.
 
     Raises:
         ValueError: MPS, which has no backend.
@@ -108,9 +100,8 @@ def start(device_type: str) -> DistributedContext:
 def stop(world: DistributedContext) -> None:
     """Leave the group once all processes have called this.
 
-    The final barrier is necessary because it has no tensors. gloo's threads release the tensors of
-    an operation shortly after it is done; if the interpreter is already shutting down then, the
-    process aborts ("terminate called without an active exception").
+    Without a barrier, gloo's threads may release tensors while the interpreter shuts down, which
+    aborts the process ("terminate called without an active exception").
     """
     if world.size > 1:
         dist.barrier()

@@ -1,7 +1,7 @@
 """A loss that preserves edits: their changes in the hole must survive the skip encoder.
 
-Not in the paper. Its losses reward a skip encoder that continues the surroundings, for example the
-outline of hair, even against the codes; an edit of shapes then changes the codes but not the image.
+Not in the paper, whose losses reward a skip encoder that continues the outline of hair even against
+the codes; an edit of shapes then does not change the image.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from torch import Tensor
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 
 SHARE = 4  # the loss uses 1 / SHARE of a step's images
-_LAST = 4  # px, side of the last octave
+_LAST = 4  # px, the last octave
 _FLOOR = 1e-5  # mean square of a negligible change, about half a step of 8 bits
 
 
 def moves(w: Tensor, other: Tensor, draws: Tensor) -> Tensor:
     """Return edits [B, num_ws, w_dim] part of the way from w to other codes, in a range of styles.
 
-    Differences of sampled codes change everything in which generated images differ, including
-    shapes; random vectors hardly do. `draws`, uniform [B, 3], determine the ends of the range and
-    the distance.
+    Unlike random vectors, these change shapes. `draws`, uniform [B, 3], determine the ends of the
+    range and the distance.
     """
     num_ws = w.shape[1]
     ends = draws[:, :2].sort(dim=1).values * num_ws
@@ -35,20 +34,11 @@ def moves(w: Tensor, other: Tensor, draws: Tensor) -> Tensor:
 def edit_loss(
     model: InpaintingModel, encoding: Encoding, ws: Tensor, move: Tensor, hole: Tensor
 ) -> Tensor:
-    """Return how much the skip encoder alters the change that an edit makes in the hole.
+    """Return how much the skip encoder alters what the edit `move` does in the hole.
 
-    The squared error is computed per octave, from the skip encoder's resolution down: shapes change
-    an image much less than colors do, so a single sum would ignore them.
-
-    Args:
-        model: the model in training.
-        encoding: the encoding of N masked images.
-        ws: W_out, [N, num_ws, w_dim].
-        move: the edit, [N, num_ws, w_dim].
-        hole: [N, 1, R, R].
-
-    Returns:
-        The relative error: 0 if the edit survives unchanged, 1 if it is cancelled.
+    The error is 0 if the edit survives unchanged, 1 if it is cancelled, and relative in each octave
+    from the skip encoder's resolution down: a single sum would ignore shapes, which change an image
+    much less than colors do. `ws` is W_out, like `move` [N, num_ws, w_dim].
     """
     both = torch.cat([ws, ws + move])
     with torch.no_grad():
@@ -59,7 +49,7 @@ def edit_loss(
 
 
 def relative_error(found: Tensor, wanted: Tensor, side: int) -> Tensor:
-    """Return squared error / mean square of `wanted`, averaged over octaves and [N, C, R, R]."""
+    """Return squared error / mean square of `wanted`, averaged over octaves and images."""
     errors = [
         (have - want).square().mean(dim=(1, 2, 3)) / (want.square().mean(dim=(1, 2, 3)) + _FLOOR)
         for have, want in zip(octaves(found, side), octaves(wanted, side), strict=True)
@@ -68,7 +58,7 @@ def relative_error(found: Tensor, wanted: Tensor, side: int) -> Tensor:
 
 
 def octaves(images: Tensor, side: int) -> list[Tensor]:
-    """Split images [N, C, R, R] into octaves from `side` px down, and the low-pass residual."""
+    """Split [N, C, R, R] into octaves from `side` px down, and the low-pass residual."""
     x = F.adaptive_avg_pool2d(images, side)
     bands = []
     while x.shape[-1] > _LAST:

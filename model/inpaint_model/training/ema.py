@@ -8,13 +8,13 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-EMA_RAMPUP = 0.05  # for random initial weights: limits the half-life to this share of images seen
+EMA_RAMPUP = 0.05  # share of images seen, for random initial weights
 
 Module = TypeVar("Module", bound=nn.Module)
 
 
 def frozen_copy(module: Module) -> Module:
-    """Return a copy in evaluation mode, without gradients."""
+    """Return a copy in evaluation mode without gradients."""
     return copy.deepcopy(module).eval().requires_grad_(False)
 
 
@@ -27,11 +27,10 @@ def update_ema(
     ema_kimg: float,
     rampup: float | None = EMA_RAMPUP,
 ) -> None:
-    """Move `ema` toward `module` after a step of `batch_size` images; copy buffers.
+    """Move `ema` toward `module` after a step; copy buffers.
 
-    Uses the same functions as `torch.optim.swa_utils`, one launch for all weights, but allows a
-    different decay at every step. The half-life is `ema_kimg` thousand images, limited to `rampup`
-    times `cur_nimg`, the images seen (None = no limit, for pretrained weights).
+    The half-life is `ema_kimg` thousand images, limited to `rampup` times the images seen (None =
+    no limit, for pretrained weights). `torch.optim.swa_utils` has one decay for all steps.
     """
     half_life = ema_kimg * 1000
     if rampup is not None:

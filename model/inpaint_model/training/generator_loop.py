@@ -1,7 +1,7 @@
 """Train a StyleGAN2 generator from scratch or from any checkpoint.
 
-Recipes: Karras et al. 2020 (StyleGAN2), Karras et al. 2020 (adaptive discriminator augmentation),
-and Sauer et al. 2021 (projected discriminators, `adversaries.py`).
+After Karras et al. 2020 (StyleGAN2 and adaptive discriminator augmentation) and Sauer et al. 2021
+(projected discriminators).
 """
 
 from __future__ import annotations
@@ -53,32 +53,32 @@ from inpaint_model.training.projected.files import save_projected
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import GeneratorTraining
 
-CALIBRATION = 64  # number of images for measuring the ranges of feature maps
+CALIBRATION = 64  # images for measuring the ranges of feature maps
 
 
 @dataclass
 class GeneratorState:
-    """The complete state of a training, for saving and resuming."""
+    """The complete state of a training."""
 
     G: Generator
-    G_ema: Generator  # the averaged generator, which is the result
+    G_ema: Generator  # the result
     optimizer: torch.optim.Optimizer  # the generator's
     E: VariationalEncoder | None
     encoder_optimizer: torch.optim.Optimizer | None
     pl_mean: Tensor  # running mean of path lengths, a scalar
     start_nimg: int  # images seen before this training
-    cur_nimg: int  # images seen so far
+    cur_nimg: int
     step: int = 0
     adversaries: list[Adversary] = field(default_factory=list)
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return the networks by name in the state file."""
+        """Return the networks by name."""
         networks = {adversary.name: adversary.network for adversary in self.adversaries}
         encoder = {} if self.E is None else {"E": self.E}
         return {"G": self.G, "G_ema": self.G_ema, **encoder, **networks}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Return the optimizers by name in the state file."""
+        """Return the optimizers by name."""
         others = {f"opt_{adversary.name}": adversary.optimizer for adversary in self.adversaries}
         encoder = {} if self.encoder_optimizer is None else {"opt_E": self.encoder_optimizer}
         return {"opt_G": self.optimizer, **encoder, **others}
@@ -94,7 +94,7 @@ class GeneratorState:
         }
 
     def resume(self, run: RunFolder) -> bool:
-        """Load the state from the run's folder; return False if there is none."""
+        """Load the saved state; return False if there is none."""
         numbers = run.load_state(self.modules(), self.optimizers())
         if numbers is None:
             return False
@@ -126,27 +126,12 @@ def train_generator(
 ) -> Generator:
     """Train in place until `options.total_kimg`; return the averaged generator.
 
-    Resumes from the state in `run`, if there is one.
+    Resumes from the state in `run`, if there is one, and saves it when `deadline` (by default
+    `options.max_minutes` from now) ends the training early. `D` is optional with `P`, whose heads
+    are calibrated if necessary. `weights` are sampling weights [M]; None = equal.
 
-    Args:
-        options: the settings.
-        G: the generator.
-        D: a StyleGAN2 discriminator; optional with P.
-        images: the training images.
-        run: the folder for all results.
-        P: projected discriminators; heads are calibrated if necessary.
-        E: the encoder for `options.vae_weight`.
-        perceptual: the loss for reconstructions, in addition to pixels.
-        weights: sampling weights of the images, [M]; None = equal.
-        card: the card of the bundle.
-        device: None = the CPU.
-        world: the processes that train together; None = only this one.
-        start_nimg: images that the networks have already seen, for a start from a bundle. Ignored
-            on resuming.
-        pretrained: the networks were trained before, possibly for an unknown number of images, so
-            the average has its full half-life from the first step.
-        deadline: ends the training early and saves its state; by default `options.max_minutes`
-            from now.
+    The networks have already seen `start_nimg` images, unless the training resumes. If they are
+    `pretrained`, even on an unknown number of images, the average has its full half-life at once.
 
     Raises:
         ValueError: options, networks and images do not fit together.
@@ -160,13 +145,11 @@ def train_generator(
     images = images.on(device)
     typical = torch.arange(min(len(images), CALIBRATION))
 
-    # Networks and optimizers.
     pl_weight = options.path_length_weight(projected=P is not None)
     state = _initial_state(options, G, E, pl_weight, device, start_nimg)
     if perceptual is not None and E is not None:
         perceptual.calibrate(images.batch(typical, None, device))
 
-    # Random inputs and phases of a step.
     draws = GeneratorDraws(
         options,
         G,
@@ -191,7 +174,6 @@ def train_generator(
     )
     path_length_phase = Phase(phases.path_length_step, of_G)
 
-    # The saved state, if any.
     if not state.resume(run) and P is not None and not P.calibrated:
         P.calibrate(images.batch(typical, None, device))
     progress = Progress(run, stats, options.total_kimg, state.cur_nimg)
@@ -204,7 +186,6 @@ def train_generator(
         active = state.adversaries if adversarial_nimg >= 0 else []
         real, labels = draws.real(now.nimg)
 
-        # Some adversaries learn before the generator's step, the others after it.
         for adversary in active:
             adversary.prepare(now, real, labels)
         inputs = _main_inputs(
@@ -219,7 +200,6 @@ def train_generator(
         for adversary in active:
             adversary.learn(now, real, _metrics_of(adversary, metrics))
 
-        # Lazy path-length regularization.
         if train_G and pl_weight and now.step % options.pl_interval == 0:
             random_inputs = draws.path_lengths(now.nimg, max(local // options.pl_batch_shrink, 1))
             metrics = path_length_phase({**random_inputs, "pl_mean": state.pl_mean})
@@ -242,7 +222,7 @@ def train_generator(
                 _save(state, run, card, images, D, P, device)
             progress.restart(state.cur_nimg)
 
-    stats.take(run.state_path, state.cur_nimg)  # check the steps since the last progress line
+    stats.take(run.state_path, state.cur_nimg)  # check the last steps
     if world.is_main:
         _save(state, run, card, images, D, P, device)
     return state.G_ema
@@ -293,7 +273,7 @@ def _initial_state(
     device: torch.device,
     start_nimg: int,
 ) -> GeneratorState:
-    """Move the networks to the device and make their optimizers; adversaries are added later."""
+    """Move the networks to the device and make their optimizers."""
     channels_last(G.to(device)).train().requires_grad_(True)
     if options.last_noise_strength is not None:
         strength = G.synthesis.block(G.config.resolution).conv1.noise_strength
@@ -359,7 +339,7 @@ def _main_inputs(
     active: Sequence[Adversary],
     reconstructed: tuple[Tensor, Tensor | None] | None,
 ) -> dict[str, Tensor]:
-    """Return the inputs of the main phase; `reconstructed` are images and labels, if any."""
+    """Return the main phase's inputs; `reconstructed` are images and labels."""
     inputs: dict[str, Tensor] = draws.fakes(now.nimg, "G") if active else {}
     for adversary in active:
         inputs |= adversary.random_inputs(now, len(inputs["z"]))
@@ -406,7 +386,7 @@ def _save(
 
 @torch.no_grad()
 def _samples(G: Generator, device: torch.device) -> Image.Image:
-    """Draw 48 samples, with the same latents and classes each time."""
+    """Draw the same 48 latents each time."""
     z = torch.randn(48, G.config.z_dim, generator=torch.Generator().manual_seed(0)).to(device)
     c = None
     if count := G.config.c_dim:  # one class per column, unless there are more classes
@@ -421,7 +401,6 @@ def _samples(G: Generator, device: torch.device) -> Image.Image:
 def _reconstructions(
     E: VariationalEncoder, G: Generator, images: Tensor, labels: Tensor | None
 ) -> Image.Image:
-    """Draw images [N, 3, R, R], each next to its reconstruction."""
     rng = torch.Generator().manual_seed(0)
     draw = torch.randn(len(images), G.config.z_dim, generator=rng).to(images.device)
     reconstructed = reconstruct(E, G, images, draw, c=labels).images

@@ -1,8 +1,4 @@
-"""Random inputs and phases of a generator training step.
-
-`GeneratorDraws` makes the random choices, as functions of the seed and the images seen so far.
-`GeneratorPhases` computes gradients, as functions of tensors that a CUDA graph can replay.
-"""
+"""Random inputs (functions of seed and images seen) and phases of a generator training step."""
 
 from __future__ import annotations
 
@@ -34,8 +30,8 @@ def mixed_styles(
 ) -> Tensor:
     """Map latents z [N, 2, z_dim] to styles [N, num_ws, w_dim].
 
-    `first`, bool [N, num_ws], selects the styles from the first latent (None = all), which also
-    updates the average w. Both latents of an image share its label [N, c_dim].
+    `first`, bool [N, num_ws], selects the styles of the first latent (None = all), which updates
+    the average w. Both latents share the label [N, c_dim].
     """
     if first is None:
         w = G.mapping.map(z[:, 0], labels)
@@ -48,9 +44,9 @@ def mixed_styles(
 
 
 def synthesize(G: Generator, ws: Tensor, noise: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-    """Generate images [N, 3, R, R] from styles ws [N, num_ws, w_dim].
+    """Generate images [N, 3, R, R] from styles [N, num_ws, w_dim].
 
-    The noise of each layer is [N, 1, R, R] or [R, R]; without noise, layers use their constant one.
+    Layer noise is [N, 1, R, R] or [R, R]; without any, layers use their constant noise.
     """
     layers = iter(noise)
     mode: NoiseMode = "random" if noise else "const"
@@ -59,9 +55,9 @@ def synthesize(G: Generator, ws: Tensor, noise: Sequence[Tensor], dtype: torch.d
 
 
 def layer_noise(G: Generator, draws: Tensors) -> list[Tensor]:
-    """Return each layer's noise: drawn (`noise 0`, ...) or constant; empty if none is drawn."""
+    """Return each layer's noise, drawn (`noise 0`, ...) or constant; empty if none is drawn."""
     constant = G.synthesis.constant_noise
-    if f"noise {len(constant) - 1}" not in draws:  # the largest layer's
+    if f"noise {len(constant) - 1}" not in draws:
         return []
     return [draws.get(f"noise {i}", own) for i, own in enumerate(constant)]
 
@@ -73,18 +69,14 @@ def generate(
     synthesis: Synthesis = synthesize,
     share: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Generate images from the result of `GeneratorDraws.fakes`, or from its first `share` latents.
-
-    Returns:
-        Images [N, 3, R, R] and their styles [N, num_ws, w_dim].
-    """
+    """Return images of the first `share` latents of `GeneratorDraws.fakes`, and their styles."""
     ws = mixed_styles(G, draws["z"], draws.get("first"), draws.get("labels"))[:share]
     return synthesis(G, ws, layer_noise(G, draws), dtype), ws
 
 
 @dataclass(frozen=True)
 class GeneratorDraws:
-    """Makes the random inputs of the step after `nimg` images, for any `nimg`."""
+    """Makes the random inputs of the step after any number of images, `nimg`."""
 
     options: GeneratorTraining
     G: Generator  # only its sizes are used
@@ -96,7 +88,7 @@ class GeneratorDraws:
     device: torch.device
 
     def real(self, nimg: int) -> tuple[Tensor, Tensor | None]:
-        """Return the real images [N, 3, R, R], and their labels [N, c_dim], if any."""
+        """Return real images [N, 3, R, R], and their labels [N, c_dim], if any."""
         drawn = self.sampler.draw(nimg, self.options.batch_size)
         index, mirrored = (self.world.shard(x) for x in drawn)
         mirror = mirrored if self.options.mirror else None
@@ -107,9 +99,9 @@ class GeneratorDraws:
         return images, upload(self.images.labels(index), self.device)
 
     def fakes(self, nimg: int, purpose: str, share: int | None = None) -> dict[str, Tensor]:
-        """Return the inputs of `generate`: latents, labels, style mixing and noise.
+        """Return the inputs of `generate`, of which `share` images get noise (None = all).
 
-        Each `purpose` has separate random numbers. Only `share` images get noise (None = all).
+        Each `purpose` has separate random numbers.
         """
         options, world, config = self.options, self.world, self.G.config
         local = world.share_of(options.batch_size)
@@ -147,7 +139,7 @@ class GeneratorDraws:
         return {name: upload(x, self.device) for name, x in draws.items()}
 
     def path_lengths(self, nimg: int, share: int) -> dict[str, Tensor]:
-        """Return the inputs of path-length regularization for `share` images."""
+        """Return the inputs of `path_length_step` for `share` images."""
         purpose, R = f"PL image {self.world.rank}", self.G.config.resolution
         rng = generator_for(self.options.seed, nimg, purpose, self.device)
         noise = torch.randn(share, 3, R, R, generator=rng, device=self.device)
@@ -156,7 +148,7 @@ class GeneratorDraws:
 
 @dataclass(frozen=True)
 class GeneratorPhases:
-    """The losses of a generator in a step. Each phase leaves gradients and returns its metrics."""
+    """The losses of a step. Each phase leaves gradients and returns its metrics."""
 
     options: GeneratorTraining
     G: Generator
@@ -169,18 +161,15 @@ class GeneratorPhases:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Return the dtype of the convolutions."""
+        """The dtype of the convolutions."""
         return torch.bfloat16 if self.options.bf16 else torch.float32
 
     def generator_step(
         self, inputs: Tensors, adversarial: bool, train_G: bool
     ) -> dict[str, Tensor]:
-        """Leave the gradient of the adversarial and reconstruction losses.
+        """Leave the gradient of reconstruction, and of `adversarial` losses if `train_G`.
 
-        Args:
-            inputs: the random inputs of `GeneratorDraws` and the adversaries; images as `real`.
-            adversarial: whether to compute the adversaries' losses.
-            train_G: whether the generator learns from them.
+        `inputs` are the random ones of `GeneratorDraws` and the adversaries, and `real` images.
         """
         metrics = self._adversarial_loss(inputs, train_G) if adversarial else {}
         if self.E is not None:
@@ -188,10 +177,9 @@ class GeneratorPhases:
         return metrics
 
     def path_length_step(self, inputs: Tensors) -> dict[str, Tensor]:
-        """Leave the gradient of path-length regularization.
+        """Leave the gradient of path-length regularization; `pl_mean` is the running mean.
 
-        Inputs are those of `GeneratorDraws.path_lengths` and the running mean `pl_mean`. CUDA
-        graphs cannot record this, since it averages over processes.
+        CUDA graphs cannot record this, since it averages over processes.
         """
         share = len(inputs["noise image"])
         fake, ws = generate(self.G, inputs, self.dtype, share=share)

@@ -1,8 +1,7 @@
 """Initialize a network from one trained at half the resolution.
 
-Poses and features are learned several times faster at low resolution. The RGB layer of the
-generator's new top block starts at zero, so its first images are the old ones, upscaled; the
-discriminator keeps everything but its first layers.
+Poses and features are learned several times faster at low resolution. The RGB layer of the new top
+block starts at zero, so the first images are the old ones, upscaled.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from inpaint_model.networks.generator import Generator
 
 
 def copy_matching(target: nn.Module, source: nn.Module) -> list[str]:
-    """Copy all tensors with the same name and shape; return the names of the others."""
+    """Copy tensors with the same name and shape; return the names of others."""
     ours, theirs = target.state_dict(), source.state_dict()
     left = []
     with torch.no_grad():
@@ -52,5 +51,5 @@ def grow_generator(target: Generator, source: Generator) -> None:
 
 
 def grow_discriminator(target: Discriminator, source: Discriminator) -> None:
-    """Initialize `target` from `source`, trained at half the resolution."""
+    """Initialize all but the first layers of `target` from `source`."""
     copy_matching(target, source)

@@ -1,9 +1,7 @@
 """Train encoder, mixer and skip encoder around a frozen generator (section 3.2 of the paper).
 
-Images are generated, so no image set is needed. Every step uses both branches: with the image's own
-code all pixels are compared, with another code only the known ones. The adversarial loss of both
-composites comes from the generator's discriminator, which is trained too (as in the paper), from
-projected discriminators, or from both.
+Images are generated, so no image set is needed. The composites of both branches are judged by the
+generator's discriminator, which is trained too (as in the paper), by projected ones, or by both.
 """
 
 from __future__ import annotations
@@ -51,39 +49,39 @@ from inpaint_model.training.settings import InpainterTraining
 
 @dataclass
 class InpainterState:
-    """The complete state of a training, for saving and resuming."""
+    """The complete state of a training."""
 
     model: InpaintingModel
-    ema: InpaintingModel  # the averaged model, which is the result
+    ema: InpaintingModel  # the result
     optimizer: torch.optim.Optimizer
     D: Discriminator | None
     D_optimizer: torch.optim.Optimizer | None
     heads: ProjectedAdversary | None
     start_nimg: int  # images seen before this training
-    cur_nimg: int  # images seen so far
+    cur_nimg: int
     step: int = 0
 
     def modules(self) -> dict[str, nn.Module]:
-        """Return the networks by name in the state file."""
+        """Return the networks by name."""
         D = {} if self.D is None else {"D": self.D}
         P = {} if self.heads is None else {"P": self.heads.network}
         return {"model": self.model, "ema": self.ema, **D, **P}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Return the optimizers by name in the state file."""
+        """Return the optimizers by name."""
         D = {} if self.D_optimizer is None else {"adam_D": self.D_optimizer}
         P = {} if self.heads is None else {"adam_P": self.heads.optimizer}
         return {"adam": self.optimizer, **D, **P}
 
     def resume(self, run: RunFolder) -> None:
-        """Load the state from the run's folder, if there is one."""
+        """Load the saved state, if there is one."""
         numbers = run.load_state(self.modules(), self.optimizers())
         if numbers is not None:
             self.start_nimg = numbers.get("start_nimg", self.start_nimg)  # added in November 2026
             self.cur_nimg, self.step = numbers["cur_nimg"], numbers["step"]
 
     def save(self, run: RunFolder) -> None:
-        """Save the state to the run's folder."""
+        """Save the state."""
         numbers = {
             "start_nimg": self.start_nimg,
             "cur_nimg": self.cur_nimg,
@@ -95,12 +93,12 @@ class InpainterState:
 class Directions(NamedTuple):
     """The directions copied to the bundle; others may be added to it during the training."""
 
-    generator_sha256: str  # of the generator that they belong to
+    generator_sha256: str
     carried: dict[str, Found]  # by name
 
     @classmethod
     def of(cls, generator: Generator, bundles: Sequence[Path]) -> Directions:
-        """Collect the directions of those bundles that have this generator."""
+        """Collect the directions of bundles that have this generator."""
         sha256 = generator_sha256(generator.state_dict())
         return cls(sha256, directions_of(bundles, sha256))
 
@@ -124,24 +122,10 @@ def train_inpainter(
 ) -> InpaintingModel:
     """Train in place until `options.total_kimg`; return the averaged model.
 
-    Resumes from the state in `run`, if there is one.
-
-    Args:
-        options: the settings.
-        model: the model; its generator does not change.
-        D: the discriminator for `options.lambda_adversarial`.
-        perceptual: the perceptual loss; calibrated here.
-        run: the folder for all results.
-        P: projected discriminators for `options.lambda_projected`.
-        images: real images for `options.real_fraction`.
-        weights: their sampling weights, [M]; None = equal.
-        card: the card of the bundle.
-        device: None = the CPU.
-        world: the processes that train together; None = only this one.
-        start_nimg: images that the networks have already seen. Ignored on resuming.
-        directions_from: bundles whose directions are copied if they have the same generator.
-        deadline: ends the training early and saves its state; by default `options.max_minutes`
-            from now.
+    Resumes from the state in `run`, if there is one, and saves it when `deadline` (by default
+    `options.max_minutes` from now) ends the training early. The generator does not change;
+    `perceptual` is calibrated. `weights` are sampling weights [M] of the real images; None = equal.
+    The networks have already seen `start_nimg` images, unless the training resumes.
 
     Raises:
         ValueError: options, networks and images do not fit together.
@@ -158,19 +142,17 @@ def train_inpainter(
     directions = Directions.of(model.generator, directions_from)
     graphs = Graphs(device) if options.cuda_graphs else None
 
-    # Networks, optimizers, and the saved state, if any.
     state = _initial_state(options, model, D, device, start_nimg)
     if P is not None:
         state.heads = _heads(options, P, stats, world, device, graphs)
     D, heads = state.D, state.heads
     state.resume(run)
 
-    # Inputs and phases of a step.
     sampler = None
     if images is not None:
         sampler, images = Sampler(len(images), options.seed, weights), images.on(device)
     inputs = InpainterInputs(options, model.generator.config, world, sampler)
-    edited = max(local // SHARE, 1)  # number of images for the edit loss
+    edited = max(local // SHARE, 1)  # images for the edit loss
     phases = InpainterPhases(options, model, D, heads, perceptual, edited)
     trained, of_D = trained_parameters(model), list(D.parameters()) if D is not None else []
     generator_phase = Phase(
@@ -181,7 +163,6 @@ def train_inpainter(
         Phase(phases.r1_step, of_D, graphs),
     )
 
-    # Two fixed batches: one to measure the ranges of features, one to show and diagnose.
     _calibrate(run, perceptual, P, _fixed_batch(inputs, model, images, device, 2).same, world)
     shown = _fixed_batch(inputs, model, images, device, 1)
 
@@ -193,7 +174,6 @@ def train_inpainter(
         now = Moment(state.cur_nimg, state.step)
         ramp = _ramp(options, now.nimg - state.start_nimg)
 
-        # Encoder, mixer, skip encoder.
         given = _on_device(next(drawn), images, device)
         given |= _choices(inputs, perceptual, now, ramp, edited, device)
         if heads is not None:
@@ -205,8 +185,7 @@ def train_inpainter(
             {n: x for n, x in metrics.items() if n.startswith("loss") and n != "loss_heads"}
         )
 
-        # Discriminators. Their real class now is original images, generated or photographs; their
-        # fakes are composites.
+        # The discriminators' real class is the original images, and their fakes are composites.
         if heads is not None:
             heads.learn(now, new, metrics)
         if state.D_optimizer is not None:
@@ -230,7 +209,7 @@ def train_inpainter(
                 _save(state, run, card, shown, directions)
             progress.restart(state.cur_nimg)
 
-    stats.take(run.state_path, state.cur_nimg)  # check the steps since the last progress line
+    stats.take(run.state_path, state.cur_nimg)  # check the last steps
     if world.is_main:
         _save(state, run, card, shown, directions)
     return state.ema
@@ -273,10 +252,7 @@ def _initial_state(
     device: torch.device,
     start_nimg: int,
 ) -> InpainterState:
-    """Move the networks to the device and make their optimizers; heads are added later.
-
-    D is dropped if its loss has no weight.
-    """
+    """Move the networks to the device and make their optimizers, without D if it has no weight."""
     channels_last(model.to(device)).train()
     model.generator.eval().requires_grad_(False)
     model.precision = torch.bfloat16 if options.bf16 else torch.float32
@@ -312,14 +288,14 @@ def _calibrate(
     typical: Tensor,
     world: DistributedContext,
 ) -> None:
-    """Measure the ranges of features on images [N, 3, R, R], unless P already has them."""
+    """Measure the ranges of features, unless P already has them."""
     if P is not None and not P.calibrated:
         P.calibrate(typical, world.mean)
     run.log("stats", {"perceptual_mean_squares": perceptual.calibrate(typical)})
 
 
 def _ramp(options: InpainterTraining, seen: int) -> float:
-    """Return the factor, 0..1, of the adversarial weight after `seen` images of this training."""
+    """Return the factor, 0..1, of the adversarial weight after `seen` images."""
     risen = seen / 1000 - options.d_warmup_kimg
     return min(max(risen / max(options.ramp_kimg, 1e-9), 0.0), 1.0)
 
@@ -348,7 +324,7 @@ def _choices(
     edited: int,
     device: torch.device,
 ) -> dict[str, Tensor]:
-    """Return the other inputs of a step: random choices and the factor of `_ramp`."""
+    """Return a step's other inputs."""
     options, config, world = inputs.options, inputs.config, inputs.world
     given = {"ramp": torch.tensor(ramp)}
     if options.edit_std:
@@ -374,7 +350,7 @@ def _fixed_batch(
     device: torch.device,
     number: int,
 ) -> Batch:
-    """Return a batch that is always the same and differs from those of the steps."""
+    """Return the same batch each time, which no step uses."""
     seed = inputs.options.seed + number
     draws = replace(inputs, options=replace(inputs.options, seed=seed))(0)
     return images_of(model, _on_device(draws, images, device), model.precision)

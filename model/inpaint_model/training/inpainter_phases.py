@@ -35,12 +35,9 @@ Term = tuple[Tensor | float, Tensor]  # a weight and a loss
 def images_of(model: InpaintingModel, given: Tensors, dtype: torch.dtype) -> Batch:
     """Return the images of a step: generated ones, with a share replaced by photographs.
 
-    Args:
-        model: provides the generator.
-        given: the fields of `InpainterDraws` by name, and `photographs` [K, 3, R, R] if there are
-            any. For conditional generators also `labels` (of generated images) and `new labels`
-            (including those of photographs), [B, c_dim] each.
-        dtype: the dtype of the convolutions.
+    `given` has the fields of `InpainterDraws` and perhaps `photographs` [K, 3, R, R]; for
+    conditional generators also `labels` (of generated images) and `new labels` (including those of
+    photographs), [B, c_dim] each.
     """
     generator, config = model.generator, model.generator.config
     c = None
@@ -58,35 +55,30 @@ def images_of(model: InpaintingModel, given: Tensors, dtype: torch.dtype) -> Bat
 
 
 def _labels_of_both(given: Tensors) -> Tensor | None:
-    """Return the labels of both branches, [2 B, c_dim]; None without classes."""
+    """Return the labels of both branches [2 B, c_dim], if any."""
     return torch.cat([given["labels"], given["new labels"]]) if "labels" in given else None
 
 
 @dataclass(frozen=True)
 class InpainterPhases:
-    """The losses of the inpainter and its discriminators in a step.
-
-    Each phase leaves gradients and returns its metrics.
-    """
+    """The losses of a step; each phase returns its metrics."""
 
     options: InpainterTraining
     model: InpaintingModel
     D: Discriminator | None
     heads: ProjectedAdversary | None
     perceptual: PerceptualLoss
-    edited: int  # number of images for the edit loss
+    edited: int  # images for the edit loss
 
     @property
     def dtype(self) -> torch.dtype:
-        """Return the dtype of the convolutions."""
+        """The dtype of the convolutions."""
         return torch.bfloat16 if self.options.bf16 else torch.float32
 
     def generator_step(self, given: Tensors, judged: bool) -> dict[str, Tensor]:
-        """Leave the gradient of encoder, mixer and skip encoder.
+        """Leave the gradient of encoder, mixer and skip encoder; D takes part if `judged`.
 
-        Args:
-            given: the inputs of `images_of` and the step's other random choices.
-            judged: whether the loss includes D, if there is one.
+        `given` has the inputs of `images_of` and the step's other random choices.
         """
         data = images_of(self.model, given, self.dtype)
         shift = given["shift"] * self.model.mixer.w_std if "shift" in given else None
@@ -102,7 +94,7 @@ class InpainterPhases:
             weight = self.options.lambda_adversarial * given["ramp"]
             terms["loss_adversarial"] = weight, adversarial
         if self.heads is not None:
-            # Computed even while its weight is 0, since the heads learn from these logits.
+            # Computed even at weight 0, since the heads learn from these logits.
             verdict = self.heads.loss(both, given)
             weight = self.options.lambda_projected * given["ramp"]
             terms["loss_projected"] = weight, 2 * verdict.loss
@@ -113,7 +105,7 @@ class InpainterPhases:
         return {name: x.detach() for name, x in {**metrics, "both": both, "new": data.new}.items()}
 
     def discriminator_step(self, given: Tensors) -> dict[str, Tensor]:
-        """Leave the gradient of D, whose real class is original images and fakes are composites."""
+        """Leave the gradient of D's logistic loss."""
         assert self.D is not None
         self.D.requires_grad_(True)
         fake_logits = self.D(given["both"].to(self.dtype), _labels_of_both(given))
@@ -129,7 +121,7 @@ class InpainterPhases:
     def r1_step(self, given: Tensors) -> dict[str, Tensor]:
         """Leave the gradient of D's R1 penalty."""
         assert self.D is not None
-        self.D.requires_grad_(True)  # repeated, since replaying another phase does not set it
+        self.D.requires_grad_(True)  # since replaying another phase does not set it
         real = given["new"].detach().requires_grad_(True)
         penalty = losses.r1_penalty(self.D(real, given.get("new labels")), real)
         (penalty * (self.options.r1_gamma / 2 * self.options.r1_interval)).backward()

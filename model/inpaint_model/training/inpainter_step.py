@@ -1,4 +1,7 @@
-"""One inpainter training step: its images, both branches and their reconstruction losses."""
+"""The images, both branches and the reconstruction losses of an inpainter training step.
+
+With the image's own code all pixels are compared, with another code only the known ones.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,10 @@ from inpaint_model.training.perceptual_loss import PerceptualLoss
 
 
 class Batch(NamedTuple):
-    """The B images of one step in this process, and their codes."""
+    """The images of a step in this process, and their codes."""
 
     same: Tensor  # generated images [B, 3, R, R]
-    new: Tensor  # `same` with a share of the images replaced by real ones
+    new: Tensor  # `same` with a share replaced by real images
     hole: Tensor  # [B, 1, R, R]
     w_same: Tensor  # the codes of `same` [B, num_ws, w_dim]
     w_new: Tensor  # other codes
@@ -28,7 +31,7 @@ class Batch(NamedTuple):
 
 
 class Fills(NamedTuple):
-    """Outputs and composites of both branches [B, 3, R, R], with encoding and W_out of the new."""
+    """Outputs and composites of both branches [B, 3, R, R], and codes of the new one."""
 
     out_same: Tensor
     out_new: Tensor
@@ -44,15 +47,15 @@ def trained_parameters(model: InpaintingModel) -> list[torch.nn.Parameter]:
 
 
 def composite(output: Tensor, image: Tensor, hole: Tensor) -> Tensor:
-    """Return the composite: `output` in the hole, `image` elsewhere."""
+    """Return `output` in the hole, `image` elsewhere."""
     return torch.where(hole > 0, output, image)
 
 
 def fill_both(model: InpaintingModel, batch: Batch, shift: Tensor | None = None) -> Fills:
-    """Fill with both branches, as one batch through mixer and generator.
+    """Fill with both branches in one batch, and encode the images that they share once.
 
-    Images shared by both branches are encoded once. `shift` [B, num_ws, w_dim] is added to the new
-    branch's W_out, so that the skip encoder learns not to cancel edits.
+    `shift` [B, 1, w_dim], added to the new branch's W_out, teaches the skip encoder not to cancel
+    edits.
     """
     B, real = len(batch.same), batch.real
     first = torch.arange(B, device=real.device)
@@ -83,10 +86,7 @@ def reconstruction(
     weight: float,
     windows: Sequence[Tensor | None] = (None, None),
 ) -> tuple[Tensor, Tensor]:
-    """Return L_rg (every pixel) and L_rr (known pixels): MSE plus weighted perceptual distance.
-
-    `windows` are those of the perceptual loss for the two.
-    """
+    """Return L_rg (every pixel) and L_rr (known pixels): MSE plus weighted perceptual distance."""
     same = F.mse_loss(fills.out_same, batch.same)
     if weight:
         same = same + weight * perceptual(fills.out_same, batch.same, windows[0])
@@ -103,9 +103,8 @@ def codes_loss(
 ) -> Tensor:
     """Return L_rr of the images that the new branch's codes generate without the skip encoder.
 
-    Not in the paper. The skip encoder restores known pixels regardless of the codes, so with L_rr
-    alone codes hardly agree with the image, and the fill, which depends only on them, follows the
-    sampled code: the same mouth in every face.
+    Not in the paper. The skip encoder restores known pixels whatever the codes, so with L_rr alone
+    the fill follows the sampled code rather than the image: the same mouth in every face.
     """
     bare = model.generator.synthesis(fills.ws_new, dtype=model.precision).float()
     return _of_known_pixels(bare, batch, perceptual, weight, window)
@@ -127,9 +126,9 @@ def _of_known_pixels(
 def coarse_loss(batch: Batch, fills: Fills, side: int = 8) -> Tensor:
     """Return the squared error of the new branch's composites at `side` px.
 
-    Not in the paper, where only the adversarial loss makes fills match the light and color of
-    their surroundings, which takes long. In cells of R / 8 px the surroundings predict the hole
-    well, and details still come from the code.
+    Not in the paper, where the adversarial loss alone slowly matches the light and color of the
+    surroundings. These predict the hole well in cells of R / `side` px; details still come from the
+    code.
     """
     fill, image = (F.adaptive_avg_pool2d(x, side) for x in (fills.composite_new, batch.new))
     return F.mse_loss(fill, image)
@@ -140,16 +139,16 @@ def whole_loss(
 ) -> Tensor:
     """Return the perceptual distance of the new branch's composites from the original images.
 
-    Not in the paper. The adversarial loss accepts any face in the hole, and is slow to correct hair
-    that changes color at the border or eyes of different size. This loss pulls fills toward the
-    erased content, which is one that fits. It lowers diversity: watch that.
+    Not in the paper. The adversarial loss is slow to correct hair that changes color at the border
+    or eyes of different size. This loss pulls fills toward the erased content. It lowers diversity:
+    watch that.
     """
     return perceptual(fills.composite_new, batch.new, window)
 
 
 @torch.no_grad()
 def grid_of(model: InpaintingModel, batch: Batch) -> Image.Image:
-    """Draw a row per image: image, erased, fill with its own code, three others, last output."""
+    """Draw rows of: image, erased, fill with its own code, three others, last output."""
     B = min(len(batch.same), 8)
     image, hole = batch.same[:B], batch.hole[:B]
     encoding = model.encode(image, hole)

@@ -1,7 +1,6 @@
 """Random inputs of training steps, drawn ahead on the CPU while a GPU is busy.
 
-They depend only on the seed and the images seen so far (`randomness`), so drawing ahead does not
-change the results. Threads suffice, since torch releases the GIL while it computes.
+Drawing ahead does not change them (`randomness.py`). Threads suffice, since torch releases the GIL.
 """
 
 from __future__ import annotations
@@ -25,21 +24,21 @@ from inpaint_model.training.distributed import DistributedContext
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.settings import InpainterTraining
 
-THREADS = 2  # with a GPU; `python -m benchmarks.inputs` measures the speed of one
+THREADS = 2  # with a GPU (`python -m benchmarks.inputs`)
 READY = 3  # steps drawn ahead per thread
 
 Draws = TypeVar("Draws", bound="InpainterDraws")
 
 
 class InpainterDraws(NamedTuple):
-    """The random choices of one step for the B images of this process, in CPU memory."""
+    """The random choices of one step for this process, on the CPU."""
 
     z: Tensor  # [B, 3, z_dim]: of the image, the new code and the code mixed into that
     mixed_from: Tensor  # int64 [B, 1]: first style of the mixed-in code
-    labels: Tensor  # float32 [B, c_dim]
+    labels: Tensor  # [B, c_dim]
     hole: Tensor  # [B, 1, R, R]
-    real: Tensor  # int64 [K]: positions in the batch that get a real image in the new-code branch
-    image: Tensor  # int64 [K]: indices of these images in the data set
+    real: Tensor  # int64 [K]: positions that get a real image in the new-code branch
+    image: Tensor  # int64 [K]: indices of these images
     mirrored: Tensor  # bool [K]
 
 
@@ -50,10 +49,10 @@ class InpainterInputs:
     options: InpainterTraining
     config: GeneratorConfig
     world: DistributedContext
-    sampler: Sampler | None = None  # of real images, if there are any
+    sampler: Sampler | None = None  # of real images
 
     def __call__(self, nimg: int) -> InpainterDraws:
-        """Return the draws of the step after `nimg` images."""
+        """Return the draws after `nimg` images."""
         options, config, share = self.options, self.config, self.world.shard
         batch, rng = options.batch_size, generator_for(options.seed, nimg, "latents")
         z = torch.randn(batch, 3, config.z_dim, generator=rng)
@@ -67,8 +66,7 @@ class InpainterInputs:
         image, mirrored = torch.zeros(batch, dtype=torch.long), is_real
         if self.sampler is not None:
             image, mirrored = self.sampler.draw(nimg, batch)
-            # The same number at every step, up to rounding: new shapes would need a new choice of
-            # algorithms and another CUDA graph.
+            # The same number at every step, up to rounding: new shapes need another CUDA graph.
             wanted = options.real_fraction * batch
             count = int(wanted) + int(torch.rand((), generator=rng) < wanted % 1)
             is_real[torch.randperm(batch, generator=rng)[:count]] = True
@@ -90,8 +88,7 @@ def ahead(
 ) -> Iterator[Draws]:
     """Yield draw(start), draw(start + step), ... below `stop`, drawn ahead by threads.
 
-    By default there are two threads with a GPU, otherwise none. For CUDA, draws are in page-locked
-    memory, so that copies are asynchronous.
+    By default only GPUs get threads. For CUDA, page-locked memory makes copies asynchronous.
 
     Raises:
         ValueError: the number of threads is negative.

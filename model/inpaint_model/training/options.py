@@ -15,11 +15,8 @@ Options = TypeVar("Options")
 def option(default: T, meaning: str, least: int = 0, former: str = "") -> T:
     """Return a field of an options class.
 
-    Args:
-        default: the default value.
-        meaning: a sentence with the unit, for `--help`.
-        least: the minimum.
-        former: a former name that the command line still accepts.
+    `meaning` is a sentence with the unit, for `--help`; `former` a name that the command line still
+    accepts.
     """
     return field(default=default, metadata={"help": meaning, "least": least, "former": former})
 
@@ -56,5 +53,5 @@ def add_options(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
 
 
 def options_from(args: argparse.Namespace, cls: type[Options]) -> Options:
-    """Return the options from a parsed command line."""
+    """Return the options of a parsed command line."""
     return cls(**{entry.name: getattr(args, entry.name) for entry in fields(cls)})  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """Perceptual distance: compare images by the features of a frozen network.
 
-The paper uses VGG16. There are three backbones: VGG16 from a weight file, any TorchScript network,
-and a frozen copy of the generator's discriminator, which is always available.
+The backbone is VGG16 from a weight file (as in the paper), any TorchScript network, or a frozen
+copy of the generator's discriminator.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _VGG16 = (64, 64, "tap", "pool", 128, 128, "tap", "pool", 256, 256, 256, "tap", 
 
 
 class VGG16(nn.Module):
-    """The features relu1_2, relu2_2, relu3_3 and relu4_3 of VGG16."""
+    """The features of VGG16 at four ReLUs."""
 
     mean: Tensor
     std: Tensor
@@ -52,7 +52,7 @@ class VGG16(nn.Module):
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None], False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return four feature maps, from fine to coarse, of images [N, 3, H, W] in -1..1."""
+        """Return feature maps, from fine to coarse, of images [N, 3, H, W] in -1..1."""
         x = ((images.to(self.mean.dtype) + 1) / 2 - self.mean) / self.std
         taps: list[Tensor] = []
         for step in self.plan:
@@ -66,7 +66,7 @@ class VGG16(nn.Module):
 
 
 def load_vgg16(path: Path, dtype: torch.dtype = torch.float32) -> VGG16:
-    """Load VGG16 from weights with torchvision's names (safetensors, or a .pth state dict).
+    """Load weights with torchvision's names (safetensors, or a .pth state dict).
 
     Raises:
         ValueError: weights are missing.
@@ -85,7 +85,7 @@ def load_vgg16(path: Path, dtype: torch.dtype = torch.float32) -> VGG16:
 
 
 def load_torchscript(path: Path, dtype: torch.dtype = torch.float32) -> Features:
-    """Load a scripted network: [N, 3, H, W] in -1..1 -> one feature map, or a list of them.
+    """Load a scripted network that returns one feature map or a list.
 
     bfloat16 is nearly twice as fast on CPUs that support it.
     """
@@ -99,7 +99,7 @@ def load_torchscript(path: Path, dtype: torch.dtype = torch.float32) -> Features
 
 
 def discriminator_features(D: Discriminator, dtype: torch.dtype = torch.float32) -> Features:
-    """Return a function that computes the block outputs, down to 8 px, of a frozen copy of `D`."""
+    """Return the block outputs, down to 8 px, of a frozen copy of `D`."""
     frozen = channels_last(frozen_copy(D))
 
     def features(images: Tensor) -> Sequence[Tensor]:
@@ -111,10 +111,9 @@ def discriminator_features(D: Discriminator, dtype: torch.dtype = torch.float32)
 class PerceptualLoss:
     """Mean over layers of the mean squared difference of features.
 
-    Each layer is divided by its mean square over typical images (`calibrate`), so all layers weigh
-    the same and backbones can be exchanged. With `side`, larger images are compared downscaled to
-    `side` px and in a full-resolution window of `side` px, so that the feature network costs the
-    same at every resolution.
+    Each layer is divided by its mean square over typical images, so that all layers weigh the same
+    and backbones can be exchanged. Images larger than `side` px are compared downscaled to it and
+    in a full-resolution window of it, so that every resolution costs the same.
     """
 
     def __init__(self, features: Features, side: int | None = None) -> None:
@@ -124,7 +123,7 @@ class PerceptualLoss:
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> list[float]:
-        """Measure and return the layers' mean squares on images [N, 3, R, R]."""
+        """Measure the layers' mean squares on images [N, 3, R, R]."""
         place = self.window(images.shape[-1], torch.Generator().manual_seed(0))
         views = self._views(images, place if place is None else upload(place, images.device))
         layers = zip(*(self._features(view) for view in views), strict=True)
@@ -133,19 +132,13 @@ class PerceptualLoss:
         return self.scales
 
     def window(self, R: int, rng: torch.Generator) -> Tensor | None:
-        """Draw a window in images of R px: top and left, int64 [2], on the CPU.
-
-        Returns:
-            None if images are not larger than `side` and need no window.
-        """
+        """Draw a window's top and left, int64 [2] on the CPU; None if R px need none."""
         if self.side is None or self.side >= R:
             return None
         return torch.randint(0, R - self.side + 1, (2,), generator=rng)
 
     def __call__(self, images: Tensor, targets: Tensor, window: Tensor | None = None) -> Tensor:
         """Return the distance of images from targets, both [N, 3, R, R]; a scalar.
-
-        `window` is the result of that method, on the images' device.
 
         Raises:
             ValueError: not calibrated, or the window is missing.

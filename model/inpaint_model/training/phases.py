@@ -1,9 +1,8 @@
 """Phases of a training step, which CUDA graphs can record and replay.
 
-A step has thousands of small operations, most of which take longer to launch on a GPU than to run.
-A graph records all launches of a phase (forward, loss and backward) and replays them as one, on the
-same memory. So a phase is a function of tensors: everything that changes between steps, above all
-random choices, is an input tensor, and its only effects are outputs and gradients.
+Most of the thousands of operations in a step take longer to launch on a GPU than to run. A graph
+replays all launches of a phase as one, on the same memory. So everything that changes between
+steps, such as random choices, is an input tensor, and the only effects are outputs and gradients.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 WARM_UPS = 3  # runs before recording, in which libraries choose algorithms and cache constants
-MOST = 24  # recordings of one phase; inputs of further shapes run without one
+MOST = 24  # recordings of one phase; further shapes run without one
 
 Tensors = Mapping[str, Tensor]
 Function = Callable[..., dict[str, Tensor]]  # (inputs, *constants) -> outputs
@@ -31,16 +30,12 @@ class Recorder(Protocol):
     device: torch.device
 
     def run(self, work: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-        """Run the work where it would be recorded."""
+        """Run the work where `record` would record it."""
 
     def record(self, work: Callable[[], dict[str, Tensor]]) -> tuple[dict[str, Tensor], Replay]:
-        """Record the work without running it.
+        """Record the work without running it; return its result, and a replay that overwrites it.
 
-        Returns:
-            The work's result, which each replay overwrites, and the replay.
-
-        Raises:
-            Exception: any error of the driver; nothing has been run then.
+        Drivers raise any exception.
         """
 
 
@@ -50,11 +45,11 @@ class CudaRecorder:
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self._stream = torch.cuda.Stream(device)
-        # Phases do not overlap, so they share memory for temporaries; `Phase` keeps outputs alive.
+        # Phases do not overlap, so they share temporaries; `Phase` keeps outputs alive.
         self._pool = torch.cuda.graph_pool_handle()
 
     def run(self, work: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-        """Run the work on the recording stream."""
+        """Run it on the recording stream."""
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
             result = work()
@@ -62,13 +57,13 @@ class CudaRecorder:
         return result
 
     def record(self, work: Callable[[], dict[str, Tensor]]) -> tuple[dict[str, Tensor], Replay]:
-        """Record a CUDA graph; see `Recorder.record`."""
+        """Record a CUDA graph."""
         gc.collect()  # autograd graphs that are still alive would involve their own streams
         torch.cuda.synchronize(self.device)
-        torch.cuda.empty_cache()  # frees memory for the pool
+        torch.cuda.empty_cache()
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.stream(self._stream):
-            # Other threads may allocate page-locked memory meanwhile, so only check this one.
+            # Other threads may allocate page-locked memory meanwhile.
             graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
             try:
                 result = work()
@@ -81,21 +76,14 @@ class CudaRecorder:
 
 
 def recorder_for(device: torch.device) -> Recorder:
-    """Return the recorder of a device.
-
-    Raises:
-        ValueError: the device has none.
-    """
+    """Return the recorder of a device, or raise `ValueError` if it has none."""
     if device.type != "cuda":
         raise ValueError(f"they need a CUDA device, not {device.type}")
     return CudaRecorder(device)
 
 
 class Graphs:
-    """Enables recording for one training, until the first failure.
-
-    A failure prints one line. Recording runs nothing, so the results are the same as without.
-    """
+    """Enables recording for one training, until a first failure, which prints a line."""
 
     def __init__(self, device: torch.device) -> None:
         self.recorder: Recorder | None = None
@@ -105,17 +93,17 @@ class Graphs:
             self.give_up(error)
 
     def give_up(self, error: Exception) -> None:
-        """Disable recording and print the reason."""
+        """Disable recording and print why."""
         self.recorder = None
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         print(f"no CUDA graphs ({reason}); continuing without them", flush=True)
 
 
 class Recording(NamedTuple):
-    """A recorded phase for inputs of given shapes."""
+    """A recorded phase; a replay reads the inputs and overwrites outputs and gradients."""
 
-    inputs: dict[str, Tensor]  # read by a replay
-    outputs: dict[str, Tensor]  # overwritten by a replay, like the gradients
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
     gradients: list[Tensor | None]
     replay: Replay
 
@@ -123,7 +111,7 @@ class Recording(NamedTuple):
 class Phase:
     """A part of a step: computes outputs, and sets the gradients of some parameters.
 
-    The next run overwrites the gradients, so use them before. Outputs are copies.
+    Use the gradients before the next run, which overwrites them. Outputs are copies.
     """
 
     def __init__(
@@ -132,13 +120,10 @@ class Phase:
         parameters: Iterable[nn.Parameter],
         graphs: Graphs | None = None,
     ) -> None:
-        """Make a phase.
+        """Make a phase of `function`, which sets the `grad` of `parameters` from None.
 
-        Args:
-            function: called as `function(inputs, *constants)`. Its other state must be tensors at
-                fixed addresses, for example weights. Outputs have no gradient.
-            parameters: the parameters whose `grad` it sets, from None.
-            graphs: None = never record.
+        Its state besides inputs and constants must be tensors at fixed addresses, such as weights.
+        Its outputs have no gradient.
         """
         self._function, self._parameters = function, list(parameters)
         self._graphs = graphs
@@ -173,7 +158,7 @@ class Phase:
     def _record(
         self, recorder: Recorder, inputs: Tensors, constants: tuple[Hashable, ...]
     ) -> Recording | None:
-        """Record for inputs of these shapes; on failure return None and disable recording."""
+        """Record; on failure return None and disable recording."""
         assert self._graphs is not None
         try:
             elsewhere = [n for n, x in inputs.items() if x.device.type != recorder.device.type]
@@ -181,7 +166,7 @@ class Phase:
                 raise ValueError(f"{elsewhere[0]} is not on the device")
             still = {name: x.clone() for name, x in inputs.items()}
             outputs, replay = recorder.record(lambda: self._function(still, *constants))
-        except Exception as error:  # drivers raise anything, and training works without graphs
+        except Exception as error:
             for parameter in self._parameters:
                 parameter.grad = None
             self._recordings.clear()

@@ -1,7 +1,7 @@
 """Random numbers as a function of (seed, images seen, purpose).
 
-A resumed run draws the same numbers as an uninterrupted one. All processes draw the same global
-batch and use their shares of it, so results do not depend on the number of processes.
+So a resumed run draws the same numbers. All processes draw the same global batch and use their
+shares, so results do not depend on their number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inpaint_model.networks.generator import NoiseSource
 def generator_for(
     seed: int, cur_nimg: int, purpose: str, device: torch.device | str = "cpu"
 ) -> torch.Generator:
-    """Return a fresh generator for one purpose of one training step."""
+    """Return a new generator for one purpose of a step."""
     digest = hashlib.blake2b(f"{seed}/{cur_nimg}/{purpose}".encode(), digest_size=8).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest, "little") >> 1)
 
@@ -25,7 +25,7 @@ def generator_for(
 def sharded_noise(
     generator: torch.Generator, rank: int, world_size: int, device: torch.device
 ) -> NoiseSource:
-    """Return a source of layer noise that is the same for any number of processes."""
+    """Return layer noise that is the same for any number of processes."""
 
     def draw(N: int, resolution: int) -> Tensor:
         whole = torch.randn(

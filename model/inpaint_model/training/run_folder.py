@@ -4,9 +4,9 @@ options.jsonl      the options, one JSON object per start
 stats.jsonl        one JSON object per tick
 metrics.jsonl      one JSON object per evaluation
 fakes000123.png    contact sheets, numbered by kimg
-state.safetensors  the state for resuming, replaced atomically
-state-before.safetensors  the previous state, in case the last one is damaged
-bundle/            the complete model at the last snapshot
+state.safetensors  the state for resuming
+state-before.safetensors  the previous one, in case that is damaged
+bundle/            the model at the last snapshot
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from inpaint_model.training.optimizers import load_moments
 
 
 class DamagedStateError(ValueError):
-    """A state cannot be read; the message continues a sentence after the file's name."""
+    """A state cannot be read; the message continues after the file's name."""
 
 
 class RunFolder:
@@ -35,26 +35,26 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._last_is_whole = True  # until reading shows otherwise
+        self._last_is_whole = True
         path.mkdir(parents=True, exist_ok=True)
 
     @property
     def state_path(self) -> Path:
-        """Return the path of the state for resuming."""
+        """The last state."""
         return self.path / "state.safetensors"
 
     @property
     def before_path(self) -> Path:
-        """Return the path of the previous state."""
+        """The previous state."""
         return self.path / "state-before.safetensors"
 
     @property
     def bundle_path(self) -> Path:
-        """Return the path of the trained model."""
+        """The trained model."""
         return self.path / "bundle"
 
     def write_options(self, options: Mapping[str, Any]) -> None:
-        """Append the options and time of this start as one JSON line to options.jsonl."""
+        """Append options and time to options.jsonl."""
         line = json.dumps({"time": time.strftime("%Y-%m-%d %H:%M:%S"), **options}, default=str)
         with (self.path / "options.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -70,10 +70,9 @@ class RunFolder:
         optimizers: Mapping[str, torch.optim.Optimizer],
         numbers: Mapping[str, Any],
     ) -> None:
-        """Write everything to one file and replace the state atomically.
+        """Replace the state; the old one becomes the previous one, unless it was damaged.
 
-        The old state becomes the previous one, unless it was damaged. A process killed at any
-        moment leaves a complete state.
+        A process killed at any moment leaves a complete state.
         """
         tensors: dict[str, Tensor] = {}
         for name, module in modules.items():
@@ -94,7 +93,6 @@ class RunFolder:
         self._last_is_whole = True
 
     def _keep_last(self) -> None:
-        """Make the last state the previous one, keeping a complete state at every moment."""
         link = self.before_path.with_suffix(".tmp")
         link.unlink(missing_ok=True)
         try:
@@ -109,9 +107,9 @@ class RunFolder:
         modules: Mapping[str, nn.Module],
         optimizers: Mapping[str, torch.optim.Optimizer],
     ) -> dict[str, Any] | None:
-        """Load the state in place; return its numbers, or None if there is no state.
+        """Load the state in place; return its numbers, or None if there is none.
 
-        If the last state is damaged, a message is printed and the previous one is used.
+        If it is damaged, print that and load the previous one.
 
         Raises:
             ValueError: the state is from other networks, or no state can be read.
@@ -122,7 +120,7 @@ class RunFolder:
         path, numbers, tensors = found
         owners = {name.partition("/")[0] for name in tensors}
         for name in (*modules, *optimizers):
-            # Adam has no state before the first step.
+            # An optimizer has no state before its first step.
             if name in modules and name not in owners:
                 raise _other_run(path, f"it has no {name}")
         for name in sorted(owners - set(modules) - set(optimizers)):

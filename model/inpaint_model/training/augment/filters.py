@@ -1,7 +1,6 @@
 """Separable filters as banded matrices [out, R] that include reflection at the borders.
 
-Filtering both axes takes a few matrix products. That is faster than depthwise convolutions and
-needs no padding.
+Their matrix products are faster than depthwise convolutions and need no padding.
 """
 
 from __future__ import annotations
@@ -13,31 +12,31 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-HALO = 5  # samples that `downsampling` needs beyond each border
+HALO = 5  # samples that `downsampling` needs beyond borders
 _TAPS = 6  # on each side
 _BLOCK = 32  # outputs computed together
 
 
 class Span(NamedTuple):
-    """A block of neighboring outputs and the range of inputs that they depend on."""
+    """A block of outputs and the range of inputs that they depend on."""
 
     first: int
     last: int  # exclusive
-    weights: Tensor  # float32 [outputs, last - first]
+    weights: Tensor  # [outputs, last - first]
 
 
-Banded = tuple[Span, ...]  # a complete filter
+Banded = tuple[Span, ...]
 
 
 def along_both_axes(banded: Banded, images: Tensor) -> Tensor:
-    """Filter images [N, C, R, R] to [N, C, out, out], both on the filter's device."""
+    """Filter images [N, C, R, R] to [N, C, out, out]."""
     rows = torch.cat([s.weights @ images[:, :, s.first : s.last] for s in banded], dim=2)
     return torch.cat([rows[..., s.first : s.last] @ s.weights.mT for s in banded], dim=3)
 
 
 @lru_cache(maxsize=32)
 def upsampling(resolution: int, device: torch.device) -> Banded:
-    """Return a filter from R pixels to 2 R: a half-band low-pass with 12 taps."""
+    """Return a half-band low-pass from R pixels to 2 R, with 12 taps."""
     return _banded(_matrix(2 * resolution, resolution, 0.5), device)
 
 
@@ -53,10 +52,7 @@ def downsampling(resolution: int, device: torch.device) -> Banded:
 
 @lru_cache(maxsize=32)
 def octave_bands(resolution: int, device: torch.device) -> Tensor:
-    """Return four band-pass filters that add up to the identity, float32 [4, R, R].
-
-    Bands, relative to the highest frequency: 0 to 1/8, 1/8 to 1/4, 1/4 to 1/2, 1/2 to 1.
-    """
+    """Return filters [4, R, R] of octaves up to the Nyquist frequency, which add up to 1."""
     low = [_matrix(resolution, resolution, 1.0, cutoff) for cutoff in (1 / 8, 1 / 4, 1 / 2)]
     identity = torch.eye(resolution)
     bands = torch.stack([low[0], low[1] - low[0], low[2] - low[1], identity - low[2]])
@@ -64,16 +60,13 @@ def octave_bands(resolution: int, device: torch.device) -> Tensor:
 
 
 def _half_band(distance: Tensor) -> Tensor:
-    """Return a sinc with zeros two samples apart, in a Kaiser window of `_TAPS` on each side."""
+    """Return a sinc with zeros two samples apart, in a Kaiser window."""
     window = torch.special.i0(4.0 * (1 - (distance / _TAPS).square()).clamp(min=0).sqrt())
     return torch.where(distance.abs() < _TAPS, torch.sinc(distance / 2) * window, 0.0)
 
 
 def _matrix(out: int, size: int, spacing: float, cutoff: float = 1.0) -> Tensor:
-    """Return a filter that samples a reflected row every `spacing` pixels, float32 [out, size].
-
-    It keeps the frequencies below `cutoff`, where 1 is the Nyquist frequency.
-    """
+    """Return a low-pass below `cutoff` (1 = Nyquist), sampled every `spacing` px, [out, size]."""
     matrix = torch.zeros(out, size, dtype=torch.float64)
     reach = _TAPS / (2 * cutoff)
     for row in range(out):
@@ -94,6 +87,6 @@ def _banded(matrix: Tensor, device: torch.device) -> Banded:
 
 
 def reflected(index: Tensor, size: int) -> Tensor:
-    """Map indices beyond the ends of a row to its mirror image: c b a | a b c."""
+    """Map indices beyond a row's ends to its mirror image: c b a | a b c."""
     index = index.remainder(2 * size)
     return torch.minimum(index, 2 * size - 1 - index)

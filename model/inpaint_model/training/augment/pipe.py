@@ -1,9 +1,8 @@
 """Adaptive discriminator augmentation.
 
-After Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", appendix B.
-All images for the discriminator, real or generated, pass through a random differentiable pipeline
-of invertible changes, each applied with probability p. With p < 1 they do not leak into the
-generator. Images to which a change does not apply stay the same bit for bit.
+Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", appendix B. The
+discriminator sees all images, real or generated, through random differentiable changes, each
+with probability p. With p < 1 these do not leak into the generator.
 """
 
 from __future__ import annotations
@@ -31,18 +30,17 @@ from inpaint_model.training.augment.filters import (
 class AugmentPipe:
     """The pipeline, with the groups of the paper's table."""
 
-    p: float = 0.0  # probability of each change, 0..1; may change at any time
-    blit: bool = True  # mirror, quarter turns, whole-pixel shifts
-    geometry: bool = True  # scale, rotate, stretch, shift
-    color: bool = True  # brightness, contrast, luma flip, hue, saturation
-    filtering: bool = False  # amplify octave bands; no help in the paper
-    corruption: bool = False  # noise and cutout; no help in the paper
+    p: float = 0.0  # probability, 0..1; may change at any time
+    blit: bool = True
+    geometry: bool = True
+    color: bool = True
+    filtering: bool = False  # no help in the paper
+    corruption: bool = False  # no help in the paper
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        """Change `images` [N, 3, R, R] in -1..1; twice differentiable.
+        """Change images [N, 3, R, R] in -1..1; twice differentiable.
 
-        Returns:
-            Images in float32, which may leave the range; with p = 0 the same tensor.
+        The result may leave the range. What no change applies to stays the same bit for bit.
 
         Raises:
             ValueError: wrong shape.
@@ -67,7 +65,7 @@ class AugmentPipe:
 
 
 class RandomBatch:
-    """Random numbers for a batch of N images, with probability `p` for each change."""
+    """Random numbers [N] for the images of a batch; `p` is the probability of a change."""
 
     def __init__(self, p: float, count: int, generator: Generator) -> None:
         self.p = p
@@ -75,30 +73,30 @@ class RandomBatch:
         self.generator = generator
 
     def uniform(self, low: float, high: float) -> Tensor:
-        """Draw uniform numbers, float32 [N]."""
+        """Draw uniformly."""
         unit = torch.rand(self.count, generator=self.generator, device=self.generator.device)
         return low + (high - low) * unit
 
     def normal(self, deviation: float) -> Tensor:
-        """Draw normal numbers with mean 0, float32 [N]."""
+        """Draw with mean 0."""
         unit = torch.randn(self.count, generator=self.generator, device=self.generator.device)
         return deviation * unit
 
     def octaves(self, deviation: float) -> Tensor:
-        """Draw 2 to the power of normal numbers, float32 [N]."""
+        """Draw powers of two with normal exponents."""
         return 2 ** self.normal(deviation)
 
     def integer(self, count: int) -> Tensor:
-        """Draw integers 0 .. count - 1, int64 [N]."""
+        """Draw from 0 .. count - 1, int64."""
         return self.uniform(0, count).long().clamp(max=count - 1)
 
     def with_probability(self, value: Tensor, otherwise: float, p: float | None = None) -> Tensor:
-        """Return `value` [N] with probability p, else `otherwise`, for each image."""
+        """Choose between `value` (probability p) and `otherwise`."""
         return torch.where(self.uniform(0, 1) < (self.p if p is None else p), value, otherwise)
 
 
 def blit(images: Tensor, draw: RandomBatch) -> Tensor:
-    """Mirror, rotate by 90 degrees, shift by up to 1/8 in whole pixels: values do not change."""
+    """Mirror, make quarter turns, shift by up to 1/8 in whole pixels; values stay exact."""
     flip, turn, shift = random_blit(draw, images.shape[2])
     changed = (flip != 0) | (turn != 0) | (shift != 0).any(dim=0)
 
@@ -109,7 +107,7 @@ def blit(images: Tensor, draw: RandomBatch) -> Tensor:
 
 
 def random_blit(draw: RandomBatch, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw mirroring [N], clockwise quarter turns [N] and shifts in pixels [2, N] (x, y); int64."""
+    """Draw mirroring [N], clockwise quarter turns [N] and shifts in px [2, N] (x, y); int64."""
     flip = draw.with_probability(draw.integer(2), 0)
     turn = draw.with_probability(draw.integer(4), 0)
     moved = draw.uniform(0, 1) < draw.p
@@ -123,7 +121,7 @@ def blitted(images: Tensor, flip: Tensor, turn: Tensor, shift: Tensor) -> Tensor
     flip, turn, shift = uploaded((flip, turn, shift), images.device)
     last, at = size - 1, torch.arange(size, device=shift.device)
     turn, flip = turn[:, None, None], flip[:, None, None]
-    # The source of each output pixel: undo the shift, then the turns, then the mirroring.
+    # Where each output pixel comes from, so in reverse order.
     x = reflected(at - shift[0, :, None], size)[:, None, :].expand(-1, size, -1)
     y = reflected(at - shift[1, :, None], size)[:, :, None].expand(-1, -1, size)
     for quarter in range(3):
@@ -135,13 +133,13 @@ def blitted(images: Tensor, flip: Tensor, turn: Tensor, shift: Tensor) -> Tensor
 
 
 def warp(images: Tensor, draw: RandomBatch) -> Tensor:
-    """Scale, rotate, stretch in any direction and shift."""
+    """Scale, rotate, stretch and shift."""
     matrix, changed = random_affine(draw)
     return _where(changed, images, lambda some, chosen: resampled(some, matrix[chosen]))
 
 
 def random_affine(draw: RandomBatch) -> tuple[Tensor, Tensor]:
-    """Draw affine maps for coordinates -1..1, float32 [N, 2, 3], and which are not identity [N]."""
+    """Draw maps [N, 2, 3] of coordinates in -1..1, and which are not the identity [N]."""
     p_rotate = 1 - math.sqrt(1 - min(draw.p, 1.0))  # so that either rotation happens with p
     size = draw.with_probability(draw.octaves(0.2), 1)
     first = draw.with_probability(draw.uniform(-math.pi, math.pi), 0, p_rotate)
@@ -156,9 +154,9 @@ def random_affine(draw: RandomBatch) -> tuple[Tensor, Tensor]:
 
 
 def resampled(images: Tensor, matrix: Tensor) -> Tensor:
-    """Transform `images` [N, C, R, R] by `matrix` [N, 2, 3], reflecting at the borders.
+    """Transform [N, C, R, R] by `matrix` [N, 2, 3], reflecting at the borders.
 
-    To avoid aliasing, images are sampled at twice the resolution, between low-pass filters.
+    Sampling at twice the resolution, between low-pass filters, avoids aliasing.
     """
     size = images.shape[2]
     linear = torch.linalg.inv(matrix[:, :, :2])
@@ -176,7 +174,7 @@ def sampled(images: Tensor, grid: Tensor) -> Tensor:
 
     The grid is -1..1 between the outer edges of the image.
     """
-    # MPS lacks the gradient of this operation, so the CPU computes it.
+    # MPS lacks the gradient of this operation.
     place = "cpu" if images.device.type == "mps" else images.device
     result = F.grid_sample(
         images.to(place), grid.to(place), "bilinear", "reflection", align_corners=False
@@ -185,7 +183,7 @@ def sampled(images: Tensor, grid: Tensor) -> Tensor:
 
 
 def recolor(images: Tensor, draw: RandomBatch) -> Tensor:
-    """Change brightness, contrast, luma flip, hue and saturation by one affine map of RGB."""
+    """Change brightness, contrast, luma, hue and saturation by one affine map."""
     matrix, offset, changed = random_color(draw)
 
     def mix(some: Tensor, chosen: Tensor) -> Tensor:
@@ -195,13 +193,13 @@ def recolor(images: Tensor, draw: RandomBatch) -> Tensor:
 
 
 def recolored(images: Tensor, matrix: Tensor, offset: Tensor) -> Tensor:
-    """Multiply the RGB of [N, 3, R, R] by `matrix` [N, 3, 3] and add `offset` [N, 3, 1]."""
+    """Multiply RGB by `matrix` [N, 3, 3] and add `offset` [N, 3, 1]."""
     matrix, offset = uploaded((matrix, offset), images.device)
     return torch.baddbmm(offset, matrix, images.flatten(2)).reshape(images.shape)
 
 
 def random_color(draw: RandomBatch) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw RGB matrices [N, 3, 3] and offsets [N, 3, 1], and which are not identity [N]."""
+    """Draw matrices, offsets, and which are not the identity [N]."""
     brightness = draw.with_probability(draw.normal(0.2), 0)
     contrast = draw.with_probability(draw.octaves(0.5), 1)
     flip = draw.with_probability(draw.integer(2), 0)
@@ -209,12 +207,12 @@ def random_color(draw: RandomBatch) -> tuple[Tensor, Tensor, Tensor]:
     saturation = draw.with_probability(draw.octaves(1.0), 1)
     identity, gray = torch.eye(3, device=hue.device), torch.full((3, 3), 1 / 3, device=hue.device)
     cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=hue.device) / math.sqrt(3)
-    colors = identity - gray  # the part of RGB that is not gray
+    colors = identity - gray
 
     def each(value: Tensor) -> Tensor:
         return value[:, None, None]
 
-    turned = gray + each(hue.cos()) * colors + each(hue.sin()) * cross  # around the gray axis
+    turned = gray + each(hue.cos()) * colors + each(hue.sin()) * cross
     saturated = gray + each(saturation) * colors
     flipped = identity - 2 * each(flip) * gray
     linear = saturated @ turned @ flipped
@@ -225,32 +223,32 @@ def random_color(draw: RandomBatch) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def equalize(images: Tensor, draw: RandomBatch) -> Tensor:
-    """Amplify four octave bands at random, preserving the expected power of the image."""
+    """Amplify four octave bands at random, preserving the expected power."""
     gains, changed = random_gains(draw)
 
     return _where(changed, images, lambda some, chosen: amplified(some, gains[chosen]))
 
 
 def amplified(images: Tensor, gains: Tensor) -> Tensor:
-    """Multiply the octave bands of [N, 3, R, R], along each axis, by `gains` [N, 4]."""
+    """Multiply the octave bands of [N, 3, R, R] along each axis by `gains` [N, 4]."""
     bands = octave_bands(images.shape[2], images.device)
     matrix = torch.einsum("nb,bij->nij", upload(gains, images.device), bands)[:, None]
     return matrix @ images @ matrix.mT
 
 
 def random_gains(draw: RandomBatch) -> tuple[Tensor, Tensor]:
-    """Draw gains of the four bands [N, 4], and which are not all 1 [N]."""
+    """Draw gains of the bands [N, 4], and which are not all 1 [N]."""
     power = torch.tensor([10.0, 1, 1, 1], device=draw.generator.device) / 13  # of 1/f images
     gains = torch.ones(draw.count, 4, device=power.device)
     for band in range(4):
         gains[:, band] = draw.with_probability(draw.octaves(1.0), 1)
     changed = (gains != 1).any(dim=1)
-    # Normalized once for all bands (the paper: after each), which preserves the power exactly.
+    # The paper normalizes after each band; once for all preserves the power exactly.
     return gains / (power * gains.square()).sum(dim=1, keepdim=True).sqrt(), changed
 
 
 def add_noise(images: Tensor, draw: RandomBatch) -> Tensor:
-    """Add Gaussian noise whose standard deviation is half-normal with scale 0.1."""
+    """Add noise whose standard deviation is half-normal with scale 0.1."""
     deviation = draw.with_probability(draw.normal(0.1).abs(), 0)
 
     def disturb(some: Tensor, chosen: Tensor) -> Tensor:
@@ -273,27 +271,26 @@ def cut_out(images: Tensor, draw: RandomBatch) -> Tensor:
 
 @dataclass
 class AdaController:
-    """The paper's heuristic: raise p while the discriminator overfits to the real images.
+    """The paper's heuristic: raise p while the discriminator overfits.
 
-    r_t = E[sign(D(real))], over all processes, estimates overfitting: 0 = none, 1 = complete.
+    r_t = E[sign(D(real))] over all processes measures that: 0 = not at all, 1 = completely.
     """
 
     target: float = 0.6  # desired r_t
-    speed_kimg: float = 500  # shortest time for p to rise from 0 to 1, in thousands of images
+    speed_kimg: float = 500  # shortest rise of p from 0 to 1, in thousands of images
     p: float = 0.0
-    sign_sum: Tensor | float = 0.0  # stays on the discriminator's device until needed
+    sign_sum: Tensor | float = 0.0
     sign_count: float = 0.0
 
     def observe(self, real_logits: Tensor) -> None:
-        """Add logits of (augmented) real images."""
+        """Add logits of augmented real images, without waiting for the device."""
         self.sign_sum = self.sign_sum + real_logits.detach().sign().sum()
         self.sign_count += real_logits.numel()
 
     def update(self) -> float:
-        """Adjust p to the logits since the last call (the paper: every 4 batches).
+        """Adjust p to the logits since the last call, and return their r_t.
 
-        Returns:
-            r_t of these; NaN, with p unchanged, if there are none.
+        Without logits, p stays and the result is NaN.
         """
         signs = torch.as_tensor(self.sign_sum, dtype=torch.float32)  # exact up to 16 million
         totals = torch.stack([signs, torch.full_like(signs, self.sign_count)])
@@ -310,7 +307,6 @@ class AdaController:
 
 
 def _where(changed: Tensor, images: Tensor, change: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Apply `change(images, indices)` to the images where `changed` [N] is true."""
     chosen = changed.nonzero()[:, 0]
     if len(chosen) == 0:
         return images
@@ -319,6 +315,6 @@ def _where(changed: Tensor, images: Tensor, change: Callable[[Tensor, Tensor], T
 
 
 def _rotation(angle: Tensor) -> Tensor:
-    """Return rotations [N, 2, 2] by angles [N] in radians, from x toward y."""
+    """Return rotations [N, 2, 2] by radians [N], from x toward y."""
     cos, sin = angle.cos(), angle.sin()
     return torch.stack([cos, -sin, sin, cos], dim=1).reshape(-1, 2, 2)

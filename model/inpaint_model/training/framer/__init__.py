@@ -1,1 +1,1 @@
-"""Training of the framer: scenes in which to find frames, and the loop."""
+"""Training of the framer."""

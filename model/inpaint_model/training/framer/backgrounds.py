@@ -1,7 +1,7 @@
 """Backgrounds for the framer's training scenes: anything but aligned images.
 
-They are synthetic, with colors and textures from patches of the training images that are too small,
-too rotated or too shuffled to be recognized. No other data is needed.
+They are synthetic, with textures from patches of the training images that are too small, rotated or
+shuffled to be recognized.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 Painter = Callable[[Tensor, int, Generator], Tensor]
-"""(Images [n, 3, P, P] in 0..1 for textures, size S, randomness) -> [n, 3, S, S] in 0..1."""
+"""(Images [n, 3, P, P] for textures, size S, randomness) -> [n, 3, S, S]; all in 0..1."""
 
 
 def uniform(low: float, high: float, shape: tuple[int, ...], generator: Generator) -> Tensor:
-    """Draw uniform numbers from `low` to `high`."""
+    """Draw uniform numbers."""
     return low + (high - low) * torch.rand(shape, generator=generator)
 
 
 def coordinates(size: int) -> tuple[Tensor, Tensor]:
-    """Return x and y of the pixel centers, -1..1, [S, S] each."""
+    """Return x and y of pixel centers, -1..1, [S, S]."""
     steps = (torch.arange(size) + 0.5) * (2 / size) - 1
     y, x = torch.meshgrid(steps, steps, indexing="ij")
     return x, y
 
 
 def plain(images: Tensor, size: int, generator: Generator) -> Tensor:
-    """Paint one color, often near white or black, with a slight gradient."""
+    """Paint a color, often near white or black, with a slight gradient."""
     n = len(images)
     x, y = coordinates(size)
     level = uniform(0, 1, (n, 1, 1, 1), generator)
@@ -41,7 +41,7 @@ def plain(images: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def noise(images: Tensor, size: int, generator: Generator) -> Tensor:
-    """Paint noise with a spectrum of 1 / f^a, from clouds to grain, in related colors."""
+    """Paint 1 / f^a noise, from clouds to grain, in related colors."""
     n = len(images)
     fy, fx = torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None]
     frequency = (fx**2 + fy**2).sqrt().clamp(min=1 / size)
@@ -71,7 +71,7 @@ def waves(images: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def leaves(images: Tensor, size: int, generator: Generator) -> Tensor:
-    """Paint overlapping ellipses and rectangles in flat colors on a texture (dead leaves)."""
+    """Paint overlapping flat ellipses and rectangles on a texture (dead leaves)."""
     n = len(images)
     x, y = coordinates(size)
     canvas = pieces(images, size, generator)
@@ -104,7 +104,7 @@ def pieces(images: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def shuffled(images: Tensor, size: int, generator: Generator) -> Tensor:
-    """Shuffle the images' tiles, which keeps the texture but not the structure."""
+    """Shuffle the images' tiles, which keeps only texture."""
     n, _, side, _ = images.shape
     count = int(torch.tensor([4, 8, 16])[torch.randint(3, (), generator=generator)])
     tile = side // count
@@ -122,10 +122,7 @@ def shuffled(images: Tensor, size: int, generator: Generator) -> Tensor:
 
 
 def scrambled(images: Tensor, generator: Generator) -> Tensor:
-    """Turn images [n, 3, P, P] upside down and shuffle their quarters or sixteenths.
-
-    This keeps their parts but not the arrangement.
-    """
+    """Turn images upside down and shuffle their quarters or sixteenths."""
     side = images.shape[2]
     tile = side // int(torch.tensor([1, 2, 4])[torch.randint(3, (), generator=generator)])
     tiles = F.unfold(images.flip(2), tile, stride=tile)
@@ -138,10 +135,7 @@ PAINTERS: tuple[Painter, ...] = (plain, plain, noise, waves, leaves, leaves, pie
 
 
 def draw_backgrounds(images: Tensor, size: int, generator: Generator) -> Tensor:
-    """Draw backgrounds [n, 3, S, S] in 0..1, one for each of the images [n, 3, P, P] in 0..1.
-
-    Each canvas has two painters, separated by a soft line.
-    """
+    """Draw a background [S, S] per image, by two painters separated by a soft line."""
     first = _painted(images, size, generator)
     second = _painted(images.roll(1, 0), size, generator)
     n = len(images)

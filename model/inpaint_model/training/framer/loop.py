@@ -1,4 +1,4 @@
-"""Train a framer on scenes generated from aligned images, without labels."""
+"""Train a framer on generated scenes."""
 
 from __future__ import annotations
 
@@ -20,18 +20,14 @@ from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import FramerTraining
 
-FRAMER = FramerConfig()  # sizes of the framers that the command trains
+FRAMER = FramerConfig()  # of the command
 IMAGE_PX = 128  # side of the aligned images
 _WARM_UP = 5000  # scenes
-_VOTING = 0.25  # distance from the frame's center at which cells should vote, in frame sides
+_VOTING = 0.25  # distance from the center at which cells should vote, in frame sides
 
 
 class Losses:
-    """The losses of one batch.
-
-    They cover which cells vote, the frame's center (relative to its side), size and angle, and its
-    presence. All but the last are means weighted by the desired votes.
-    """
+    """The losses of a batch; center (in sides), side and angle are weighted by desired votes."""
 
     def __init__(self, framer: Framer, scenes: Scenes) -> None:
         weight, cells = framer.votes(scenes.views)
@@ -52,7 +48,7 @@ class Losses:
 
     @property
     def total(self) -> Tensor:
-        """Return the weighted sum, a scalar."""
+        """The weighted sum."""
         where = self.voting + 4 * self.center + 1.5 * self.side + 2 * self.angle
         total: Tensor = where + self.presence
         return total
@@ -68,14 +64,8 @@ def train_framer(
 ) -> Framer:
     """Train a framer, or continue the training in `folder`; return the averaged framer.
 
-    Args:
-        options: the settings.
-        config: the sizes of the framer.
-        images: images in the generator's alignment.
-        folder: the run's folder.
-        on_snapshot: called with the averaged framer and the kimg seen after each snapshot.
-        deadline: ends the training early and saves its state; by default `options.max_minutes`
-            from now.
+    `on_snapshot` gets it and the kimg seen. `deadline` (by default `options.max_minutes` from now)
+    ends the training early and saves its state.
     """
     deadline = deadline or Deadline(options.max_minutes)
     with torch.random.fork_rng():
@@ -118,5 +108,5 @@ def train_framer(
 
 
 def _schedule(cur_nimg: int, total: int) -> float:
-    """Return the learning rate's factor: a warm-up, then half a cosine down to 0."""
+    """Return the learning rate's factor: a warm-up, then half a cosine."""
     return min(1.0, cur_nimg / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * cur_nimg / total))

@@ -1,8 +1,8 @@
 """Training scenes for the framer, without labels.
 
 Aligned images are pasted onto backgrounds by random similarity transforms, with random holes, so
-the correct frame is known exactly. They are squares with their own backgrounds. To keep the framer
-from detecting their borders, they are cut to random soft shapes or extended by reflection.
+the correct frame is known. Random soft shapes or reflection hide their square borders from the
+framer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from inpaint_model.training.framer.backgrounds import (
 )
 
 POSITIVES = 0.65  # share of scenes that show an aligned image
-DECOYS = 0.6  # share of the other scenes that show a scrambled image, pasted the same way
+DECOYS = 0.6  # share of the other scenes that show a scrambled image
 MAX_HIDDEN = 0.55  # holes that hide a larger share of the frame are dropped
 _MIRRORED = 1.35  # images are reflected up to this coordinate and smeared beyond
 _HOLES = ("lasso", "brush", "box", "mat-256", "empty")
@@ -34,19 +34,17 @@ class Scenes(NamedTuple):
     views: Tensor  # [N, 4, S, S]: erased RGB in -1..1, then 1 - hole
     center: Tensor  # [N, 2]
     log_side: Tensor  # [N]: log2 of the frame's side / the view's
-    angle: Tensor  # [N]: radians
-    present: Tensor  # [N], bool: whether the view shows an aligned image
+    angle: Tensor  # [N], radians
+    present: Tensor  # [N], bool
 
 
 class Images:
-    """Aligned images at several sizes, so that they can be small in a scene without aliasing."""
+    """Aligned images at several sizes, against aliasing."""
 
     def __init__(self, pixels: Tensor, weights: Tensor | None = None) -> None:
-        """Make the smaller sizes.
+        """Halve images, uint8 [N, 3, P, P], P a power of two of at least 64.
 
-        Args:
-            pixels: uint8 [N, 3, P, P], P a power of two of at least 64.
-            weights: sampling weights [N]; None = equal.
+        `weights` are sampling weights [N]; None = equal.
 
         Raises:
             ValueError: the number of weights is wrong, or all are 0.
@@ -65,14 +63,14 @@ class Images:
         return len(self.levels[0])
 
     def draw(self, count: int, generator: Generator) -> Tensor:
-        """Draw `count` independent images; return their indices, int64 [count]."""
+        """Draw indices of images with replacement, int64 [count]."""
         if self._weights is None:
             return torch.randint(len(self), (count,), generator=generator)
         return torch.multinomial(self._weights, count, replacement=True, generator=generator)
 
 
 def draw_scenes(images: Images, count: int, size: int, generator: Generator) -> Scenes:
-    """Draw `count` scenes with views of `size` px."""
+    """Draw scenes with views of `size` px."""
     indices, others = images.draw(count, generator), images.draw(count, generator)
     present = torch.rand(count, generator=generator) < POSITIVES
     center, side, angle = _draw_frames(count, generator)
@@ -98,10 +96,7 @@ def _seen(
     decoy: Tensor,
     generator: Generator,
 ) -> Tensor:
-    """Sample the images at the frames' coordinates, reflected a little beyond their borders.
-
-    `wanted` [N], the frames' sides in px, determine which size of the images is sampled.
-    """
+    """Sample the images at `inside`, from the sizes that suit the `wanted` sides [N] in px."""
     sizes = torch.tensor([level.shape[2] for level in images.levels])
     level = (sizes[:, None] >= 0.9 * wanted).sum(0).clamp(min=1) - 1
     shown = inside.new_empty(len(inside), 3, *inside.shape[1:3])
@@ -121,7 +116,7 @@ def _seen(
 
 
 def frame_coordinates(center: Tensor, side: Tensor, angle: Tensor, size: int) -> Tensor:
-    """Return the view's pixels in the frames' coordinates, -1..1 inside: [N, S, S, 2]."""
+    """Return the view's pixels in frame coordinates, -1..1 inside: [N, S, S, 2]."""
     x, y = coordinates(size)
     dx, dy = x - center[:, 0, None, None], y - center[:, 1, None, None]
     c, s = angle.cos()[:, None, None], angle.sin()[:, None, None]
@@ -130,7 +125,7 @@ def frame_coordinates(center: Tensor, side: Tensor, angle: Tensor, size: int) ->
 
 
 def _draw_frames(count: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw half of the frames at any position and size, half near those of a refined view."""
+    """Draw half of the frames anywhere, half near those of a refined view."""
     first = torch.rand(count, generator=generator) < 0.5
     far = uniform(-0.75, 0.75, (count, 2), generator)
     near = torch.randn(count, 2, generator=generator) * 0.15
@@ -146,7 +141,7 @@ def _draw_frames(count: int, generator: Generator) -> tuple[Tensor, Tensor, Tens
 
 
 def _draw_mattes(inside: Tensor, generator: Generator) -> Tensor:
-    """Draw opacities of the pasted images [N, S, S]: all, a soft rectangle, or a head's shape."""
+    """Draw opacities [N, S, S]: opaque, a soft rectangle, or a head's shape."""
     n = len(inside)
     u, v = inside[..., 0], inside[..., 1]
     edges = uniform(0.6, 1.4, (4, n, 1, 1), generator)
@@ -167,7 +162,7 @@ def _draw_mattes(inside: Tensor, generator: Generator) -> Tensor:
 
 
 def _photographed(canvas: Tensor, generator: Generator) -> Tensor:
-    """Vary light, color, contrast, focus and grain."""
+    """Vary light, color, focus and grain."""
     n = len(canvas)
     gain = uniform(0.75, 1.25, (n, 1, 1, 1), generator)
     cast = uniform(0.88, 1.12, (n, 3, 1, 1), generator)
@@ -184,7 +179,7 @@ def _photographed(canvas: Tensor, generator: Generator) -> Tensor:
 
 
 def _draw_hidden(inside: Tensor, size: int, generator: Generator) -> Tensor:
-    """Draw holes [N, 1, S, S], 60 % in the frame's coordinates and the rest in the view's."""
+    """Draw holes [N, 1, S, S] in frame coordinates or the view's."""
     n = len(inside)
     names = torch.randint(len(_HOLES), (n,), generator=generator)
     holes = torch.zeros(n, 1, size, size)

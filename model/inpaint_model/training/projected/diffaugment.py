@@ -1,10 +1,8 @@
 """Augmentation and blur of the images for projected discriminators.
 
-Differentiable augmentation (Zhao et al. 2020): color, translation and cutout, with the strengths of
-the paper's section 4.
-
-Initial blur (Sauer et al. 2022, "StyleGAN-XL", section 3.1) makes the generator learn coarse
-structure first; without it, it draws outlines before light and shadow are right.
+Color, translation and cutout have the strengths of Zhao et al. 2020, section 4. Initial blur (Sauer
+et al. 2022, "StyleGAN-XL", section 3.1) makes the generator learn coarse structure first; without
+it, it draws outlines before light and shadow are right.
 """
 
 from __future__ import annotations
@@ -13,21 +11,20 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-SHIFT = 1 / 8  # largest translation, relative to the image's side
-CUTOUT = 1 / 2  # side of the square that is cut out, relative to the image's
+SHIFT = 1 / 8  # largest translation, in sides of the image
+CUTOUT = 1 / 2  # side of the square
 
 
 def random_changes(count: int, generator: Generator) -> Tensor:
-    """Draw the uniform numbers [10, count] that `changed` needs for `count` images."""
+    """Draw the numbers [10, count] for `changed`."""
     return torch.rand(10, count, generator=generator, device=generator.device)
 
 
 def changed(images: Tensor, drawn: Tensor, p: float = 1.0) -> Tensor:
     """Augment images [N, 3, R, R] in -1..1; the result may leave the range.
 
-    Each of the three changes is applied to an image with probability p; below 1 they do not leak
-    into the generator (Karras et al. 2020, section 2.2). `drawn` is the result of `random_changes`,
-    [10, N], on the images' device. Pixels from outside and in the cutout are 0.
+    Each change has probability p; below 1 they do not leak into the generator (Karras et al. 2020,
+    section 2.2). `drawn` is on the images' device. Pixels from outside and in the cutout are 0.
     """
     R = images.shape[2]
     colored, moved, cut = drawn[:3] < p
@@ -44,7 +41,6 @@ def changed(images: Tensor, drawn: Tensor, p: float = 1.0) -> Tensor:
 
 
 def _if(chosen: Tensor, value: Tensor, otherwise: float) -> Tensor:
-    """Return `value` where `chosen` [N], else `otherwise`: float32 [N, 1, 1, 1]."""
     return torch.where(chosen, value, otherwise)[:, None, None, None]
 
 
@@ -55,7 +51,7 @@ def _scaled(images: Tensor, factor: Tensor, dim: tuple[int, ...]) -> Tensor:
 
 
 def translated(images: Tensor, shift: Tensor) -> Tensor:
-    """Move [N, C, R, R] down and right by `shift`, int64 [2, N] of at most `SHIFT`; pad with 0."""
+    """Move [N, C, R, R] down and right by `shift` px [2, N], at most `SHIFT`; pad with 0."""
     N, C, R, _ = images.shape
     reach = round(R * SHIFT)
     padded = F.pad(images, (reach,) * 4)
@@ -67,28 +63,25 @@ def translated(images: Tensor, shift: Tensor) -> Tensor:
 
 
 def _kept(center: Tensor, R: int) -> Tensor:
-    """Return bool [N, 1, R, R], False in a square around `center` [2, N] in 0..1."""
+    """Return [N, 1, R, R], False in a square around `center` [2, N] in 0..1."""
     at = (torch.arange(R, device=center.device) + 0.5) / R
     inside = (at - center[:, :, None]).abs() < CUTOUT / 2  # [2, N, R]
     cut = inside[0, :, :, None] & inside[1, :, None, :]
     return ~cut[:, None]
 
 
-LEAST = 0.3  # px; the effect of less blur is negligible
+LEAST = 0.3  # px; less blur is negligible
 
 
 def fading_sigma(sigma: float, nimg: int, fade_kimg: float) -> float:
-    """Return the blur after `nimg` images: from `sigma` px linearly to 0 at `fade_kimg`."""
+    """Return the blur, which fades linearly from `sigma` px to 0 at `fade_kimg`."""
     if fade_kimg <= 0:
         return 0.0
     return sigma * max(1 - nimg / (fade_kimg * 1000), 0.0)
 
 
 def gaussian_taps(sigma: float, reach: int | None = None) -> Tensor | None:
-    """Return the weights of a Gaussian of `sigma` px, [2 reach + 1]; None below 0.3 px.
-
-    They reach to three times `sigma`; a larger `reach` pads them with zeros.
-    """
+    """Return a Gaussian of `sigma` px, zero beyond 3 sigma, [2 reach + 1]; None below `LEAST`."""
     if sigma < LEAST:
         return None
     own = round(3 * sigma)
@@ -98,7 +91,7 @@ def gaussian_taps(sigma: float, reach: int | None = None) -> Tensor | None:
 
 
 def blurred(images: Tensor, taps: Tensor | None) -> Tensor:
-    """Filter both axes of [N, C, R, R], R > reach, by `taps` [2 reach + 1], mirrored at borders."""
+    """Filter both axes of [N, C, R, R], R > reach, by `taps`, mirrored at borders."""
     if taps is None:
         return images
     reach, C, taps = len(taps) // 2, images.shape[1], taps.to(images.dtype)

@@ -13,15 +13,14 @@ from inpaint_model.training.projected.feature_network import FeatureNetwork
 from inpaint_model.training.projected.heads import Head, improve, spectral_norms
 from inpaint_model.training.projected.projection import WIDTHS, Projection
 
-PATCH = 4  # px, side of the patches at every octave
-PATCH_WIDTHS = (32, 64, 64, 128)  # channels of their mixed maps; fewer than for features
+PATCH = 4  # px, at every octave
+PATCH_WIDTHS = (32, 64, 64, 128)  # channels of their mixed maps
 
 
 class Patches(nn.Module):
-    """The image at four octaves, in patches, as a feature network would return it.
+    """The image at four octaves, in patches, like maps of a feature network.
 
-    Feature networks hardly see color and detail finer than their first stride. Without maps of the
-    image itself, colors diverge.
+    Without it, colors diverge: feature networks hardly see color and the finest detail.
     """
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -33,9 +32,9 @@ class Patches(nn.Module):
 
 
 class ProjectedDiscriminator(nn.Module):
-    """Images [N, 3, R, R] in -1..1 -> logits [N, L], from every network and scale.
+    """Judges images by every network and scale.
 
-    Its state dictionary contains the fixed mixing and the heads, but no feature networks.
+    Its state dictionary has mixing and heads, but no feature networks.
     """
 
     def __init__(
@@ -44,12 +43,7 @@ class ProjectedDiscriminator(nn.Module):
         resolution: int,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """Make new heads.
-
-        Args:
-            networks: results of `load_feature_network`.
-            resolution: at least 32 px, so that there is a map at 1/32.
-            dtype: the dtype of all computations.
+        """Make new heads for a resolution of at least 32 px, which has a map at 1/32.
 
         Raises:
             ValueError: a network does not return four maps, each half the size of the previous.
@@ -73,40 +67,40 @@ class ProjectedDiscriminator(nn.Module):
         self.train()
 
     def train(self, mode: bool = True) -> ProjectedDiscriminator:
-        """Set the mode, but leave updating the spectral norms to `judge`, which batches it."""
+        """Set the mode, but leave spectral norms to `judge`, which batches them."""
         super().train(mode)
         for norm in spectral_norms(self.heads):
             norm.own.eval()
         return self
 
     def trained_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters of the heads; nothing else is trained."""
+        """Return the parameters of the heads."""
         return list(self.heads.parameters())
 
     @property
     def calibrated(self) -> bool:
-        """Return whether the ranges of the feature maps have been measured."""
+        """Whether the ranges of the maps have been measured."""
         return min(read_scalars(*(p.deviation.min() for p in self._mixing()))) > 0
 
     @torch.no_grad()
     def calibrate(self, images: Tensor, mean: Callable[[Tensor], Tensor] = torch.clone) -> None:
-        """Measure the ranges of the feature maps on typical images [N, 3, R, R].
+        """Measure the ranges of the maps on images [N, 3, R, R].
 
-        `mean` averages over the processes of a training, which must agree on the ranges.
+        `mean` averages over processes, which must agree on the ranges.
         """
         for network, projection in zip(self.networks, self._mixing(), strict=True):
             projection.calibrate(network(images))
             projection.deviation.copy_(mean(projection.deviation))
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Return the inputs of the heads: mixed maps by network, from fine to coarse."""
+        """Return mixed maps by network, from fine to coarse."""
         maps = []
         for network, projection in zip(self.networks, self.projections, strict=True):
             maps += projection([x.to(self.dtype) for x in network(images)])
         return maps
 
     def judge(self, features: Sequence[Tensor]) -> Tensor:
-        """Return logits [N, L] of the result of `features`; high is real.
+        """Return logits [N, L] of `features`; high is real.
 
         Raises:
             ValueError: a batch of one image, since the heads use batch norm.
@@ -124,7 +118,7 @@ class ProjectedDiscriminator(nn.Module):
         return torch.cat(logits, dim=1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits [N, L] of images [N, 3, R, R] in -1..1; high is real."""
+        """Judge images [N, 3, R, R] in -1..1."""
         return self.judge(self.features(images))
 
     def _mixing(self) -> list[Projection]:
@@ -132,7 +126,7 @@ class ProjectedDiscriminator(nn.Module):
 
 
 def _shapes(network: nn.Module, resolution: int, name: str) -> list[tuple[int, int]]:
-    """Return channels and side of a network's maps for images of `resolution` px."""
+    """Return channels and side of each map."""
     try:
         with torch.no_grad():
             maps = network(torch.zeros(1, 3, resolution, resolution))

@@ -1,9 +1,8 @@
 """Frozen feature networks from TorchScript files, with a fast gradient to the image.
 
-On CPUs torch's gradient of strided depthwise convolutions, which small networks use, is slow, and
-it cannot be replaced in TorchScript. So graphs without control flow (nearly all feed-forward
-networks) are translated to `torch.fx`, and their convolutions get a gradient that skips the frozen
-weights.
+On CPUs torch's gradient of strided depthwise convolutions is slow and cannot be replaced in
+TorchScript. So graphs without control flow, nearly all, are translated to `torch.fx`, and their
+convolutions get a gradient that skips the frozen weights.
 """
 
 from __future__ import annotations
@@ -35,17 +34,17 @@ class FrozenConvolution(torch.autograd.Function):
         dilation: list[int],
         groups: int,
     ) -> Tensor:
-        """Return [N, O, h, w] of x [N, I, H, W] and a weight [O, I / groups, k, k]."""
+        """Convolve x [N, I, H, W] with a weight [O, I / groups, k, k]."""
         ctx.save_for_backward(weight)
         ctx.geometry, ctx.shape = (stride, padding, dilation, groups), x.shape
         return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
 
     @staticmethod
     def backward(
-        ctx: Any,  # noqa: ANN401 (has the attributes set in `forward`)
+        ctx: Any,  # noqa: ANN401 (as above)
         *gradients: Tensor,
     ) -> tuple[Tensor | None, ...]:
-        """Return the gradient with respect to x only."""
+        """Return the gradient of x only."""
         (gradient,), (weight,) = gradients, ctx.saved_tensors
         stride, padding, dilation, groups = ctx.geometry
         depthwise = groups == ctx.shape[1] == len(weight)
@@ -53,7 +52,7 @@ class FrozenConvolution(torch.autograd.Function):
         if depthwise and fits and stride != [1, 1] and dilation == [1, 1]:
             result = _strided_depthwise_gradient(gradient, weight, stride, padding, ctx.shape)
         else:
-            # Only shape and layout matter, for choosing the algorithm.
+            # Only shape and layout matter.
             x = torch.empty(
                 ctx.shape,
                 dtype=gradient.dtype,
@@ -77,7 +76,7 @@ class FrozenConvolution(torch.autograd.Function):
 
 
 def frozen_conv2d(x: Tensor, weight: Tensor, *geometry: object) -> Tensor:
-    """Apply `FrozenConvolution` as a function that a graph can call; x may have any dtype."""
+    """Apply `FrozenConvolution` to x of any dtype, as a function for graphs."""
     result: Tensor = FrozenConvolution.apply(x.to(weight.dtype), weight, *geometry)  # type: ignore[no-untyped-call]
     return result
 
@@ -87,12 +86,10 @@ def _strided_depthwise_gradient(
 ) -> Tensor:
     """Insert zeros between the gradient's samples, then convolve with the rotated weight.
 
-    On a CPU in bfloat16 this is five to nine times as fast as torch's gradient. The padding must be
-    smaller than the kernel.
+    The padding must be smaller than the kernel.
     """
     N, C, H, W = shape
     (height, width), (down, right), (top, left) = weight.shape[2:], stride, padding
-    # The gradient at the positions of an unstrided convolution of the padded image.
     spread = gradient.new_zeros((N, H + 2 * top - height + 1, W + 2 * left - width + 1, C))
     spread = spread.permute(0, 3, 1, 2)  # channels last
     spread[:, :, ::down, ::right] = gradient
@@ -101,10 +98,10 @@ def _strided_depthwise_gradient(
 
 
 def load_feature_network(path: Path, dtype: torch.dtype = torch.float32) -> FeatureNetwork:
-    """Load a TorchScript file: images [N, 3, H, W] in -1..1 -> list of feature maps.
+    """Load a TorchScript file.
 
-    A graph that cannot be translated, for example one with control flow, runs in TorchScript; it
-    must then convert images to a `dtype` other than float32 itself.
+    A graph that cannot be translated runs in TorchScript, and must itself convert images to a
+    `dtype` other than float32.
 
     Raises:
         ValueError: the file is not TorchScript.
@@ -112,30 +109,30 @@ def load_feature_network(path: Path, dtype: torch.dtype = torch.float32) -> Feat
     script = load_torchscript(path)
     for parameter in script.parameters():
         parameter.requires_grad_(False)
-    script.to(dtype)  # before translation, since the graph contains the dtype as a constant
+    script.to(dtype)  # the graph contains the dtype as a constant
     return FeatureNetwork(_translated(script) or script, file_sha256(path))
 
 
 class FeatureNetwork(nn.Module):
-    """Images -> list of maps, in the network's precision and always in evaluation mode.
+    """Images -> maps, in the network's precision, always in evaluation mode.
 
-    The weights come from the network's file, so they are not in state dictionaries.
+    Weights come from the network's file and are not in state dictionaries.
     """
 
     def __init__(self, network: nn.Module, sha256: str = "") -> None:
-        """Wrap a network; `sha256` of its file identifies it to the heads trained with it."""
+        """Wrap a network; `sha256` identifies it to the heads trained with it."""
         super().__init__()
         self.network, self.sha256 = channels_last(network), sha256
         self.register_load_state_dict_pre_hook(_with_own_weights)  # type: ignore[no-untyped-call]
         self.eval()
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return maps [N, C, h, w], from fine to coarse, of images [N, 3, H, W] in -1..1."""
+        """Return maps [N, C, h, w], fine to coarse, of images [N, 3, H, W] in -1..1."""
         maps = self.network(images.contiguous(memory_format=torch.channels_last))
         return [maps] if isinstance(maps, Tensor) else list(maps)
 
     def train(self, mode: bool = True) -> FeatureNetwork:
-        """Stay in evaluation mode: the network is frozen."""
+        """Stay in evaluation mode."""
         return super().train(False)
 
     def state_dict(  # type: ignore[override]
@@ -148,13 +145,13 @@ class FeatureNetwork(nn.Module):
 def _with_own_weights(
     module: FeatureNetwork, state: dict[str, Any], prefix: str, *_: object
 ) -> None:
-    """Add the weights that `state_dict` omits to a state that is being loaded."""
+    """Add the weights that `state_dict` omits to a state being loaded."""
     for name, value in module.network.state_dict().items():
         state[f"{prefix}network.{name}"] = value
 
 
 def _translated(script: torch.jit.ScriptModule) -> fx.GraphModule | None:
-    """Translate to a graph of operations that return one tensor; None if there are others."""
+    """Translate to a graph of operations that return one tensor, or return None."""
     with warnings.catch_warnings():  # TorchScript is deprecated, but the published files use it
         warnings.simplefilter("ignore", DeprecationWarning)
         frozen = torch.jit.freeze(script)

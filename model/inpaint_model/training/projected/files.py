@@ -23,7 +23,7 @@ FILE = "projected.safetensors"
 def save_projected(
     discriminator: ProjectedDiscriminator, folder: Path, dtype: torch.dtype = torch.float32
 ) -> None:
-    """Write mixing, heads and the hashes of their feature networks to `folder`."""
+    """Write mixing, heads and hashes of their networks to `folder`."""
     tensors = {
         name: value.detach().to("cpu", dtype).contiguous()
         for name, value in discriminator.state_dict().items()
@@ -32,10 +32,9 @@ def save_projected(
 
 
 def copy_projected(source: Path, target: Path, dtype: torch.dtype) -> bool:
-    """Copy the heads of one bundle to another, stored as `dtype`; return False if it has none.
+    """Copy a bundle's heads, stored as `dtype`; return False if it has none.
 
-    The fixed mixing, two thirds of the file, is omitted. The training's seed reproduces it, and
-    `load_projected` checks its hash.
+    The mixing, two thirds of the file, is omitted: the training's seed reproduces it.
     """
     path = source / FILE
     if not path.exists():
@@ -54,8 +53,8 @@ def copy_projected(source: Path, target: Path, dtype: torch.dtype) -> bool:
 def load_projected(folder: Path, discriminator: ProjectedDiscriminator) -> bool:
     """Load a bundle's heads in place; return False if there are none that fit.
 
-    Heads fit if feature networks, their order, resolution and widths are the same. A file without
-    mixing requires that of the discriminator to be the same, too.
+    Feature networks, their order, resolution and widths must be the same, and so must the mixing if
+    the file omits it.
 
     Raises:
         ValueError: the file is damaged.
@@ -82,7 +81,6 @@ def load_projected(folder: Path, discriminator: ProjectedDiscriminator) -> bool:
 
 
 def _mixing(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the fixed kernels of the projections."""
     return {name: value for name, value in tensors.items() if ".across_" in name}
 
 

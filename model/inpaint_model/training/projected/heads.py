@@ -1,7 +1,7 @@
-"""The trained part of a projected discriminator: a small network for each mixed feature map.
+"""The trained part of a projected discriminator (Sauer et al. 2021, section 3.3 and appendix).
 
-Sauer et al. 2021, section 3.3 and appendix: separable convolutions with spectral norm, batch norm,
-average pooling down to 8 px, then a 4 x 4 convolution to logits.
+Each mixed map has a small network: separable convolutions with spectral and batch norm, average
+pooling down to 8 px, then a 4 x 4 convolution to logits.
 """
 
 from __future__ import annotations
@@ -15,15 +15,12 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
-LAST_SIDE = 8  # px, side of the input of the last convolution
+LAST_SIDE = 8  # px, before the last convolution
 MAX_WIDTH = 256
 
 
 class SeparableBlock(nn.Module):
-    """Depthwise 3 x 3 convolution, pooling if `down`, 1 x 1 convolution, batch norm, leaky ReLU.
-
-    Pooling comes early, so that everything after it costs a quarter.
-    """
+    """A block of a head; pooling comes early, so that what follows costs a quarter."""
 
     def __init__(self, in_channels: int, out_channels: int, down: bool) -> None:
         super().__init__()
@@ -31,12 +28,12 @@ class SeparableBlock(nn.Module):
             nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False)
         )
         self.pointwise = spectral_norm(nn.Conv2d(in_channels, out_channels, 1, bias=False))
-        # Batch statistics only: heads are never used outside of training.
+        # Only batch statistics, since heads are used only in training.
         self.norm = nn.BatchNorm2d(out_channels, track_running_stats=False)
         self.down = down
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return [N, O, h, w] of [N, I, h, w], or half the size."""
+        """Return [N, O, h, w] of [N, I, h, w]; half the size if `down`."""
         x = self.depthwise(x)
         x = self.pointwise(F.avg_pool2d(x, 2) if self.down else x)
         return F.leaky_relu(self.norm(x), 0.2)
@@ -45,12 +42,11 @@ class SeparableBlock(nn.Module):
 class Head(nn.Sequential):
     """A mixed map [N, channels, side, side] -> logits [N, count].
 
-    There is at least one trained block before the logits: a linear layer on fixed features does not
-    recognize a complete face in the coarsest map, and halves of faces are learned separately.
+    It has at least one block: a linear layer on the coarsest map does not recognize a complete
+    face, and learns halves of faces separately.
     """
 
     def __init__(self, channels: int, side: int) -> None:
-        """Make a head for a mixed map, which is halved down to 8 px."""
         blocks: list[nn.Module] = []
         while side > LAST_SIDE or not blocks:
             width = min(2 * channels, MAX_WIDTH)
@@ -61,12 +57,12 @@ class Head(nn.Sequential):
 
 
 class SpectralNorm(NamedTuple):
-    """The spectral norm of one convolution, as stored by torch."""
+    """One convolution's spectral norm in torch."""
 
     weight: Tensor  # [O, I, k, k], before normalization
     u: Tensor  # [O], estimate of the left singular vector
-    v: Tensor  # [I k k], estimate of the right singular vector
-    own: nn.Module  # torch's parametrization, which in training mode updates the estimates
+    v: Tensor  # [I k k], of the right one
+    own: nn.Module  # the parametrization, which updates the estimates in training mode
 
 
 def spectral_norms(module: nn.Module) -> list[SpectralNorm]:
@@ -83,10 +79,9 @@ def spectral_norms(module: nn.Module) -> list[SpectralNorm]:
 
 @torch.no_grad()
 def improve(norms: list[SpectralNorm]) -> None:
-    """Run one power iteration of each norm's estimates, in place, batched by shape.
+    """Run a power iteration (Miyato et al. 2018, algorithm 1) in place, batched by shape.
 
-    torch does the same per convolution (Miyato et al. 2018, algorithm 1), which takes hundreds of
-    kernel launches for fifty small ones.
+    For fifty small convolutions torch takes hundreds of kernel launches.
     """
     alike: dict[torch.Size, list[SpectralNorm]] = defaultdict(list)
     for norm in norms:

@@ -1,8 +1,7 @@
 """Fixed random mixing of a feature network's maps (Sauer et al. 2021, section 3.2).
 
-A discriminator on raw features attends to only a few of them. Untrained random mixing spreads the
-information: across channels by 1 x 1 convolutions, and across scales by 3 x 3 convolutions and
-upsampling, so that every mixed map also contains information from the coarser ones.
+A discriminator attends to only a few raw features. Mixing spreads the information: across channels
+by 1 x 1 convolutions, and from coarser to finer maps by 3 x 3 convolutions and upsampling.
 """
 
 from __future__ import annotations
@@ -18,17 +17,14 @@ WIDTHS = (64, 128, 128, 256)  # channels of the mixed maps, from fine to coarse
 
 
 def random_kernel(out_channels: int, in_channels: int, size: int) -> Tensor:
-    """Draw Kaiming-normal weights [O, I, size, size], which double the mean square."""
+    """Draw Kaiming-normal weights, which double the mean square."""
     return torch.randn(out_channels, in_channels, size, size) * math.sqrt(
         2 / (in_channels * size**2)
     )
 
 
 class Projection(nn.Module):
-    """Maps of four scales -> mixed maps of the same sizes with `widths` channels.
-
-    `deviation` has the standard deviation of each map; it is 0 until `calibrate`.
-    """
+    """Mixes maps of all scales; `deviation` is their standard deviation, 0 until `calibrate`."""
 
     deviation: Tensor
 
@@ -45,14 +41,11 @@ class Projection(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, maps: Sequence[Tensor]) -> None:
-        """Measure the standard deviation of each map on typical images, to normalize it.
-
-        Ranges differ between networks by a factor of ten.
-        """
+        """Measure ranges, which differ between networks by a factor of ten."""
         self.deviation.copy_(torch.stack([x.float().std() for x in maps]).clamp_min(1e-6))
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Mix maps [N, C, h, w] from fine to coarse, each half the size of the previous one."""
+        """Mix maps [N, C, h, w], fine to coarse, each half the size of the previous one."""
         mixed: list[Tensor] = []
         for level in reversed(range(self.scales)):
             x = maps[level]
