@@ -1,4 +1,4 @@
-"""Check one direction on images and decide whether to offer it."""
+"""Check one direction on images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Instruments:
 
     attributes: Sequence[Attribute]
     std_devs: Mapping[str, float]  # of each validation score, over the generator's samples
-    likeness: Likeness | None = None  # None: identity is not measured
+    likeness: Likeness | None = None  # None: not measured
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def check(
 ) -> Checked:
     """Move `subjects` through the direction's range and decide whether it is offered.
 
-    `offered` stays unchanged if the direction has no attribute to validate it with.
+    Without an attribute to validate it with, `offered` stays unchanged.
     """
     judges = {attribute.name: attribute.judge for attribute in instruments.attributes}
     step = step_of(direction, vector, len(subjects[0].ws))

@@ -27,7 +27,7 @@ UNCHECKED = (-3.0, 3.0)
 
 @dataclass(frozen=True)
 class DirectionContext:
-    """A generator and its discriminator, for finding directions."""
+    """A generator and its discriminator."""
 
     info: BundleInfo
     generator: Generator
@@ -65,8 +65,8 @@ class DirectionContext:
     ) -> tuple[Direction, Tensor]:
         """Calibrate the unit and range of a vector, [w_dim] or [num_ws, w_dim].
 
-        One unit moves `score` by `spread`, its standard deviation. Without a score it is the
-        standard deviation of the codes w [N, w_dim] along the vector.
+        One unit moves `score` by `spread`, its standard deviation, or without a score codes
+        w [N, w_dim] by theirs along the vector.
         """
         tensor = torch.from_numpy(np.ascontiguousarray(vector, dtype=np.float32))
         along = std_dev_along(w, vector)
@@ -80,7 +80,7 @@ class DirectionContext:
 def std_dev_along(w: Float64Array, vector: Float64Array) -> float:
     """Return the standard deviation of codes [N, w_dim] along a vector, relative to its length.
 
-    Of a vector [num_ws, w_dim] the longest row counts.
+    In a vector [num_ws, w_dim] the longest row counts.
     """
     rows = np.atleast_2d(vector)
     steps = np.linalg.norm(rows, axis=1)
@@ -89,7 +89,7 @@ def std_dev_along(w: Float64Array, vector: Float64Array) -> float:
 
 
 def open_context(bundle: str, device: torch.device | str = "cpu") -> DirectionContext:
-    """Load the generator of a bundle (folder or name), and its discriminator if any."""
+    """Load a bundle's generator and, if any, discriminator."""
     info = read_bundle(find_bundle(bundle))
     generator = load_generator(info).to(device)
     D = load_discriminator(info)
@@ -107,8 +107,7 @@ def known_attributes(
 ) -> tuple[Attribute, ...]:
     """Return the attributes of the bundle's alignment, and those of `NAME=FILE` scorers.
 
-    A scorer without a validation scorer (`judges`) validates itself, on samples not used for the
-    fit.
+    A scorer without one in `judges` validates itself, on samples not used for the fit.
     """
     own: tuple[Attribute, ...] = PORTRAIT if info.card.alignment == "ffhq" else ()
     named = dict(load_scorer(argument, device) for argument in scorers)
