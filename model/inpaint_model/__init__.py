@@ -12,15 +12,15 @@ Fill a hole in an image of any size:
 Subpackages, from the bottom layer to the top:
 
     networks     the paper's networks (section 3.1)
-    document     images of any size and depth, and how fills are blended in
+    document     images of any size and depth, and blending
     framing      the network that finds the face around a hole
     bundle       a model on disk
-    data         training images, holes, random draws, devices
+    data         training images, holes, devices
     inference    `Inpainter`, for a hole in a square image
-    pipeline     `DocumentInpainter`, for images of any size; patches, recipes, sessions
-    importing    checkpoints of other implementations, read without executing their code
+    pipeline     `DocumentInpainter`, for images of any size
+    importing    checkpoints of other implementations
     training     generators, inpainting models and framers
-    evaluation   fixed masks, baselines, metrics and the report
+    evaluation   masks, baselines, metrics and the report
     directions   latent directions for edits
     cli          the command `inpaint-model`
 

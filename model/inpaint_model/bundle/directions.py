@@ -20,10 +20,10 @@ FORMER_NAMES = {"colour_temperature": "color_temperature"}
 @closed
 @dataclass(frozen=True)
 class Direction:
-    """A bundle's entry of a direction, whose vector is in directions.safetensors."""
+    """An entry of a bundle's `directions`. Its vector is stored in directions.safetensors."""
 
     name: Text
-    group: Text  # for the user interface: "hair", "light", ...
+    group: Text  # "hair", "light", ...
     layers: Layers  # styles to change
     unit: Finite  # length of one unit along the vector
     range: tuple[Finite, Finite]  # in which images stay natural, in units

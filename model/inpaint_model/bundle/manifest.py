@@ -126,7 +126,7 @@ def _discriminator(document: Document) -> DiscriminatorConfig | None:
 
 
 def format_for(discriminator: DiscriminatorConfig | None) -> int:
-    """Return the oldest format that can describe this discriminator."""
+    """Return the oldest format for a discriminator."""
     if discriminator is None or discriminator.conv_clamp is None or discriminator.clamp_skip:
         return FORMAT
     return UNCLAMPED_SKIPS

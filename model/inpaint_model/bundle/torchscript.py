@@ -1,4 +1,4 @@
-"""Load TorchScript, the format in which networks for metrics are published."""
+"""Load TorchScript, in which networks for metrics are published."""
 
 from __future__ import annotations
 

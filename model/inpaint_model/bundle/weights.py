@@ -56,9 +56,9 @@ def _checked_weights(info: BundleInfo) -> Path:
 def _stored_tensors(
     path: Path, folder: Path, prefixes: Iterable[str] | None = None
 ) -> Iterator[tuple[str, Tensor]]:
-    """Yield names and copied tensors of a safetensors file.
+    """Yield copied tensors, mapping the file again every 64 MiB.
 
-    The file is mapped again every 64 MiB, because its pages stay in memory until it is unmapped.
+    Its pages stay in memory until it is unmapped.
     """
     wanted = tuple(f"{prefix}." for prefix in prefixes) if prefixes is not None else ("",)
     try:

@@ -111,8 +111,7 @@ def save_discriminator(path: Path, discriminator: Discriminator, dtype: str = "f
 def rewriting(folder: Path, *, keep: bool) -> Iterator[Path]:
     """Yield a new folder that replaces `folder` on exit, unless an exception is raised.
 
-    With `keep`, it starts with the old files. They may be hard links: replace them instead of
-    writing into them.
+    With `keep`, it starts with hard links to the old files: replace them, never write into them.
     """
     temporary, old = (folder.with_name(folder.name + end) for end in (".writing", ".old"))
     shutil.rmtree(temporary, ignore_errors=True)
@@ -146,7 +145,7 @@ def edit_manifest(folder: Path, **entries: object) -> None:
     """Replace entries of `model.yaml` during `rewriting`."""
     path = folder / "model.yaml"
     document = yaml.safe_load(path.read_text("utf-8"))
-    path.unlink()  # possibly a hard link to the old file
+    path.unlink()  # may be a hard link
     _write_manifest(folder, document | entries)
 
 
@@ -163,7 +162,7 @@ def _link(source: str, target: str) -> None:
 
 
 def add_framer(folder: Path, framer: Framer) -> BundleInfo:
-    """Add or replace the framer of a bundle, which changes the hash of the weights file only.
+    """Add or replace the framer of a bundle; other tensors do not change.
 
     Raises:
         BundleError: The bundle cannot be read.

@@ -1,4 +1,4 @@
-"""`inpaint-model evaluate`: compare fills and samples with baselines and originals."""
+"""`inpaint-model evaluate`: compare fills and samples with baselines."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, write the reports and samples.png, and print the tables."""
+    """Evaluate, write the reports, and print the tables."""
     sets = _sets(args.sets)
     if args.seeds < 1 or (args.limit is not None and args.limit < 2):
         raise ValueError("--seeds must be at least 1 and --limit at least 2")

@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check_folder() -> None:
-    """Raise ValueError if the current folder was deleted, where torch cannot be loaded."""
+    """Raise ValueError if the current folder was deleted; torch cannot be loaded there."""
     try:
         Path.cwd()
     except FileNotFoundError:

@@ -1,8 +1,8 @@
 """`inpaint-model nearest`: check whether a generator copies its training images.
 
-Samples and training images are embedded by a face recognition network. A sample as close to a
-training image as two photos of one person is a near-copy. For comparison, each training image's
-similarities to its closest other (often the same person) and to its mirror image are reported.
+A near-copy is as close to a training image, by a face recognition network, as two photos of one
+person. For comparison, each training image's similarities to its closest other (often the same
+person) and to its mirror image are reported.
 """
 
 from __future__ import annotations

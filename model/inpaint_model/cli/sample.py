@@ -1,4 +1,4 @@
-"""`inpaint-model sample`: render a grid of a generator's images."""
+"""`inpaint-model sample`: render a grid of images."""
 
 from __future__ import annotations
 

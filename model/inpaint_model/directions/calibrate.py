@@ -1,4 +1,4 @@
-"""Choose a direction's unit, and the range in which its images stay natural."""
+"""Choose a direction's unit and its range."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def with_unit(
     score: Score,
     spread: float,
 ) -> Direction:
-    """Return the direction with the unit that moves `score` by `spread`, its standard deviation.
+    """Choose the unit that moves `score` by `spread`, but at most MAX_UNIT times `along`.
 
-    The unit is at most MAX_UNIT times `along`, the samples' standard deviation along the vector.
+    Both are standard deviations of samples, in the score and along the vector.
     """
     trial = replace(direction, unit=along)
     step = step_of(trial, vector, len(subjects[0].ws))
@@ -54,10 +54,9 @@ def with_range(
     subjects: Sequence[Subject],
     discriminator: SanityCheck | None = None,
 ) -> Direction:
-    """Return the direction with the range in which images stay natural.
+    """Choose the range with few clipped values and codes within MAX_REACH.
 
-    There few values are clipped, codes stay within MAX_REACH standard deviations, and a
-    discriminator's mean logit falls by at most one standard deviation of unedited samples.
+    A discriminator's mean logit may fall by one standard deviation of unedited samples.
     """
     step = step_of(direction, vector, len(subjects[0].ws))
     reach = min(MAX_VALUE, MAX_REACH * along / direction.unit)
@@ -73,7 +72,7 @@ def _furthest(
     values: Float64Array,
     discriminator: SanityCheck | None,
 ) -> float:
-    """Return the last of `values` up to which all are natural, but at least the first."""
+    """Return the last of `values` up to which all are natural; at least the first."""
     series = np.concatenate([[0.0], values])
     clipped, opinions = [], []
     for subject in subjects:

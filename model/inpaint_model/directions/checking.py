@@ -17,7 +17,7 @@ from inpaint_model.directions.report import entry
 
 @dataclass(frozen=True)
 class Instruments:
-    """The measurements that a check makes."""
+    """What a check measures."""
 
     attributes: Sequence[Attribute]
     std_devs: Mapping[str, float]  # of each validation score, over the generator's samples
@@ -37,10 +37,7 @@ class Checked:
 def check(
     direction: Direction, vector: Tensor, instruments: Instruments, subjects: Sequence[Subject]
 ) -> Checked:
-    """Move `subjects` through the direction's range and decide whether it is offered.
-
-    Without an attribute to validate it with, `offered` stays unchanged.
-    """
+    """Measure a direction on `subjects` and set `offered`, if an attribute can validate it."""
     judges = {attribute.name: attribute.judge for attribute in instruments.attributes}
     step = step_of(direction, vector, len(subjects[0].ws))
     response = respond(subjects, step, values_of(direction), judges, instruments.likeness)

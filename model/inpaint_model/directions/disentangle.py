@@ -1,8 +1,8 @@
 """Find the smallest move of the codes that changes one measurement and hardly any other.
 
 The changes of all measurements are regressed on random moves, independent on each style level.
-Least squares then give the move. A penalty keeps it short, so that it depends less on noise and
-stays within the generator's distribution of codes.
+Least squares then give the move. A penalty keeps it short, so that it follows less noise and
+stays within the distribution of codes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from inpaint_model.networks.style_levels import LEVELS
 AXES = 48  # principal axes of w: 90 % of a small generator's variance
 LENGTH = 0.7  # of random moves on each axis, in standard deviations
 RIDGE = 60.0  # equivalent to this many moves without effect
-UNSEEN = 0.03  # standard deviations; below, an image does not show the attribute
+UNSEEN = 0.03  # standard deviations; below, the attribute is not visible
 LENGTH_PENALTY = 0.03  # of the squared length, relative to the squared slope
 LEAST = 0.05  # standard deviations; smaller own changes are noise
 LONGEST = 6.0  # standard deviations
@@ -79,7 +79,7 @@ def try_moves(
     std_devs: Mapping[str, float],
     weight: float = 1.0,
 ) -> Trials:
-    """Measure an image moved by each of `moves` [K, levels * P] and by its opposite."""
+    """Measure an image moved by each of `moves` and by its opposite."""
     both = np.array([-1.0, 1.0])
     shown = [walk(subject, _tensor(axes.step(move)), both) for move in moves]
     answers = measure(scores, torch.cat(shown))

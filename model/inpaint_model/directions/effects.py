@@ -20,7 +20,7 @@ MIN_SPEARMAN = 0.9  # validation score against steps, median over images
 MIN_EFFECT = 0.25  # standard deviations of the validation score per unit
 MAX_LEAK = 0.5  # change of another validation score, relative to the own one
 MIN_RETENTION = 0.5
-UNSEEN = 0.01  # standard deviations; a score that changes less does not measure the hole
+UNSEEN = 0.01  # standard deviations; smaller changes are not in the hole
 
 Render = Callable[[Tensor], Tensor]
 
@@ -139,7 +139,7 @@ def respond(
 def _retained(
     subject: Subject, step: Tensor, values: Float64Array, outputs: Tensor
 ) -> Iterator[float]:
-    """Yield the change with the skip encoder, projected on that without, in the hole.
+    """Yield the change in the hole with the skip encoder, projected on that without it.
 
     `values` are 0 and both ends; `outputs` [3, 3, R, R] have the skip encoder.
     """

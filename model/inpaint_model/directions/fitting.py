@@ -22,13 +22,13 @@ class Fit(NamedTuple):
     """A direction in w."""
 
     vector: Float64Array  # [w_dim], length 1, toward higher scores
-    accuracy: float  # 0..1, on held-out samples
+    accuracy: float  # 0..1, of held-out samples
 
 
 def fit_extremes(w: Float64Array, scores: Float64Array, share: float = 0.02) -> Fit:
     """Return the normal of the plane between samples [N, w_dim] with high and low scores [N].
 
-    `share` is the fraction at each end; 70 % of it is fitted, the rest measures the accuracy.
+    70 % of `share`, the fraction at each end, is fitted; the rest measures the accuracy.
 
     Raises:
         ValueError: if these are too few, or all scores are equal.
@@ -56,8 +56,8 @@ def fit_extremes(w: Float64Array, scores: Float64Array, share: float = 0.02) -> 
 def fit_marks(w: Float64Array, marked: Float64Array, more: Flags) -> Fit:
     """Return the direction from codes `marked` [M, w_dim] "less" to those marked "more".
 
-    It is fitted in w whitened by many codes `w` [N, w_dim]; otherwise a few dozen marks would
-    mostly find the axes along which w varies. The accuracy is by leave-one-out cross-validation.
+    Whitening by many codes `w` [N, w_dim] keeps a few dozen marks from finding only the axes along
+    which w varies. The accuracy is from leave-one-out cross-validation.
 
     Raises:
         ValueError: for fewer than 3 marks of each kind.
@@ -130,7 +130,7 @@ def fit_attributes(
 ) -> Iterator[Found]:
     """Fit a direction for each attribute in `wanted`, orthogonal to those in `removed`.
 
-    `share` is the fraction of `samples` at each end; `subjects` calibrate units and ranges.
+    `share` is as in `fit_extremes`; `subjects` serve calibration.
     """
     every = {a.name: a for a in (*wanted, *removed)}
     fits = {name: fit_extremes(samples.w, samples.scores[name], share) for name in every}

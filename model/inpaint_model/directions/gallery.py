@@ -51,7 +51,7 @@ def write_page(
 
 @torch.inference_mode()
 def grid(one: Checked, subjects: Sequence[Subject], judges: Mapping[str, Score]) -> Image.Image:
-    """Render an edit's steps on the first images that show it and, last, the least affected."""
+    """Render an edit on the first images that show it and, last, the least affected."""
     values = values_of(one.direction)
     score = judges.get(one.direction.attribute)
     rows = list(range(min(ROWS, len(subjects))))

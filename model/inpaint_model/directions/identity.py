@@ -19,8 +19,8 @@ from inpaint_model.directions.onnx import load_onnx
 
 SIDE = 112
 FACES = 16  # images to measure; each takes three runs of the network
-# A centered square of the FFHQ alignment, with eyes at 0.461 and mouth at 0.824 of its height,
-# where these networks expect them.
+# The square of the FFHQ alignment with eyes at 0.461 and mouth at 0.824 of its height, as these
+# networks expect.
 FACE: Box = (0.128, 0.128, 0.872, 0.872)
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -60,10 +60,7 @@ class Likeness:
     strangers: float  # mean cosine similarity of different persons
 
     def change(self, images: Tensor) -> float:
-        """Return the mean distance of images [V, 3, H, W] from the first.
-
-        0: the same person; 1: unrelated persons.
-        """
+        """Return the mean distance of images [V, 3, H, W] from the first; 1: unrelated persons."""
         first, *others = self.embed(images)
         cosine = float(torch.stack(others).mean(dim=0) @ first)
         return (1 - cosine) / max(1 - self.strangers, 1e-6)

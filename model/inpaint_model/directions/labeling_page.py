@@ -1,4 +1,4 @@
-"""An HTML page for marking samples offline, and the JSON file that it saves."""
+"""An HTML page for marking samples offline, and its JSON file of marks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Measurements [N] of aligned images [N, 3, H, W] in -1..1, without networks.
 
-Colors are sRGB in 0..1. An "alternative" validates directions fitted to the first measurement of
-the same property.
+Colors are sRGB in 0..1. An "alternative" validates directions fitted to the other measurement.
 """
 
 from __future__ import annotations
@@ -74,7 +73,7 @@ def mean_saturation(region: Region) -> Score:
 
 
 def opponent_chroma(region: Region) -> Score:
-    """Score saturation, alternative: the median color's distance from gray, over its mean."""
+    """Score saturation, alternative: the median color's distance from gray over its mean."""
 
     def score(x: Tensor) -> Tensor:
         red, green, blue = _color(x, region)
@@ -138,7 +137,7 @@ def contour_shift(x: Tensor) -> Tensor:
 def skin_left_of_right(x: Tensor) -> Tensor:
     """Score yaw, alternative: how much more skin is visible on the left.
 
-    Skin is recognized by chromaticity, on which light from one side has no effect.
+    Chromaticity tells skin apart in light from any side.
     """
     box = (0.20, 0.50, 0.30, 0.70)
     skin = _chromaticity(pixels(x, face_regions.CHEEKS)).median(dim=2).values[:, :, None]
@@ -150,7 +149,7 @@ def skin_left_of_right(x: Tensor) -> Tensor:
 
 
 def bright_mouth(x: Tensor) -> Tensor:
-    """Score a smile: light between the lips and dark corners, relative to cheeks."""
+    """Score a smile: light between the lips, dark corners."""
     skin = mean_luma(face_regions.CHEEKS)(x)
     gap, corners = mean_luma(face_regions.LIP_GAP)(x), mean_luma(face_regions.MOUTH_CORNERS)(x)
     return (gap - skin - 0.5 * (corners - skin)) / (skin + DARK)

@@ -25,7 +25,7 @@ from inpaint_model.directions.effects import Subject
 from inpaint_model.directions.measurements import Score
 from inpaint_model.directions.samples import Samples
 
-TRUST = 4.0  # weight of trials of fitted directions, relative to random moves
+TRUST = 4.0  # weight of fitted directions, relative to random moves
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def fit_by_perturbation(
     """Fit a direction for each attribute that does not change the others in `images`.
 
     Directions are tried on the first images and refined; attributes that no move can change alone
-    are omitted. `samples`, measured with `measures`, give the axes and the standard deviations.
+    are omitted. `samples`, measured with `measures`, give axes and standard deviations.
     """
     scores = measures(attributes)
     std_devs = {name: max(float(samples.scores[name].std()), 1e-6) for name in scores}
@@ -75,10 +75,9 @@ def fit_by_perturbation(
 
 
 def measures(attributes: Sequence[Attribute]) -> dict[str, Score]:
-    """Return the score and the validation score of each attribute.
+    """Return all scores and validation scores.
 
-    The latter does not fit its own direction; it keeps others from changing it, because their
-    check measures that.
+    The latter keep the directions of other attributes from changing them, as their check demands.
     """
     scores = {a.name: a.score for a in attributes}
     return scores | {judged(a.name): a.judge for a in attributes}

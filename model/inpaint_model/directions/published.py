@@ -72,7 +72,7 @@ def _read_npz(path: Path) -> dict[str, Float64Array]:
                 raise ValueError(f"its contents are larger than {MAX_BYTES // 2**20} MiB")
         with np.load(path, allow_pickle=False) as arrays:
             return {name: _floats(path, arrays[name]) for name in arrays.files}
-    except Exception as error:  # zipfile and numpy raise many types
+    except Exception as error:  # of many types
         raise _unreadable(path, error) from None
 
 
@@ -85,7 +85,7 @@ def _read_pt(path: Path) -> dict[str, Float64Array]:
         raise ValueError(
             f"{path} is damaged or contains objects other than tensors, so it was not read"
         ) from None
-    except Exception as error:  # torch raises many types
+    except Exception as error:  # of many types
         raise _unreadable(path, error) from None
     entries = value if isinstance(value, Mapping) else {path.stem: value}
     arrays = {}

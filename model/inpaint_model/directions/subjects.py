@@ -75,7 +75,7 @@ def imagined(
 
 
 def half_hole(R: int, number: int) -> MaskU8:
-    """Return a hole over the left, right, lower or upper half, by `number`."""
+    """Return a hole over the left, right, lower or upper half."""
     hole = np.zeros((R, R), np.uint8)
     half = R // 2
     left, right = (slice(None), slice(0, half)), (slice(None), slice(half, R))

@@ -28,7 +28,7 @@ def modulation_weights(generator: Generator, layers: Layers) -> list[torch.Tenso
 def sefa(generator: Generator, layers: Layers, count: int) -> Float64Array:
     """Return unit rows [count, w_dim] that change the styles of `layers` most.
 
-    They are the eigenvectors of A^T A, where A has normalized affine weights as rows.
+    They are eigenvectors of A^T A, where the rows of A are normalized affine weights.
     """
     weights = modulation_weights(generator, layers)
     if not weights:

@@ -105,7 +105,7 @@ def _varying(attributes: tuple[Attribute, ...], samples: Samples) -> tuple[Attri
 
 
 def _images(context: DirectionContext, args: argparse.Namespace) -> list[Subject]:
-    """Return fills of `--fit-images` or generated images, or samples if the bundle cannot fill."""
+    """Return fills of `--fit-images` or generated images; samples if the bundle cannot fill."""
     from inpaint_model.directions.subjects import imagined, photographs, sampled
     from inpaint_model.inference.inpainter import load_bundle
 

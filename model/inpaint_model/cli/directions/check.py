@@ -124,7 +124,6 @@ def _wanted(info: BundleInfo, names: Sequence[str]) -> list[Direction]:
 
 
 def _instruments(context: DirectionContext, args: argparse.Namespace) -> Instruments:
-    """Return attributes, standard deviations of validation scores, and identity measure."""
     import torch
 
     from inpaint_model.directions.checking import Instruments

@@ -32,7 +32,7 @@ def store(
 ) -> int:
     """Store the rows that `find` returns for a generator, layers and codes [N, w_dim].
 
-    Their meaning is unknown; until the user renames them, they have the method's name and a number.
+    Their meaning is unknown, so they are named by method and number.
     """
     from inpaint_model.bundle.direction_store import add_directions
     from inpaint_model.directions.context import open_context

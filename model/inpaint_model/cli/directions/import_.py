@@ -61,7 +61,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _of_bundle(source: Path, info: BundleInfo) -> list[tuple[Direction, Tensor]]:
-    """Return all directions of another bundle around the same generator."""
     from inpaint_model.bundle.direction_store import load_vectors
     from inpaint_model.bundle.manifest import read_bundle
 

@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
         from inpaint_model.bundle.manifest import read_bundle
 
         info = read_bundle(start)
-        if info.kind == "generator":  # an inpainter's trained_kimg counts its own
+        if info.kind == "generator":  # an inpainter's trained_kimg counts its own training
             nimg = int(info.card.trained_kimg * 1000)
     R = G.config.resolution
     P = training_run.projected_discriminator(args, R, options.seed, options.bf16, [start])
@@ -200,7 +200,6 @@ def _networks(args: argparse.Namespace, seed: int, c_dim: int) -> tuple[Generato
 
 
 def _check_classes(start: Path, theirs: int, ours: int) -> None:
-    """Raise ValueError unless the starting generator has as many classes as the images."""
     if theirs and not ours:
         raise ValueError(
             f"{start} is a generator with {theirs} classes: give --cond and images with labels"

@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         torch.manual_seed(options.seed)
         model = InpaintingModel(config, checkpoint.generator)
     nimg = 0
-    if args.init:  # without its generator, which may differ
+    if args.init:  # without its generator, which may differ from --generator
         info = read_bundle(args.init)
         earlier = dict(load_model(info).named_children())
         fresh = 0

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of training a generator or an inpainter."""
+    """Add the options of generators and inpainters."""
     parser.add_argument(
         "--out", type=Path, required=True, metavar="RUN", help="folder of the training run"
     )
@@ -105,7 +105,7 @@ def load_data(args: argparse.Namespace, resolution: int) -> tuple[ImageSet, torc
 
 
 def add_feature_network_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the option for a projected discriminator's frozen networks."""
+    """Add --feature-networks."""
     parser.add_argument(
         "--feature-networks",
         type=Path,
@@ -154,7 +154,7 @@ def start_device(args: argparse.Namespace) -> tuple[torch.device, DistributedCon
     from inpaint_model.inference.host_memory import MOST, keep_freed_memory
     from inpaint_model.training import distributed
 
-    keep_freed_memory(MOST)  # every step needs as much memory again
+    keep_freed_memory(MOST)  # every step needs the same memory
     if args.threads:
         torch.set_num_threads(args.threads)
     device = devices.choose_device(args.device)
@@ -186,7 +186,7 @@ def ended_by_sigterm(deadline: Deadline) -> Iterator[None]:
 
 @contextmanager
 def remedies(batch_size: int) -> Iterator[None]:
-    """Convert errors of a training to one line with a remedy.
+    """Convert errors to one line with a remedy.
 
     Raises:
         MemoryError: if the device ran out of memory.
