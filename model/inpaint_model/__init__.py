@@ -1,6 +1,6 @@
-"""Diverse portrait inpainting with StyleGAN2 inversion: networks, training and inference.
+"""Diverse portrait inpainting with StyleGAN2 inversion.
 
-Load a model and fill a hole in an image of any size:
+Fill a hole in an image of any size:
 
     from inpaint_model import DocumentInpainter, load_bundle
 
@@ -9,23 +9,22 @@ Load a model and fill a hole in an image of any size:
     fills = list(document.fill(session, seeds=[0, 1, 2, 3]))
     fills[0].composite  # [H, W, C]: unchanged outside the mask
 
-The subpackages, from the bottom layer to the top:
+Subpackages, from the bottom layer to the top:
 
-    networks     the paper's networks and their configurations (section 3.1)
-    document     images of any size and depth: what the model sees, how fills are blended in
+    networks     the paper's networks (section 3.1)
+    document     images of any size and depth, and blending
     framing      the network that finds the face around a hole
-    bundle       a model on disk: YAML and safetensors
-    data         training images, holes, random draws, devices
-    inference    `Inpainter`: fills a hole in a square image
-    pipeline     `DocumentInpainter`: fills images of any size; patches, recipes, sessions
-    importing    checkpoints of other implementations, read without executing their code
+    bundle       a model on disk
+    data         training images, holes, devices
+    inference    `Inpainter`, for a hole in a square image
+    pipeline     `DocumentInpainter`, for images of any size
+    importing    checkpoints of other implementations
     training     generators, inpainting models and framers
-    evaluation   fixed masks, baselines, metrics and the report
-    directions   latent directions for edits: finding, measuring and storing them
+    evaluation   masks, baselines, metrics and the report
+    directions   latent directions for edits
     cli          the command `inpaint-model`
 
-Names are resolved on first use, so that importing the package (as every `--help` does) does not
-import torch.
+Names are resolved on first use, so that `--help` does not import torch.
 """
 
 from importlib import import_module

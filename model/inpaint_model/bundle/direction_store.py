@@ -1,4 +1,4 @@
-"""Store directions in bundles: entries in model.yaml, vectors in directions.safetensors."""
+"""Directions in bundles: entries of model.yaml, vectors in directions.safetensors."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Found = tuple[Direction, Tensor]
 
 
 def load_vectors(info: BundleInfo) -> dict[str, Tensor]:
-    """Return the vectors of a bundle's directions, float32, [w_dim] or [num_ws, w_dim].
+    """Return vectors by name, float32, [w_dim] or [num_ws, w_dim].
 
     Raises:
-        BundleError: A vector is missing, does not fit the generator, or belongs to another one.
+        BundleError: A vector is missing, or not of this generator.
     """
     path = info.folder / VECTORS
     if not info.directions:
@@ -67,11 +67,11 @@ def _checked(info: BundleInfo, direction: Direction, vector: Tensor) -> Tensor:
 
 
 def add_directions(folder: Path, found: Sequence[Found]) -> BundleInfo:
-    """Add directions and their vectors to a bundle, all or none, replacing those of the same names.
+    """Add directions to a bundle, all or none, replacing those of the same names.
 
     Raises:
-        BundleError: The bundle cannot be read, or a direction belongs to another generator.
-        ValueError: Two of the directions have the same name.
+        BundleError: The bundle is invalid, or a direction belongs to another generator.
+        ValueError: Two directions have the same name.
     """
     info = read_bundle(folder)
     for direction, vector in found:
@@ -86,9 +86,7 @@ def add_directions(folder: Path, found: Sequence[Found]) -> BundleInfo:
 
 
 def directions_of(folders: Iterable[Path], generator_sha256: str) -> dict[str, Found]:
-    """Return by name the directions of those folders that are bundles of a generator.
-
-    Later folders take precedence.
+    """Return by name the directions of a generator's bundles among `folders`; later ones win.
 
     Raises:
         BundleError: A bundle or its directions cannot be read.
@@ -107,7 +105,7 @@ def directions_of(folders: Iterable[Path], generator_sha256: str) -> dict[str, F
 def write_directions(
     info: BundleInfo, directions: Sequence[Direction], vectors: Mapping[str, Tensor]
 ) -> BundleInfo:
-    """Replace all directions of a bundle and their vectors, all or none; other files are kept."""
+    """Replace a bundle's directions and their vectors, all or none."""
     with rewriting(info.folder, keep=True) as new:
         (new / VECTORS).unlink(missing_ok=True)
         edit_manifest(new, directions=[direction.to_dict() for direction in directions])

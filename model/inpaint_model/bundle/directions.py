@@ -1,7 +1,6 @@
 """Latent directions: what an edit adds to W_out (paper, section 3, experiments).
 
-`ws_out[layers] += value * unit * vector`, where one unit is one standard deviation of the
-direction's score over samples of the generator.
+`ws_out[layers] += value * unit * vector`; one unit is one standard deviation of the score.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class Direction:
     """An entry of a bundle's `directions`. Its vector is stored in directions.safetensors."""
 
     name: Text
-    group: Text  # for the user interface: "hair", "light", "pose", ...
+    group: Text  # "hair", "light", ...
     layers: Layers  # styles to change
     unit: Finite  # length of one unit along the vector
     range: tuple[Finite, Finite]  # in which images stay natural, in units
@@ -33,18 +32,18 @@ class Direction:
     description: Text = ""  # one line
     effects: Mapping[Text, Number] = field(default_factory=dict)  # measured, by score
     attribute: Text = ""  # the score to change; "" without one
-    generator_sha256: Text = ""  # of its latent space; always set in a bundle
-    offered: Flag = True  # shown to users; False until it has passed its check
-    foreign: Flag = False  # found in another or an unknown generator
+    generator_sha256: Text = ""  # always set in a bundle
+    offered: Flag = True  # to users; False until it has passed its check
+    foreign: Flag = False  # of another or an unknown generator
 
     @property
     def minimum(self) -> float:
-        """Lower end of the range, in units."""
+        """Lower end of the range."""
         return self.range[0]
 
     @property
     def maximum(self) -> float:
-        """Upper end of the range, in units."""
+        """Upper end of the range."""
         return self.range[1]
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,12 +52,12 @@ class Direction:
 
 
 def by_name(directions: Iterable[Direction]) -> dict[str, Direction]:
-    """Return directions by their names, including those that earlier versions used."""
+    """Return directions by current and former names."""
     known = {direction.name: direction for direction in directions}
     former = {old: known[new] for old, new in FORMER_NAMES.items() if new in known}
     return former | known
 
 
 def offered(directions: Iterable[Direction]) -> tuple[Direction, ...]:
-    """Return the directions for users, which have passed their check."""
+    """Return the directions that have passed their check."""
     return tuple(direction for direction in directions if direction.offered)

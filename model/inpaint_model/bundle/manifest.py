@@ -1,8 +1,7 @@
 """Read and check `model.yaml`, the manifest of a bundle.
 
-A bundle is a model in a folder: `model.yaml` describes the networks and their provenance,
-`weights.safetensors` holds their tensors under `generator.`, `encoder.`, `mixer.`, `skip.`,
-`second_encoder.` and `framer.`. No pickle.
+`weights.safetensors` holds the tensors of the networks under `generator.`, `encoder.`, `mixer.`,
+`skip.`, `second_encoder.` and `framer.`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from inpaint_model.networks.config import DiscriminatorConfig, GeneratorConfig, 
 from inpaint_model.networks.validation import Number, Several, Text, shown, validated
 
 FORMAT = 1
-UNCLAMPED_SKIPS = 2  # the same format, for clamped discriminators with unclamped skips
+UNCLAMPED_SKIPS = 2  # for clamped discriminators with unclamped skips
 MAX_YAML_BYTES = 2 * 2**20
 Kind = Literal["generator", "inpainter"]
 
@@ -37,8 +36,8 @@ class Card:
     title: Text = ""  # for display
     alignment: Text = "ffhq"  # of the training images
     licence: Text = "unknown"
-    provenance: Text = "unknown"  # origin of the weights
-    trained_kimg: Number = 0.0  # training images of the part that `kind` names, in thousands
+    provenance: Text = "unknown"
+    trained_kimg: Number = 0.0  # thousands of training images of the part that `kind` names
     metrics: Mapping[Text, Number] = field(default_factory=dict)
 
 
@@ -59,26 +58,25 @@ class BundleInfo:
 
     @property
     def name(self) -> str:
-        """Name of the model in requests."""
+        """Name in requests."""
         return self.card.name
 
     @property
     def has_framer(self) -> bool:
-        """Whether the model can find frames."""
+        """Whether it can find frames."""
         return self.framer is not None
 
     @property
     def generator_config(self) -> GeneratorConfig:
-        """Configuration of the generator, for either kind."""
+        """Configuration of the generator, for either `kind`."""
         return self.config if isinstance(self.config, GeneratorConfig) else self.config.generator
 
 
 def read_bundle(folder: Path) -> BundleInfo:
-    """Read and check the `model.yaml` of a bundle, but not its weights.
+    """Read and check a bundle's `model.yaml`, but not its weights.
 
     Raises:
-        BundleError: It is missing, damaged, invalid or of another format; or a file of the bundle
-            is not a plain file.
+        BundleError: It is missing or invalid, or a file of the bundle is not plain.
     """
     path = folder / "model.yaml"
     try:
@@ -120,7 +118,7 @@ def read_bundle(folder: Path) -> BundleInfo:
 
 
 def _discriminator(document: Document) -> DiscriminatorConfig | None:
-    """Return the discriminator's configuration; in format 1 its skips are clamped."""
+    """Read the discriminator's configuration; in format 1 its skips are clamped."""
     config = document.discriminator
     if config is None or config.conv_clamp is None:
         return config
@@ -128,22 +126,22 @@ def _discriminator(document: Document) -> DiscriminatorConfig | None:
 
 
 def format_for(discriminator: DiscriminatorConfig | None) -> int:
-    """Return the oldest format that can describe a bundle with this discriminator."""
+    """Return the oldest format for a discriminator."""
     if discriminator is None or discriminator.conv_clamp is None or discriminator.clamp_skip:
         return FORMAT
     return UNCLAMPED_SKIPS
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an error's message, since some libraries write pages."""
+    """Return the first line of a message, since some libraries write pages."""
     return str(error).partition("\n")[0]
 
 
 def bundled(name: str) -> Path:
-    """Return the folder of a model included in the package.
+    """Return the folder of a model in the package.
 
     Raises:
-        BundleError: No such model; the message lists the known ones.
+        BundleError: It is unknown; the message lists the known ones.
     """
     folder = Path(__file__).parent / "pretrained" / name
     if not (folder / "model.yaml").exists():
@@ -154,11 +152,7 @@ def bundled(name: str) -> Path:
 
 
 def _check_files(folder: Path) -> None:
-    """Refuse files that are not plain.
-
-    Reading a pipe could block forever, and a link may expose a file that the bundle's author could
-    not read.
-    """
+    """Refuse pipes, which could block reading, and links, which may expose private files."""
     for path in (folder / "model.yaml", *sorted(folder.glob("*.safetensors"))):
         if path.is_symlink():
             raise BundleError(f"{path} is a link; put a copy of the file in its place")
@@ -167,7 +161,7 @@ def _check_files(folder: Path) -> None:
 
 
 def find_bundle(path_or_name: str | Path) -> Path:
-    """Return a bundle's folder, given the folder or the name of a bundled model.
+    """Return a bundle's folder, given that or the name of a bundled model.
 
     Raises:
         BundleError: It is neither.

@@ -1,4 +1,4 @@
-"""Write tensors to files."""
+"""Write safetensors files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 def write_tensors(
     tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write tensors and metadata to a safetensors file.
+    """Write tensors and metadata to a file.
 
     Raises:
         OSError: The file cannot be written.

@@ -1,4 +1,4 @@
-"""Load TorchScript files, the format in which feature networks of metrics are published."""
+"""Load TorchScript, in which networks for metrics are published."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 
 
 def load_torchscript(path: Path, device: torch.device | str = "cpu") -> torch.jit.ScriptModule:
-    """Return the network of a file in float32, in evaluation mode.
+    """Return a network in float32, for evaluation.
 
     Raises:
         ValueError: The file is damaged or not TorchScript.
     """
-    with warnings.catch_warnings():  # deprecated for exports, but published files remain
+    with warnings.catch_warnings():  # deprecated, but published files remain
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             module: torch.jit.ScriptModule = torch.jit.load(str(path), map_location=device)

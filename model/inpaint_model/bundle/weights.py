@@ -20,10 +20,7 @@ MAPPED_BYTES = 64 * 2**20
 
 
 def generator_sha256(tensors: Mapping[str, Tensor]) -> str:
-    """Return a hash of a generator's tensors as float32 bytes, in name order.
-
-    Directions and recipes use it to identify the latent space independently of the file.
-    """
+    """Hash a generator's tensors as float32 in name order, to identify its latent space."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
@@ -32,20 +29,16 @@ def generator_sha256(tensors: Mapping[str, Tensor]) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the hexadecimal hash of a file."""
+    """Return a file's hexadecimal hash."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_tensors(info: BundleInfo, prefixes: Iterable[str] | None = None) -> dict[str, Tensor]:
-    """Return the tensors of `weights.safetensors` as stored.
-
-    Args:
-        info: The bundle.
-        prefixes: Parts to load, such as "framer"; None for all.
+    """Return the stored tensors of some parts, such as "framer"; None for all.
 
     Raises:
-        BundleError: The file is missing, damaged, or does not match model.yaml.
+        BundleError: The weights are missing, damaged, or do not match model.yaml.
     """
     return dict(_stored_tensors(_checked_weights(info), info.folder, prefixes))
 
@@ -63,10 +56,9 @@ def _checked_weights(info: BundleInfo) -> Path:
 def _stored_tensors(
     path: Path, folder: Path, prefixes: Iterable[str] | None = None
 ) -> Iterator[tuple[str, Tensor]]:
-    """Yield names and copied tensors of a safetensors file.
+    """Yield copied tensors, mapping the file again every 64 MiB.
 
-    Pages of a mapped file stay in memory until it is unmapped. The file is therefore mapped again
-    every 64 MiB, so that loading needs hardly more memory than the weights.
+    Its pages stay in memory until it is unmapped.
     """
     wanted = tuple(f"{prefix}." for prefix in prefixes) if prefixes is not None else ("",)
     try:
@@ -78,8 +70,7 @@ def _stored_tensors(
                 while names and taken < MAPPED_BYTES:
                     name = names.pop(0)
                     tensor = file.get_tensor(name)
-                    # Use the layout of convolutions now: converting later would fragment the heap
-                    # by the size of the weights.
+                    # Converting to the layout of convolutions later would fragment the heap.
                     kept = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
                     tensor = tensor.clone(memory_format=kept)
                     taken += tensor.nbytes
@@ -91,10 +82,10 @@ def _stored_tensors(
 
 
 def check_weights(info: BundleInfo) -> None:
-    """Check that the weights match model.yaml, without allocating memory for them.
+    """Check the weights without allocating memory for them.
 
     Raises:
-        BundleError: The file is missing, damaged, or does not match.
+        BundleError: They are missing, damaged, or do not match model.yaml.
     """
     config = info.config
     if isinstance(config, InpaintingConfig):
@@ -105,7 +96,7 @@ def check_weights(info: BundleInfo) -> None:
 
 
 def _check_shapes(make: Callable[[], nn.Module], path: Path, prefix: str = "") -> None:
-    """Check that a file has the tensors of `make()`, before memory for them is allocated."""
+    """Check the shapes in a file before memory for them is allocated."""
     with torch.device("meta"):
         wanted = {prefix + name: list(t.shape) for name, t in make().state_dict().items()}
     try:
@@ -147,10 +138,10 @@ def _fill(module: nn.Module, tensors: Iterable[tuple[str, Tensor]], folder: Path
 
 
 def load_generator(info: BundleInfo) -> Generator:
-    """Return the generator of a bundle of either kind: float32, CPU, no gradients.
+    """Return the generator of either kind of bundle: float32, CPU, no gradients.
 
     Raises:
-        BundleError: The weights are missing, damaged, or do not match model.yaml.
+        BundleError: Weights are missing, damaged, or do not match model.yaml.
     """
     config = info.generator_config
     _check_shapes(lambda: Generator(config), info.folder / WEIGHTS, "generator.")
@@ -165,8 +156,7 @@ def load_model(info: BundleInfo) -> InpaintingModel:
     """Return the inpainting model of a bundle: float32, CPU, no gradients.
 
     Raises:
-        BundleError: The bundle has only a generator, or its weights are missing, damaged, or do not
-            match model.yaml.
+        BundleError: There is only a generator, or weights are missing, damaged, or do not match.
     """
     if not isinstance(info.config, InpaintingConfig):
         raise BundleError(
@@ -183,10 +173,10 @@ def load_model(info: BundleInfo) -> InpaintingModel:
 
 
 def load_discriminator(info: BundleInfo) -> Discriminator | None:
-    """Return the discriminator stored in a bundle, if any.
+    """Return a bundle's discriminator, if stored.
 
     Raises:
-        BundleError: Its file is damaged or does not match the configuration.
+        BundleError: Its file is damaged or does not match.
     """
     path = info.folder / "discriminator.safetensors"
     config = info.discriminator

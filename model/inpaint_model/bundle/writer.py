@@ -1,4 +1,4 @@
-"""Write and rewrite bundles; a folder is replaced only when the new one is complete."""
+"""Write bundles; a folder is replaced only when the new one is complete."""
 
 from __future__ import annotations
 
@@ -44,19 +44,11 @@ def save_bundle(
     framer: FramerConfig | None = None,
     card_text: str = "",
 ) -> BundleInfo:
-    """Write a bundle, replacing `folder` only when the new files are complete.
+    """Write a bundle.
 
-    Args:
-        folder: Folder of the bundle.
-        model: The networks.
-        card: Description of the model.
-        discriminator: The model's discriminator, for further training.
-        write_extra: Writes more files, such as projected heads, to the given folder in the given
-            precision.
-        dtype: Precision of the stored weights, "fp32", "fp16" or "bf16".
-        extra_tensors: More entries for weights.safetensors (`framer.*`).
-        framer: Configuration of the framer in `extra_tensors`.
-        card_text: Text of card.md; by default only a title.
+    `write_extra` writes more files, such as projected heads, to a folder in a precision, and
+    `dtype` is that of the stored weights: "fp32", "fp16" or "bf16". `extra_tensors` are those of
+    `framer`. Without `card_text`, card.md has only a title.
 
     Raises:
         OSError: A file cannot be written.
@@ -95,7 +87,7 @@ def save_bundle(
             document["framer"] = framer.to_dict()
         if discriminator is not None:
             sizes = to_dict(discriminator.config)
-            if document["format"] == FORMAT:  # which lacks this key, as skips are clamped
+            if document["format"] == FORMAT:  # which lacks this key
                 del sizes["clamp_skip"]
             document["discriminator"] = sizes
             save_discriminator(new / "discriminator.safetensors", discriminator, dtype)
@@ -107,7 +99,7 @@ def save_bundle(
 
 
 def save_discriminator(path: Path, discriminator: Discriminator, dtype: str = "fp32") -> None:
-    """Write the discriminator to a separate file, since only training needs it.
+    """Write the discriminator to its own file, since only training needs it.
 
     Raises:
         OSError: The file cannot be written.
@@ -119,10 +111,7 @@ def save_discriminator(path: Path, discriminator: Discriminator, dtype: str = "f
 def rewriting(folder: Path, *, keep: bool) -> Iterator[Path]:
     """Yield a new folder that replaces `folder` on exit, unless an exception is raised.
 
-    Args:
-        folder: The bundle. It stays intact until the new one is complete.
-        keep: Whether to start with the files of the old folder. They may be hard links, so replace
-            them instead of writing into them.
+    With `keep`, it starts with hard links to the old files: replace them, never write into them.
     """
     temporary, old = (folder.with_name(folder.name + end) for end in (".writing", ".old"))
     shutil.rmtree(temporary, ignore_errors=True)
@@ -132,7 +121,7 @@ def rewriting(folder: Path, *, keep: bool) -> Iterator[Path]:
         else:
             _make(temporary)
         yield temporary
-    except BaseException:  # including Ctrl-C: an incomplete folder is useless
+    except BaseException:  # including Ctrl-C
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     shutil.rmtree(old, ignore_errors=True)
@@ -153,10 +142,10 @@ def _make(folder: Path) -> None:
 
 
 def edit_manifest(folder: Path, **entries: object) -> None:
-    """Replace entries of `model.yaml` in a folder yielded by `rewriting`."""
+    """Replace entries of `model.yaml` during `rewriting`."""
     path = folder / "model.yaml"
     document = yaml.safe_load(path.read_text("utf-8"))
-    path.unlink()  # it may be a hard link to the old bundle's file
+    path.unlink()  # may be a hard link
     _write_manifest(folder, document | entries)
 
 
@@ -173,10 +162,7 @@ def _link(source: str, target: str) -> None:
 
 
 def add_framer(folder: Path, framer: Framer) -> BundleInfo:
-    """Add a framer to the bundle in `folder`, or replace it.
-
-    The folder is replaced only when the new one is complete. Other tensors do not change, but the
-    hash of the weights file does.
+    """Add or replace the framer of a bundle; other tensors do not change.
 
     Raises:
         BundleError: The bundle cannot be read.

@@ -1,1 +1,1 @@
-"""The sub-commands of `inpaint-model`, one module each."""
+"""The sub-commands of `inpaint-model`."""

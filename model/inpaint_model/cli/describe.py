@@ -75,7 +75,7 @@ def describe_checkpoint(checkpoint: Checkpoint) -> Description:
 
 
 def describe_refusal(path: Path, error: CheckpointError) -> Description:
-    """Describe a file that cannot be imported, and the reason."""
+    """Describe a file that cannot be imported."""
     reason = str(error).removeprefix(f"{path}: ")
     return {"source": str(path), **error.facts, "can_be_imported": False, "because": f"it {reason}"}
 
@@ -104,7 +104,7 @@ def size_line(config: GeneratorConfig) -> str:
 
 
 def _parameters(config: GeneratorConfig | InpaintingConfig) -> dict[str, int]:
-    """Count parameters per part without allocating them."""
+    """Count parameters without allocating them."""
     with torch.device("meta"):
         if isinstance(config, GeneratorConfig):
             return {"generator": _count(Generator(config))}

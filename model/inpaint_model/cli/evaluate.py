@@ -1,4 +1,4 @@
-"""`inpaint-model evaluate`: compare fills and samples with baselines and originals."""
+"""`inpaint-model evaluate`: compare fills and samples with baselines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SETS = ("easy", "hard", "all", "tenths", "whole", "half")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `evaluate`."""
+    """Add the options."""
     parser.add_argument(
         "bundle",
         metavar="BUNDLE",
@@ -97,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, write report.json, report.html, table.md and samples.png, and print the tables."""
+    """Evaluate, write the reports, and print the tables."""
     sets = _sets(args.sets)
     if args.seeds < 1 or (args.limit is not None and args.limit < 2):
         raise ValueError("--seeds must be at least 1 and --limit at least 2")
@@ -158,7 +158,7 @@ def _sets(text: str) -> list[str]:
 
 
 def _subject(args: argparse.Namespace, sets: list[str]) -> tuple[Plan, int, dict[str, str]]:
-    """Return the plan, the resolution, and the report's description of the model."""
+    """Return the plan, the resolution, and the model's description."""
     from inpaint_model.bundle.manifest import find_bundle, read_bundle
     from inpaint_model.bundle.weights import load_generator
     from inpaint_model.evaluation.methods import Model, Samples

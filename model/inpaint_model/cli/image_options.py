@@ -10,7 +10,7 @@ from pathlib import Path
 def add_sources(
     parser: argparse.ArgumentParser, flag: str, use: str, required: bool = False
 ) -> None:
-    """Add the option `flag` for folders or zips; `use` starts its help text."""
+    """Add `flag` for folders or zips; `use` starts its help."""
     parser.add_argument(
         flag,
         nargs="+",
@@ -22,7 +22,7 @@ def add_sources(
 
 
 def add_replacements(parser: argparse.ArgumentParser, flag: str) -> None:
-    """Add --replace for the images of `flag`."""
+    """Add --replace."""
     parser.add_argument(
         "--replace",
         metavar="ZIP|DIR[:PREFIX]",
@@ -31,5 +31,5 @@ def add_replacements(parser: argparse.ArgumentParser, flag: str) -> None:
 
 
 def file_names(sources: Sequence[str]) -> str:
-    """Return the names of the sources, without parent folders, for a report."""
+    """Return the sources without parent folders, for a report."""
     return ", ".join(Path(source).name for source in sources)

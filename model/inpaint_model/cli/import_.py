@@ -1,4 +1,4 @@
-"""`inpaint-model import`: convert a published checkpoint to a bundle."""
+"""`inpaint-model import`: convert a checkpoint to a bundle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `import`."""
+    """Add the options."""
     parser.add_argument(
         "source",
         type=Path,
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="name of the model in requests (default: the folder's name)")
     parser.add_argument("--title", default="", help="name of the model in user interfaces")
     parser.add_argument("--license", default="unknown", help="license of the weights")
-    parser.add_argument(  # the spelling of earlier versions
+    parser.add_argument(  # former spelling
         "--licence", dest="license", default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )
     parser.add_argument(
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; return its exit status."""
+    """Run the command."""
     out: Path = args.out
     _check_free(out, args.replace)
 

@@ -1,4 +1,4 @@
-"""`inpaint-model info`: show the contents of a bundle or checkpoint."""
+"""`inpaint-model info`: show a bundle or checkpoint."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `info`."""
+    """Add the options."""
     parser.add_argument(
         "source",
         metavar="BUNDLE_OR_FILE",
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; return its exit status."""
+    """Run the command."""
     from inpaint_model.bundle.manifest import read_bundle
     from inpaint_model.bundle.weights import check_weights
     from inpaint_model.cli.describe import describe_bundle, describe_checkpoint, describe_refusal
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lines(description: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield a label and text per value, without empty values."""
+    """Yield labels and texts, without empty values."""
     for key, value in description.items():
         name = f"{prefix}{key}".replace("_", " ")
         if isinstance(value, Mapping):

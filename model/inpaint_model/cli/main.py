@@ -1,8 +1,7 @@
 """`inpaint-model`: import, inspect, train and evaluate models.
 
-Each sub-command is a module of `inpaint_model.cli` with `add_arguments(parser)` and
-`run(args) -> int`. Only the chosen one is imported, and only its `run` imports torch, so that
-`--help` is fast.
+Each sub-command is a module with `add_arguments(parser)` and `run(args)`, which returns the exit
+status. Only the chosen one is imported, and only its `run` imports torch, so that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -38,15 +37,15 @@ COMMANDS = (
         "show the training images closest to a generator's samples",
     ),
 )
-FORMER_COMMANDS = {"neighbours": "nearest"}  # names in earlier versions
+FORMER_COMMANDS = {"neighbours": "nearest"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line.
+    """Run a command line, with errors in one line.
 
     Returns:
         Exit status: 0 (success), 1 (out of memory), 2 (bad usage, bad input or a full disk) or 130
-        (Ctrl-C). Errors are printed in one line.
+        (Ctrl-C).
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # printing a name must not fail in any terminal
@@ -58,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _check_folder()
         args = _parser(arguments[0] if arguments else None).parse_args(arguments)
         status: int = args.run(args)
-    except BrokenPipeError:  # the reader has gone; discard what is still buffered
+    except BrokenPipeError:  # the reader has gone; discard what is buffered
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (ValueError, OSError) as error:
@@ -73,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check_folder() -> None:
-    """Raise ValueError if the current folder was deleted, since torch cannot be loaded there."""
+    """Raise ValueError if the current folder was deleted; torch cannot be loaded there."""
     try:
         Path.cwd()
     except FileNotFoundError:
@@ -81,15 +80,15 @@ def _check_folder() -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports bad usage in one line, as other errors; sub-commands use the same class."""
+    """Reports bad usage in one line, also for sub-commands."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise the ValueError that `main` prints."""
+        """Raise what `main` prints."""
         raise ValueError(f"{message} (`{self.prog} --help` lists all options)")
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
-    """Return the parser of all commands; only that of `chosen` has arguments."""
+    """Return the parser, with arguments of the `chosen` command only."""
     parser = _Parser(prog="inpaint-model", description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:

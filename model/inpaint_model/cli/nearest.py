@@ -1,9 +1,8 @@
 """`inpaint-model nearest`: check whether a generator copies its training images.
 
-Samples and training images are embedded by a face recognition network. A sample is a near-copy if
-it is as close to a training image as two photos of one person are. For comparison, the similarities
-of each training image to its closest other one (often the same person) and to its own mirror image
-are reported.
+A near-copy is as close to a training image, by a face recognition network, as two photos of one
+person. For comparison, each training image's similarities to its closest other (often the same
+person) and to its mirror image are reported.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ SHOWN = 12  # pairs on the sheet
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `nearest`."""
+    """Add the options."""
     parser.add_argument(
         "source",
         metavar="BUNDLE_OR_FILE",
@@ -58,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; return its exit status."""
+    """Run the command."""
     if args.samples < 1:
         raise ValueError("--samples must be at least 1")
 
@@ -115,7 +114,7 @@ def _embedded(embed: Embed, images: Tensor, what: str) -> Tensor:
 
 
 def _samples(generator: Generator, count: int, seed: int) -> Tensor:
-    """Return the generator's images without truncation, [count, 3, R, R]."""
+    """Return untruncated images, [count, 3, R, R]."""
     import torch
 
     rng = torch.Generator().manual_seed(seed)

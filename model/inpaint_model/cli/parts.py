@@ -1,4 +1,4 @@
-"""Commands with parts, one module each: `train generator` is in train/generator.py."""
+"""Commands with parts: `train generator` is in train/generator.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def add_parts(
     title: str,
     common: Callable[[argparse.ArgumentParser], object] = lambda parser: None,
 ) -> None:
-    """Add `parts` (name -> help), each with `common` arguments and those of its module."""
+    """Add `parts` (name -> help), with `common` arguments and their own."""
     subparsers = parser.add_subparsers(title=title, metavar="PART", required=True)
     for part, meaning in parts.items():
         module = import_module(f"inpaint_model.cli.{command}.{part}{'_' * iskeyword(part)}")

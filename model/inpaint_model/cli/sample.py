@@ -1,4 +1,4 @@
-"""`inpaint-model sample`: render a grid of a generator's images."""
+"""`inpaint-model sample`: render a grid of images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_IMAGES = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `sample`."""
+    """Add the options."""
     parser.add_argument(
         "source",
         metavar="BUNDLE_OR_FILE",
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; return its exit status."""
+    """Run the command."""
     out: Path = args.out
     if args.rows < 1 or args.cols < 1 or args.rows * args.cols > MAX_IMAGES:
         raise ValueError(f"--rows times --cols must be between 1 and {MAX_IMAGES}")
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 def _draw(
     generator: Generator, seeds: Sequence[int], truncation_psi: float, label: int | None
 ) -> list[ImageU8]:
-    """Return an image uint8 [R, R, 3] for each seed."""
+    """Return images uint8 [R, R, 3]."""
     import torch
     from tqdm import tqdm
 

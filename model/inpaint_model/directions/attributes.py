@@ -1,7 +1,7 @@
 """Attributes of an aligned portrait that can be measured without a network.
 
-Each has two measurements: a direction is fitted to `score` and validated with `judge`, which uses
-other pixels or another formula.
+A direction is fitted to `score` and validated with `judge`, which uses other pixels or another
+formula.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class Attribute:
 
     name: str
     group: str  # for the user interface
-    description: str  # the visible effect of one unit more
+    description: str  # the visible effect of one unit
     score: Score
     judge: Score
-    includes: tuple[str, ...] = ()  # attributes that change with it by definition
+    includes: tuple[str, ...] = ()  # change with it by definition
 
 
 PORTRAIT: tuple[Attribute, ...] = (
@@ -79,7 +79,7 @@ PORTRAIT: tuple[Attribute, ...] = (
 
 
 def chosen(names: str, known: Sequence[Attribute]) -> tuple[Attribute, ...]:
-    """Return the attributes in a comma-separated list, or all if `names` is "all".
+    """Return the attributes in a comma-separated list; "all" for all.
 
     Raises:
         ValueError: if a name is unknown.

@@ -1,4 +1,4 @@
-"""Choose the unit of a direction, and the range in which its images stay natural."""
+"""Choose a direction's unit and its range."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from inpaint_model.directions.measurements import Score
 from inpaint_model.directions.samples import measure
 from inpaint_model.document.arrays import Float64Array
 
-# Standard deviations of the samples along the vector; images further out are no longer faces.
+# Standard deviations along the vector; images further out are no longer faces.
 MAX_UNIT = 3.0
 MAX_REACH = 4.0  # same unit; end of the range
 MAX_VALUE = 4.0  # units
-MAX_CLIPPED = 0.01  # allowed rise of the fraction of clipped values
+MAX_CLIPPED = 0.01  # allowed rise of the clipped fraction
 STEP = 0.5
 
 SanityCheck = Callable[[Tensor], Tensor]
@@ -34,10 +34,9 @@ def with_unit(
     score: Score,
     spread: float,
 ) -> Direction:
-    """Return the direction with the unit that moves `score` by `spread`, its standard deviation.
+    """Choose the unit that moves `score` by `spread`, but at most MAX_UNIT times `along`.
 
-    `along` is the samples' standard deviation along the vector; the unit is at most MAX_UNIT times
-    that, even if the score does not follow.
+    Both are standard deviations of samples, in the score and along the vector.
     """
     trial = replace(direction, unit=along)
     step = step_of(trial, vector, len(subjects[0].ws))
@@ -55,11 +54,9 @@ def with_range(
     subjects: Sequence[Subject],
     discriminator: SanityCheck | None = None,
 ) -> Direction:
-    """Return the direction with the range in which images stay natural.
+    """Choose the range with few clipped values and codes within MAX_REACH.
 
-    There few values are clipped, codes stay within MAX_REACH standard deviations, and the
-    discriminator's mean logit, if there is one, falls by at most one standard deviation of those of
-    unedited samples.
+    A discriminator's mean logit may fall by one standard deviation of unedited samples.
     """
     step = step_of(direction, vector, len(subjects[0].ws))
     reach = min(MAX_VALUE, MAX_REACH * along / direction.unit)
@@ -75,7 +72,7 @@ def _furthest(
     values: Float64Array,
     discriminator: SanityCheck | None,
 ) -> float:
-    """Return the last of `values` up to which all are natural, but at least the first."""
+    """Return the last of `values` up to which all are natural; at least the first."""
     series = np.concatenate([[0.0], values])
     clipped, opinions = [], []
     for subject in subjects:

@@ -1,4 +1,4 @@
-"""Check one direction on images and decide whether to offer it."""
+"""Check one direction on images."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from inpaint_model.directions.report import entry
 
 @dataclass(frozen=True)
 class Instruments:
-    """The measurements that a check makes."""
+    """What a check measures."""
 
     attributes: Sequence[Attribute]
     std_devs: Mapping[str, float]  # of each validation score, over the generator's samples
-    likeness: Likeness | None = None  # None: identity is not measured
+    likeness: Likeness | None = None  # None: not measured
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,7 @@ class Checked:
 def check(
     direction: Direction, vector: Tensor, instruments: Instruments, subjects: Sequence[Subject]
 ) -> Checked:
-    """Move `subjects` through the direction's range and decide whether it is offered.
-
-    `offered` stays unchanged if the direction has no attribute to validate it with.
-    """
+    """Measure a direction on `subjects` and set `offered`, if an attribute can validate it."""
     judges = {attribute.name: attribute.judge for attribute in instruments.attributes}
     step = step_of(direction, vector, len(subjects[0].ws))
     response = respond(subjects, step, values_of(direction), judges, instruments.likeness)

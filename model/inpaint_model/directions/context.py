@@ -27,7 +27,7 @@ UNCHECKED = (-3.0, 3.0)
 
 @dataclass(frozen=True)
 class DirectionContext:
-    """A generator and its discriminator, for finding directions."""
+    """A generator and its discriminator."""
 
     info: BundleInfo
     generator: Generator
@@ -42,7 +42,7 @@ class DirectionContext:
         attribute: str = "",
         description: str = "",
     ) -> Direction:
-        """Return an unchecked direction of this generator."""
+        """Return an unchecked direction."""
         return Direction(
             name, group, layers, 1.0, UNCHECKED,
             source=source, licence=self.info.card.licence,
@@ -63,10 +63,10 @@ class DirectionContext:
         score: Score | None = None,
         spread: float = 0.0,
     ) -> tuple[Direction, Tensor]:
-        """Calibrate the unit and range of a vector, [w_dim] or [num_ws, w_dim].
+        """Calibrate a vector, [w_dim] or [num_ws, w_dim].
 
-        One unit moves `score` by `spread`, its standard deviation. Without a score it is the
-        standard deviation of the codes w [N, w_dim] along the vector.
+        One unit moves `score` by `spread`, its standard deviation; without a score, codes
+        w [N, w_dim] by theirs.
         """
         tensor = torch.from_numpy(np.ascontiguousarray(vector, dtype=np.float32))
         along = std_dev_along(w, vector)
@@ -78,10 +78,7 @@ class DirectionContext:
 
 
 def std_dev_along(w: Float64Array, vector: Float64Array) -> float:
-    """Return the standard deviation of codes [N, w_dim] along a vector, relative to its length.
-
-    Of a vector [num_ws, w_dim] the longest row counts.
-    """
+    """Return the standard deviation of codes along a vector (its longest row), per length."""
     rows = np.atleast_2d(vector)
     steps = np.linalg.norm(rows, axis=1)
     row = rows[int(steps.argmax())]
@@ -89,7 +86,7 @@ def std_dev_along(w: Float64Array, vector: Float64Array) -> float:
 
 
 def open_context(bundle: str, device: torch.device | str = "cpu") -> DirectionContext:
-    """Load the generator of a bundle (folder or name), and its discriminator if any."""
+    """Load a bundle's generator and, if any, discriminator."""
     info = read_bundle(find_bundle(bundle))
     generator = load_generator(info).to(device)
     D = load_discriminator(info)
@@ -105,10 +102,9 @@ def known_attributes(
     judges: Sequence[str],
     device: torch.device | str = "cpu",
 ) -> tuple[Attribute, ...]:
-    """Return the attributes of the bundle's alignment, and those of `NAME=FILE` scorers.
+    """Return the bundle's attributes and those of `NAME=FILE` scorers.
 
-    A scorer without a validation scorer (`judges`) validates itself, on samples not used for the
-    fit.
+    A scorer without one in `judges` validates itself, on samples not used for the fit.
     """
     own: tuple[Attribute, ...] = PORTRAIT if info.card.alignment == "ffhq" else ()
     named = dict(load_scorer(argument, device) for argument in scorers)

@@ -1,9 +1,8 @@
 """Find the smallest move of the codes that changes one measurement and hardly any other.
 
-Codes of images are moved at random, independently on each style level, and the changes of all
-measurements are regressed on the moves. Least squares then give the move that changes one
-measurement by one standard deviation and the others not at all. A penalty keeps it short, so that
-it depends less on noise and stays within the generator's distribution of codes.
+The changes of all measurements are regressed on random moves, independent on each style level.
+Least squares then give the move. A penalty keeps it short, so that it follows less noise and
+stays within the distribution of codes.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ from inpaint_model.directions.unsupervised import pca
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.networks.style_levels import LEVELS
 
-AXES = 48  # principal axes of w: nine tenths of the variance of the codes of a small generator
-LENGTH = 0.7  # of random moves along each axis, in standard deviations
-RIDGE = 60.0  # ridge term, equivalent to this many moves without any effect
-UNSEEN = 0.03  # standard deviations; with smaller changes an image does not show the attribute
-LENGTH_PENALTY = 0.03  # weight of a move's squared length, relative to the squared slope
-LEAST = 0.05  # standard deviations of the own measurement; smaller changes are noise
-LONGEST = 6.0  # standard deviations; longest move that is tried
+AXES = 48  # principal axes of w: 90 % of a small generator's variance
+LENGTH = 0.7  # of random moves on each axis, in standard deviations
+RIDGE = 60.0  # equivalent to this many moves without effect
+UNSEEN = 0.03  # standard deviations; below, the attribute is not visible
+LENGTH_PENALTY = 0.03  # of the squared length, relative to the squared slope
+LEAST = 0.05  # standard deviations; smaller own changes are noise
+LONGEST = 6.0  # standard deviations
 
 
 class Axes(NamedTuple):
@@ -80,10 +79,7 @@ def try_moves(
     std_devs: Mapping[str, float],
     weight: float = 1.0,
 ) -> Trials:
-    """Measure an image moved by each of `moves` [K, levels * P] and by its opposite.
-
-    Changes are divided by `std_devs`, the standard deviations of the scores.
-    """
+    """Measure an image moved by each of `moves` and by its opposite."""
     both = np.array([-1.0, 1.0])
     shown = [walk(subject, _tensor(axes.step(move)), both) for move in moves]
     answers = measure(scores, torch.cat(shown))
@@ -94,17 +90,15 @@ def try_moves(
 
 
 def random_moves(count: int, axes: Axes, rng: np.random.Generator) -> Float64Array:
-    """Draw moves [count, levels * P] along all axes, independent on each level."""
+    """Draw moves [count, levels * P]."""
     return rng.standard_normal((count, axes.size)) * LENGTH
 
 
 def slopes(trials: Sequence[Trials], own: int) -> Float64Array:
-    """Return the change of each measurement per unit of each component, [levels * P, M].
-
-    The ridge regression uses the images that show the measurement `own`.
+    """Return all measurements' changes per unit of each component, [levels * P, M].
 
     Raises:
-        ValueError: if no image shows it.
+        ValueError: if no image shows the measurement `own`; others are not used.
     """
     shown = [each for each in trials if each.shows(own)]
     if not shown:
@@ -118,10 +112,10 @@ def slopes(trials: Sequence[Trials], own: int) -> Float64Array:
 def least_move(own: Float64Array, others: Float64Array) -> Float64Array:
     """Return the move [D] that changes the own measurement by one standard deviation.
 
-    It minimizes the squared changes of the others (slopes [M, D]) and its weighted length.
+    It minimizes the changes of the others (slopes [M, D]) and its length.
 
     Raises:
-        ValueError: if no move changes only the own measurement.
+        ValueError: if no move changes only this one.
     """
     A = np.concatenate([own[None], others])
     target = np.eye(len(A))[0]
@@ -134,7 +128,7 @@ def least_move(own: Float64Array, others: Float64Array) -> Float64Array:
 
 
 def shortened(move: Float64Array) -> Float64Array:
-    """Limit a move to a length at which images are still faces."""
+    """Limit a move to a length at which images are faces."""
     shorter: Float64Array = move * min(1.0, LONGEST / float(np.linalg.norm(move)))
     return shorter
 

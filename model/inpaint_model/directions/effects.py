@@ -1,4 +1,4 @@
-"""Measure the effects of a direction with scores that it was not fitted to."""
+"""Judge a direction by scores that it was not fitted to."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from inpaint_model.directions.samples import measure
 from inpaint_model.document.arrays import Float64Array
 
 STEPS = 7
-MIN_SPEARMAN = 0.9  # of the validation score with the steps, median over the images
-MIN_EFFECT = 0.25  # change of the validation score per unit, in its standard deviations
-MAX_LEAK = 0.5  # change of any other validation score, relative to the own one
+MIN_SPEARMAN = 0.9  # validation score against steps, median over images
+MIN_EFFECT = 0.25  # standard deviations of the validation score per unit
+MAX_LEAK = 0.5  # change of another validation score, relative to the own one
 MIN_RETENTION = 0.5
-UNSEEN = 0.01  # standard deviations; a score that changes less does not measure the hole
+UNSEEN = 0.01  # standard deviations; smaller changes are not in the hole
 
 Render = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """An image to edit: its codes, and how to render codes."""
+    """An image to edit."""
 
     ws: Tensor  # [num_ws, w_dim]
-    render: Render  # [K, num_ws, w_dim] -> the model's outputs, [K, 3, R, R] in -1..1
-    bare: Render | None = None  # renders without the skip encoder
+    render: Render  # [K, num_ws, w_dim] -> [K, 3, R, R] in -1..1
+    bare: Render | None = None  # without the skip encoder
     hole: Tensor | None = None  # [1, 1, R, R]: where outputs are visible; None: everywhere
-    known: Tensor | None = None  # [1, 3, R, R]: pixels outside the hole
+    known: Tensor | None = None  # [1, 3, R, R], outside the hole
 
     def shown(self, outputs: Tensor) -> Tensor:
-        """Composite outputs [K, 3, R, R] with the known pixels."""
+        """Composite rendered outputs with the known pixels."""
         if self.hole is None or self.known is None:
             return outputs
         return torch.where(self.hole > 0, outputs, self.known)
@@ -48,23 +48,22 @@ class Response:
 
     values: Float64Array  # [V], units
     curves: Mapping[str, Float64Array]  # [S, V] for each score
-    clipped: Float64Array  # [V], fraction of channel values out of range
-    retention: float | None  # fraction of the edit in the hole that the skip encoder preserves
-    # Change of identity at the ends of the range; 0: same person, 1: an unrelated person.
-    identity: float | None = None
+    clipped: Float64Array  # [V], fraction of values out of range
+    retention: float | None  # fraction of the edit that the skip encoder keeps in the hole
+    identity: float | None = None  # change at the range's ends; 0: same person, 1: unrelated
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The numbers of a check, and the reasons if the direction fails."""
+    """The numbers of a check, and the reasons for failure."""
 
     spearman: float
     per_unit: float  # standard deviations of the validation score
     leaks: Mapping[str, float]  # other scores' changes relative to it, in standard deviations
     retention: float | None
-    seen: int  # images in whose hole the validation score changes
+    seen: int  # images whose validation score changes
     reasons: tuple[str, ...]
-    # Reported without affecting the verdict: turning the head, for instance, is no defect.
+    # Only reported: turning the head, for instance, is no defect.
     identity: float | None = None
 
     @property
@@ -84,7 +83,7 @@ class Verdict:
 
 
 def step_of(direction: Direction, vector: Tensor, num_ws: int) -> Tensor:
-    """Return the change of codes by one unit: [num_ws, w_dim]."""
+    """Return what one unit adds to codes: [num_ws, w_dim]."""
     step = torch.zeros(num_ws, vector.shape[-1])
     layers = list(direction.layers)
     step[layers] = (vector.float().cpu() * direction.unit).expand(num_ws, -1)[layers]
@@ -92,17 +91,17 @@ def step_of(direction: Direction, vector: Tensor, num_ws: int) -> Tensor:
 
 
 def values_of(direction: Direction) -> Float64Array:
-    """Return STEPS equidistant values over a direction's range."""
+    """Return STEPS equidistant values over the range."""
     return np.linspace(direction.minimum, direction.maximum, STEPS)
 
 
 def walk(subject: Subject, step: Tensor, values: Float64Array) -> Tensor:
-    """Render a subject moved by each of `values` units, composited: [V, 3, R, R]."""
+    """Render and composite a subject moved by `values` units: [V, 3, R, R]."""
     return subject.shown(subject.render(moved(subject, step, values)))
 
 
 def moved(subject: Subject, step: Tensor, values: Float64Array) -> Tensor:
-    """Return a subject's codes moved by each of `values` units: [V, num_ws, w_dim]."""
+    """Return codes moved by `values` units: [V, num_ws, w_dim]."""
     amounts = torch.as_tensor(values, dtype=torch.float32, device=subject.ws.device)
     return subject.ws + amounts[:, None, None] * step.to(subject.ws.device)
 
@@ -115,7 +114,7 @@ def respond(
     scores: Mapping[str, Score],
     likeness: Likeness | None = None,
 ) -> Response:
-    """Move each subject through `values` and measure all scores and, with `likeness`, identity."""
+    """Measure scores and, with `likeness`, identity of subjects moved by `values` units."""
     rows: dict[str, list[Float64Array]] = {name: [] for name in scores}
     clipped: list[Float64Array] = []
     kept: list[float] = []
@@ -140,9 +139,9 @@ def respond(
 def _retained(
     subject: Subject, step: Tensor, values: Float64Array, outputs: Tensor
 ) -> Iterator[float]:
-    """Yield the edit's change with the skip encoder, projected on that without, in the hole.
+    """Yield the change in the hole with the skip encoder, projected on that without it.
 
-    `values` are 0 and both ends, `outputs` [3, 3, R, R] the images with the skip encoder there.
+    `values` are 0 and both ends; `outputs` [3, 3, R, R] have the skip encoder.
     """
     if subject.bare is None or subject.hole is None:
         return
@@ -158,10 +157,9 @@ def _retained(
 def judge(
     response: Response, name: str, std_devs: Mapping[str, float], ignored: Sequence[str] = ()
 ) -> Verdict:
-    """Decide whether a direction raises the validation score `name`, and changes no other.
+    """Decide whether a direction raises the validation score `name` and no other.
 
-    `std_devs` are those of the scores over the generator's samples. `ignored` scores change with
-    `name` by definition.
+    `std_devs` are over samples. `ignored` scores change with `name` by definition.
     """
     from scipy.stats import spearmanr
 
@@ -200,5 +198,4 @@ def judge(
 
 
 def _slope(values: Float64Array, curves: Float64Array) -> float:
-    """Return the change of a score per unit, by least squares through the mean curve."""
     return float(np.polyfit(values, curves.mean(axis=0), 1)[0])

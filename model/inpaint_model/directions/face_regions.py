@@ -14,7 +14,7 @@ Region = tuple[Box, ...]
 
 
 def mirrored(box: Box) -> Box:
-    """Mirror a box to the other side of the face."""
+    """Mirror a box."""
     return (1 - box[2], box[1], 1 - box[0], box[3])
 
 
@@ -53,7 +53,7 @@ INNER_CLOTHES: Region = both((0.14, 0.94, 0.30, 1.0))
 
 
 def crop(images: Tensor, box: Box) -> Tensor:
-    """Crop images [N, 3, H, W] in -1..1 to [N, 3, h, w] in 0..1, h and w at least 1."""
+    """Crop images: [N, 3, H, W] in -1..1 -> [N, 3, h, w] in 0..1, h and w at least 1."""
     H, W = images.shape[2:]
     left, top = round(box[0] * W), round(box[1] * H)
     right, bottom = max(round(box[2] * W), left + 1), max(round(box[3] * H), top + 1)
@@ -61,5 +61,5 @@ def crop(images: Tensor, box: Box) -> Tensor:
 
 
 def pixels(images: Tensor, region: Region) -> Tensor:
-    """Return the pixels of a region of images [N, 3, H, W] in -1..1, as [N, 3, P] in 0..1."""
+    """Return a region's pixels: [N, 3, H, W] in -1..1 -> [N, 3, P] in 0..1."""
     return torch.cat([crop(images, box).flatten(2) for box in region], dim=2)

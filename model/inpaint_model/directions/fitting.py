@@ -19,16 +19,16 @@ MIN_EXTREMES = 10
 
 
 class Fit(NamedTuple):
-    """A unit vector in w, and its accuracy on held-out samples."""
+    """A direction in w."""
 
-    vector: Float64Array  # [w_dim], length 1, pointing toward higher scores
-    accuracy: float  # 0..1
+    vector: Float64Array  # [w_dim], length 1, toward higher scores
+    accuracy: float  # 0..1, of held-out samples
 
 
 def fit_extremes(w: Float64Array, scores: Float64Array, share: float = 0.02) -> Fit:
     """Return the normal of the plane between samples [N, w_dim] with high and low scores [N].
 
-    `share` is the fraction of N at each end; 70 % of it is fitted, the rest measures the accuracy.
+    70 % of `share`, the fraction at each end, is fitted; the rest measures the accuracy.
 
     Raises:
         ValueError: if these are too few, or all scores are equal.
@@ -54,15 +54,10 @@ def fit_extremes(w: Float64Array, scores: Float64Array, share: float = 0.02) -> 
 
 
 def fit_marks(w: Float64Array, marked: Float64Array, more: Flags) -> Fit:
-    """Return the direction from samples marked "less" to samples marked "more".
+    """Return the direction from codes `marked` [M, w_dim] "less" to those marked "more".
 
-    The fit is done in whitened w; otherwise a few dozen marks would mostly find the axes along
-    which w varies. The accuracy is that of leave-one-out cross-validation.
-
-    Args:
-        w: codes of many samples, [N, w_dim].
-        marked: codes of the marked samples, [M, w_dim].
-        more: whether each is marked "more", [M].
+    Whitening by many codes `w` [N, w_dim] keeps a few dozen marks from finding only the axes along
+    which w varies. The accuracy is from leave-one-out cross-validation.
 
     Raises:
         ValueError: for fewer than 3 marks of each kind.
@@ -83,14 +78,12 @@ def fit_marks(w: Float64Array, marked: Float64Array, more: Flags) -> Fit:
         normal, offset = _separate(white[rest], more[rest], zero, 1.0, 0.01)
         right += int((white[k] @ normal > offset) == more[k])
     normal, _ = _separate(white, more, zero, 1.0, 0.01)
-    vector = axes @ (normal * scale)  # back to w, along which the samples vary
+    vector = axes @ (normal * scale)  # back to w
     return Fit(vector / np.linalg.norm(vector), right / len(white))
 
 
 def without(vector: Float64Array, others: Sequence[Float64Array]) -> Float64Array:
-    """Make a unit vector orthogonal to `others` [w_dim], and normalize it.
-
-    This is InterFaceGAN's conditional projection for any number of conditions.
+    """Make a unit vector orthogonal to `others` [w_dim]: InterFaceGAN's conditional projection.
 
     Raises:
         ValueError: if nothing is left.
@@ -111,7 +104,7 @@ def _separate(
 ) -> tuple[Float64Array, float]:
     """Return a linear SVM's unit normal and offset, in units of x."""
     try:
-        from sklearn.svm import LinearSVC  # an extra: only fits need it
+        from sklearn.svm import LinearSVC  # only fits need it
     except ModuleNotFoundError:
         raise ValueError(
             "fitting needs scikit-learn: pip install 'inpaint-stylegan[train]'"
@@ -137,8 +130,7 @@ def fit_attributes(
 ) -> Iterator[Found]:
     """Fit a direction for each attribute in `wanted`, orthogonal to those in `removed`.
 
-    `samples` have the attributes' scores, of which the fraction `share` at each end is used. The
-    directions edit the styles `layers` and are calibrated on `subjects`.
+    `share` is as in `fit_extremes`; `subjects` serve calibration.
     """
     every = {a.name: a for a in (*wanted, *removed)}
     fits = {name: fit_extremes(samples.w, samples.scores[name], share) for name in every}

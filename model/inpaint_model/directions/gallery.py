@@ -22,10 +22,10 @@ ROWS = 3
 def write_page(
     page: Path, checked: Sequence[Checked], subjects: Sequence[Subject], judges: Mapping[str, Score]
 ) -> None:
-    """Write table, grids and reasons between the two marker lines of a page, or a new page.
+    """Write a page, or the part between the marker lines of an existing one.
 
     Raises:
-        ValueError: if an existing page has no marker lines.
+        ValueError: if that has no marker lines.
     """
     old = page.read_text("utf-8") if page.exists() else f"{BEGIN}\n{END}\n"
     head, begin, rest = old.partition(BEGIN)
@@ -51,10 +51,7 @@ def write_page(
 
 @torch.inference_mode()
 def grid(one: Checked, subjects: Sequence[Subject], judges: Mapping[str, Score]) -> Image.Image:
-    """Render the steps of an edit on images in whose hole it is visible.
-
-    These are the first ones and, last, the one with the least effect.
-    """
+    """Render an edit on the first images that show it and, last, the least affected."""
     values = values_of(one.direction)
     score = judges.get(one.direction.attribute)
     rows = list(range(min(ROWS, len(subjects))))

@@ -1,7 +1,7 @@
 """Whether an edit preserves identity: cosine similarity of face embeddings.
 
-The face recognition network is an ONNX file from the user. It takes RGB [1, 3, 112, 112] with
-ImageNet normalization, in the usual alignment of face recognition, and returns one embedding.
+The user's ONNX network takes RGB [1, 3, 112, 112] with ImageNet normalization, in the usual
+alignment of face recognition, and returns one embedding.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from inpaint_model.directions.face_regions import Box, crop
 from inpaint_model.directions.onnx import load_onnx
 
 SIDE = 112
-FACES = 16  # images on which identity is measured; each takes three runs of the network
-# This centered square of the FFHQ alignment moves the eyes from 0.47 to 0.461 of the height and the
-# mouth from 0.74 to 0.824, where these networks expect them.
+FACES = 16  # images to measure; each takes three runs of the network
+# The square of the FFHQ alignment with eyes at 0.461 and mouth at 0.824 of its height, as these
+# networks expect.
 FACE: Box = (0.128, 0.128, 0.872, 0.872)
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -60,17 +60,14 @@ class Likeness:
     strangers: float  # mean cosine similarity of different persons
 
     def change(self, images: Tensor) -> float:
-        """Return the mean distance of all other images [V, 3, H, W] from the first.
-
-        0: the same person; 1: as different as unrelated persons.
-        """
+        """Return the mean distance of images [V, 3, H, W] from the first; 1: unrelated persons."""
         first, *others = self.embed(images)
         cosine = float(torch.stack(others).mean(dim=0) @ first)
         return (1 - cosine) / max(1 - self.strangers, 1e-6)
 
 
 def likeness(path: Path, images: Tensor) -> Likeness:
-    """Load a network and calibrate it on images [N, 3, H, W] of N different persons."""
+    """Load a network and calibrate it on images of different persons [N, 3, H, W]."""
     embed = load_identity(path)
     rows = embed(images)
     apart = ~torch.eye(len(rows), dtype=torch.bool)

@@ -1,7 +1,4 @@
-"""A page on which the user marks samples, and the marks that it saves.
-
-The page is a single HTML file that works without a network and saves a JSON file.
-"""
+"""An HTML page for marking samples offline, and its JSON file of marks."""
 
 from __future__ import annotations
 
@@ -62,7 +59,7 @@ count();
 
 
 class Marks(NamedTuple):
-    """The user's marks of a generator's samples."""
+    """Marks of a generator's samples."""
 
     name: str
     generator_sha256: str
@@ -78,7 +75,7 @@ def contact_page(
     seeds: Sequence[int],
     images: Sequence[ImageU8],
 ) -> str:
-    """Return the HTML page for samples uint8 [R, R, 3]."""
+    """Return the page for samples uint8 [R, R, 3]."""
     cells = "\n".join(
         f'<button data-seed="{seed}" data-mark="" aria-label="sample {seed}">'
         f'<img alt="" src="data:image/png;base64,{_png(image)}"></button>'
@@ -96,7 +93,7 @@ def contact_page(
 
 
 def read_marks(path: Path) -> Marks:
-    """Read the marks file that the page saves.
+    """Read the page's marks.
 
     Raises:
         ValueError: if the file is missing or invalid.

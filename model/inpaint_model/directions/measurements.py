@@ -1,8 +1,6 @@
-"""Measurements of aligned images [N, 3, H, W] in -1..1, one number per image: [N].
+"""Measurements [N] of aligned images [N, 3, H, W] in -1..1, without networks.
 
-Colors are sRGB in 0..1. Without networks, the measurements work for any generator with the
-alignment and are easy to interpret. The "alternative" ones validate directions fitted to the first
-ones.
+Colors are sRGB in 0..1. An "alternative" validates directions fitted to the other measurement.
 """
 
 from __future__ import annotations
@@ -29,22 +27,22 @@ def luma(colors: Tensor) -> Tensor:
 
 
 def _color(images: Tensor, region: Region) -> tuple[Tensor, ...]:
-    """Return median red, green and blue of a region, [N] each."""
+    """Return median red, green and blue, [N] each."""
     return pixels(images, region).median(dim=2).values.unbind(1)
 
 
 def mean_luma(region: Region) -> Score:
-    """Score lightness: the mean luma."""
+    """Score lightness."""
     return lambda x: luma(pixels(x, region)).mean(dim=1)
 
 
 def median_luma(region: Region) -> Score:
-    """Score lightness, alternative: the median luma."""
+    """Score lightness, alternative."""
     return lambda x: luma(pixels(x, region)).median(dim=1).values
 
 
 def warmth(region: Region) -> Score:
-    """Score warmth: mean red minus mean blue, over their sum, so that lightness cancels."""
+    """Score warmth: mean red minus blue, over their sum to cancel lightness."""
 
     def score(x: Tensor) -> Tensor:
         red, _, blue = pixels(x, region).mean(dim=2).unbind(1)
@@ -54,7 +52,7 @@ def warmth(region: Region) -> Score:
 
 
 def log_red_to_blue(region: Region) -> Score:
-    """Score warmth, alternative: natural logarithm of median red over median blue."""
+    """Score warmth, alternative: of median colors."""
 
     def score(x: Tensor) -> Tensor:
         red, _, blue = _color(x, region)
@@ -64,7 +62,7 @@ def log_red_to_blue(region: Region) -> Score:
 
 
 def mean_saturation(region: Region) -> Score:
-    """Score saturation: the mean HSV saturation."""
+    """Score HSV saturation."""
 
     def score(x: Tensor) -> Tensor:
         colors = pixels(x, region)
@@ -75,7 +73,7 @@ def mean_saturation(region: Region) -> Score:
 
 
 def opponent_chroma(region: Region) -> Score:
-    """Score saturation, alternative: distance of the median color from gray, over its mean."""
+    """Score saturation, alternative: the median color's distance from gray over its mean."""
 
     def score(x: Tensor) -> Tensor:
         red, green, blue = _color(x, region)
@@ -86,7 +84,7 @@ def opponent_chroma(region: Region) -> Score:
 
 
 def balance(left: Region, right: Region) -> Score:
-    """Score light from the left: difference of mean lumas over their sum."""
+    """Score light from the left."""
 
     def score(x: Tensor) -> Tensor:
         a, b = mean_luma(left)(x), mean_luma(right)(x)
@@ -96,17 +94,17 @@ def balance(left: Region, right: Region) -> Score:
 
 
 def log_balance(left: Region, right: Region) -> Score:
-    """Score light from the left, alternative: logarithm of the ratio of median lumas."""
+    """Score light from the left, alternative: of median lumas."""
     return lambda x: (median_luma(left)(x) + DARK).log() - (median_luma(right)(x) + DARK).log()
 
 
 def luma_deviation(region: Region) -> Score:
-    """Score contrast: standard deviation of luma."""
+    """Score contrast."""
     return lambda x: luma(pixels(x, region)).std(dim=1)
 
 
 def luma_span(region: Region) -> Score:
-    """Score contrast, alternative: range from the 10th to the 90th percentile of luma."""
+    """Score contrast, alternative: between the 10th and the 90th percentile."""
 
     def score(x: Tensor) -> Tensor:
         values = luma(pixels(x, region))
@@ -116,7 +114,7 @@ def luma_span(region: Region) -> Score:
 
 
 def bright_red_to_blue(x: Tensor) -> Tensor:
-    """Score color temperature: log ratio of red to blue in the brighter half of the image."""
+    """Score color temperature, in the brighter half of the image."""
     colors = pixels(x, face_regions.WHOLE)
     values = luma(colors)
     bright = (values >= values.median(dim=1, keepdim=True).values)[:, None]
@@ -125,9 +123,9 @@ def bright_red_to_blue(x: Tensor) -> Tensor:
 
 
 def contour_shift(x: Tensor) -> Tensor:
-    """Score yaw: how far left of the center the face's contours are, as a fraction of the side.
+    """Score yaw: how far left of the center the contours are, as a fraction of the side.
 
-    With the eyes centered, both contours move left when the nose turns right.
+    With the eyes centered, both move left when the nose turns right.
     """
     band = F.adaptive_avg_pool2d(crop(x, (0.0, 0.5, 1.0, 0.7)), (8, 64))
     steps = band.diff(dim=3).square().sum(dim=1)  # [N, 8, 63]
@@ -137,9 +135,9 @@ def contour_shift(x: Tensor) -> Tensor:
 
 
 def skin_left_of_right(x: Tensor) -> Tensor:
-    """Score yaw, alternative: how much more skin is visible on the left than on the right.
+    """Score yaw, alternative: how much more skin is visible on the left.
 
-    Skin is recognized by chromaticity, so that light from one side has no effect.
+    Chromaticity tells skin apart in light from any side.
     """
     box = (0.20, 0.50, 0.30, 0.70)
     skin = _chromaticity(pixels(x, face_regions.CHEEKS)).median(dim=2).values[:, :, None]
@@ -151,17 +149,16 @@ def skin_left_of_right(x: Tensor) -> Tensor:
 
 
 def bright_mouth(x: Tensor) -> Tensor:
-    """Score a smile by the mouth: light between the lips and dark corners, relative to cheeks."""
+    """Score a smile: light between the lips, dark corners."""
     skin = mean_luma(face_regions.CHEEKS)(x)
     gap, corners = mean_luma(face_regions.LIP_GAP)(x), mean_luma(face_regions.MOUTH_CORNERS)(x)
     return (gap - skin - 0.5 * (corners - skin)) / (skin + DARK)
 
 
 def raised_cheeks(x: Tensor) -> Tensor:
-    """Score a smile by cheeks and chin.
+    """Score a smile: cheekbones lighter than the folds, no shadow under the lower lip.
 
-    Cheekbones become lighter than the folds below them, and the shadow under the lower lip
-    disappears. The weight makes both parts vary equally.
+    The weight makes both parts vary equally.
     """
     skin = mean_luma(face_regions.CHEEKS)(x)
     fold = mean_luma(face_regions.CHEEKBONES)(x) - mean_luma(face_regions.FOLDS)(x)
@@ -175,15 +172,12 @@ def _center(weights: Tensor, at: Tensor) -> Tensor:
 
 
 def _chromaticity(colors: Tensor) -> Tensor:
-    """Return the fractions of red and green in [N, 3, ...]: [N, 2, ...]."""
+    """Return the fractions of red and green: [N, 3, ...] -> [N, 2, ...]."""
     return colors[:, :2] / (colors.sum(dim=1, keepdim=True) + 0.1)
 
 
 def hair_share(region: Region, other: Region = face_regions.CORNERS) -> Score:
-    """Score how much of a region is hair.
-
-    1 where colors match the crown's, 0 where they match those of `other`.
-    """
+    """Score hair: 1 where colors match the crown's, 0 where they match those of `other`."""
 
     def score(x: Tensor) -> Tensor:
         here = pixels(x, region)
@@ -194,19 +188,19 @@ def hair_share(region: Region, other: Region = face_regions.CORNERS) -> Score:
 
 
 def skin_share(region: Region) -> Score:
-    """Score the similarity of a region to the cheeks, including lightness."""
+    """Score similarity to the cheeks, including lightness."""
     return lambda x: torch.exp(
         -_distance(pixels(x, region), pixels(x, face_regions.CHEEKS)) / (2 * 0.15**2)
     ).mean(dim=1)
 
 
 def _distance(colors: Tensor, others: Tensor) -> Tensor:
-    """Return squared distances of colors [N, 3, P] from the median of others, plus 0.01: [N, P]."""
+    """Return squared distances [N, P] from the median of `others`, plus 0.01."""
     return (colors - others.median(dim=2).values[:, :, None]).square().sum(dim=1) + 0.01
 
 
 def tint(region: Region) -> Score:
-    """Score green against magenta: mean green minus the mean of red and blue, over their sum."""
+    """Score green against magenta."""
 
     def score(x: Tensor) -> Tensor:
         red, green, blue = pixels(x, region).mean(dim=2).unbind(1)
@@ -216,7 +210,7 @@ def tint(region: Region) -> Score:
 
 
 def log_tint(region: Region) -> Score:
-    """Score green against magenta, alternative: log ratio of median green to red and blue."""
+    """Score green against magenta, alternative: of median colors."""
 
     def score(x: Tensor) -> Tensor:
         red, green, blue = (color + DARK for color in _color(x, region))
@@ -226,7 +220,7 @@ def log_tint(region: Region) -> Score:
 
 
 def fine_detail(region: Region) -> Score:
-    """Score detail: log of the mean deviation of luma from its mean over 3 by 3 pixels."""
+    """Score detail: log deviation of luma from its mean over 3 by 3 pixels."""
 
     def score(x: Tensor) -> Tensor:
         boxes = [luma(crop(x, box))[:, None] for box in region]
@@ -238,7 +232,7 @@ def fine_detail(region: Region) -> Score:
 
 
 def squared_steps(region: Region) -> Score:
-    """Score detail, alternative: log of the mean squared luma steps, horizontal and vertical."""
+    """Score detail, alternative: log of mean squared steps of luma."""
 
     def score(x: Tensor) -> Tensor:
         parts = []

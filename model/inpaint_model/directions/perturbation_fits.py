@@ -25,16 +25,16 @@ from inpaint_model.directions.effects import Subject
 from inpaint_model.directions.measurements import Score
 from inpaint_model.directions.samples import Samples
 
-TRUST = 4.0  # weight of trials of a fitted direction, relative to random moves
+TRUST = 4.0  # weight of fitted directions, relative to random moves
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The number of trials."""
+    """Numbers of trials."""
 
-    moves: int = 16  # random moves per image, each with its opposite
-    rounds: int = 2  # of trying the fitted directions and fitting again
-    refine_count: int = 32  # images used in these rounds
+    moves: int = 16  # random ones per image, each with its opposite
+    rounds: int = 2  # of trying fitted directions and fitting again
+    refine_count: int = 32  # images in these rounds
     seed: int = 0
 
 
@@ -49,8 +49,7 @@ def fit_by_perturbation(
     """Fit a direction for each attribute that does not change the others in `images`.
 
     Directions are tried on the first images and refined; attributes that no move can change alone
-    are omitted. `samples`, measured with `measures`, give the axes of the codes and the standard
-    deviations; units and ranges are calibrated on `calibration`.
+    are omitted. `samples`, measured with `measures`, give axes and standard deviations.
     """
     scores = measures(attributes)
     std_devs = {name: max(float(samples.scores[name].std()), 1e-6) for name in scores}
@@ -76,24 +75,22 @@ def fit_by_perturbation(
 
 
 def measures(attributes: Sequence[Attribute]) -> dict[str, Score]:
-    """Return the score and the validation score of each attribute.
+    """Return all scores and validation scores.
 
-    The validation score is not used to fit its own attribute's direction, only to keep the
-    directions of others from changing it, since their check measures that with the same score.
+    The latter keep the directions of other attributes from changing them, as their check demands.
     """
     scores = {a.name: a.score for a in attributes}
     return scores | {judged(a.name): a.judge for a in attributes}
 
 
 def judged(name: str) -> str:
-    """Return the key of an attribute's validation score."""
+    """Return the key of a validation score."""
     return f"{name}, judged"
 
 
 def _moves(
     attributes: Sequence[Attribute], trials: Sequence[Trials], names: Sequence[str]
 ) -> Mapping[str, np.ndarray]:
-    """Return the smallest move for each attribute that has one."""
     found = {}
     for own in attributes:
         spared = [a.name for a in attributes if a.name != own.name and a.name not in own.includes]

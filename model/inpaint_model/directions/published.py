@@ -1,6 +1,6 @@
-"""Read directions as other projects publish them: .npy, .npz and .pt files.
+"""Read .npy, .npz and .pt files as other projects publish directions.
 
-The files do not name their generator. Code in them is never executed.
+They do not name their generator. Code in them is never executed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Published(NamedTuple):
 
 
 def read_published(path: Path, num_ws: int, w_dim: int) -> list[Published]:
-    """Read the directions of a file and check them against a generator's sizes.
+    """Read the directions of a file for a generator of these sizes.
 
     Raises:
         ValueError: if the file is missing, damaged or does not fit.
@@ -59,7 +59,7 @@ def read_published(path: Path, num_ws: int, w_dim: int) -> list[Published]:
 
 
 def _read_npy(path: Path) -> dict[str, Float64Array]:
-    try:  # mapped, so that a false size is refused before memory is allocated for it
+    try:  # mapped, so that a false size is refused before memory is allocated
         return {path.stem: _floats(path, np.lib.format.open_memmap(path, mode="r"))}
     except Exception as error:  # numpy raises many types for damaged files
         raise _unreadable(path, error) from None
@@ -72,7 +72,7 @@ def _read_npz(path: Path) -> dict[str, Float64Array]:
                 raise ValueError(f"its contents are larger than {MAX_BYTES // 2**20} MiB")
         with np.load(path, allow_pickle=False) as arrays:
             return {name: _floats(path, arrays[name]) for name in arrays.files}
-    except Exception as error:  # zipfile and numpy raise many types for damaged files
+    except Exception as error:  # of many types
         raise _unreadable(path, error) from None
 
 
@@ -85,7 +85,7 @@ def _read_pt(path: Path) -> dict[str, Float64Array]:
         raise ValueError(
             f"{path} is damaged or contains objects other than tensors, so it was not read"
         ) from None
-    except Exception as error:  # torch raises many types for damaged files
+    except Exception as error:  # of many types
         raise _unreadable(path, error) from None
     entries = value if isinstance(value, Mapping) else {path.stem: value}
     arrays = {}

@@ -1,4 +1,4 @@
-"""The results of a check: a JSON object and an image of the steps."""
+"""A check's results, as JSON and as an image of the steps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROWS = 6
 
 
 def entry(direction: Direction, response: Response, verdict: Verdict | None) -> dict[str, Any]:
-    """Return a direction's results for JSON, with curves averaged over the images."""
+    """Return results for JSON, with curves averaged over the images."""
     return {
         "name": direction.name,
         "attribute": direction.attribute,
@@ -41,7 +41,7 @@ def entry(direction: Direction, response: Response, verdict: Verdict | None) -> 
 
 
 def rows_of(response: Response, judge: str, count: int = ROWS) -> list[int]:
-    """Choose the images to show: the first ones, and last the one that changes least."""
+    """Choose the first images and, last, the one that changes least."""
     curves: Mapping[str, Float64Array] = response.curves
     total = len(next(iter(curves.values())))
     shown = list(range(min(count, total)))
@@ -55,7 +55,7 @@ def rows_of(response: Response, judge: str, count: int = ROWS) -> list[int]:
 def steps_image(
     subjects: Sequence[Subject], rows: Sequence[int], step: Tensor, values: Float64Array
 ) -> Image.Image:
-    """Render a row per image, starting with the masked image, and a column per step."""
+    """Render a row per image, after the masked image, and a column per step."""
     images = []
     for row in rows:
         subject = subjects[row]

@@ -1,4 +1,4 @@
-"""A generator's samples: their codes and scores."""
+"""A generator's samples."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Samples:
 def codes(
     generator: Generator, count: int, seed: int, truncation_psi: float = 1.0, batch: int = 1000
 ) -> Tensor:
-    """Return w [count, w_dim] of the seeds `seed`, `seed` + 1, ..., on the generator's device."""
+    """Return w [count, w_dim] of the seeds from `seed` on."""
     mapping = generator.mapping
     device = mapping.w_avg.device
     parts = []
@@ -52,7 +52,7 @@ def images(generator: Generator, w: Tensor, batch: int, title: str = "") -> Iter
 
 
 def fast(device: torch.device) -> torch.dtype:
-    """Return a device's fastest precision that is exact enough for measurements."""
+    """Return the fastest precision that is exact enough for measurements."""
     return DTYPES[best_dtype(device)]
 
 
@@ -65,7 +65,7 @@ def draw(
     truncation_psi: float = 1.0,
     batch: int = 16,
 ) -> Samples:
-    """Generate samples, keeping codes and scores but no images."""
+    """Generate samples without keeping images."""
     w = codes(generator, count, seed, truncation_psi)
     parts = [measure(scores, part) for part in images(generator, w, batch, "samples")]
     values = {name: np.concatenate([part[name] for part in parts]) for name in scores}
@@ -74,7 +74,7 @@ def draw(
 
 @torch.inference_mode()
 def measure(scores: Mapping[str, Score], images: Tensor) -> dict[str, Float64Array]:
-    """Compute all scores of images [N, 3, H, W]: [N] each.
+    """Compute all scores of images: [N] each.
 
     Raises:
         ValueError: if a score is not finite.

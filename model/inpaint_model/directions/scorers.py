@@ -1,6 +1,6 @@
-"""Scores from networks that the user supplies, in TorchScript or ONNX.
+"""Scores from the user's networks, in TorchScript or ONNX.
 
-A network takes RGB [N, 3, H, W] in -1..1 at the generator's resolution and returns [N] or [N, K].
+They take RGB [N, 3, H, W] in -1..1 at the generator's resolution and return [N] or [N, K].
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inpaint_model.directions.onnx import load_onnx
 
 
 def load_scorer(argument: str, device: torch.device | str = "cpu") -> tuple[str, Score]:
-    """Load the score given as `NAME=FILE` or `NAME=FILE:K`, where K is the output to use."""
+    """Load `NAME=FILE` or `NAME=FILE:K`, where K is the output to use."""
     name, _, file = argument.partition("=")
     path, _, index = file.rpartition(":")
     if not path or not index.isdecimal():

@@ -19,7 +19,7 @@ from inpaint_model.networks.generator import Generator
 def sampled(
     generator: Generator, count: int, seed: int = 0, truncation_psi: float = 0.8
 ) -> list[Subject]:
-    """Sample `count` images; edits change the entire image."""
+    """Sample images; edits change the entire image."""
 
     def render(ws: Tensor) -> Tensor:
         images: Tensor = generator.synthesis(ws, "const", None, fast(ws.device))
@@ -68,14 +68,14 @@ def photographs(inpainter: Inpainter, images: Sequence[ImageU8], seed: int = 0) 
 def imagined(
     inpainter: Inpainter, generator: Generator, count: int, seed: int = 0
 ) -> list[Subject]:
-    """Fill images that the generator makes from the seeds from `seed` on."""
+    """Fill the generator's images of the seeds from `seed` on."""
     own = sampled(generator, count, seed)
     images = [to_uint8(subject.render(subject.ws[None]))[0] for subject in own]
     return photographs(inpainter, images, seed + count)
 
 
 def half_hole(R: int, number: int) -> MaskU8:
-    """Return a hole over half the image: left, right, lower or upper, depending on `number`."""
+    """Return a hole over the left, right, lower or upper half."""
     hole = np.zeros((R, R), np.uint8)
     half = R // 2
     left, right = (slice(None), slice(0, half)), (slice(None), slice(half, R))
@@ -85,7 +85,7 @@ def half_hole(R: int, number: int) -> MaskU8:
 
 
 def hair_hole(R: int) -> MaskU8:
-    """Return a hole over the hair of an aligned portrait, above and at the sides of the face."""
+    """Return a hole over an aligned portrait's hair, above and beside the face."""
     y, x = (np.mgrid[0:R, 0:R] + 0.5) / R
     head = ((x - 0.5) / 0.42) ** 2 + ((y - 0.46) / 0.46) ** 2 < 1
     face = ((x - 0.5) / 0.24) ** 2 + ((y - 0.58) / 0.34) ** 2 < 1

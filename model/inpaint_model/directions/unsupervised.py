@@ -12,9 +12,9 @@ from inpaint_model.networks.generator import Generator
 
 
 def modulation_weights(generator: Generator, layers: Layers) -> list[torch.Tensor]:
-    """Return the affine weights [channels, w_dim] of the convolutions with the styles `layers`.
+    """Return the convolutions' affine weights [channels, w_dim] of the styles `layers`.
 
-    ToRGB layers are left out: they only change colors and would dominate.
+    ToRGB layers only change colors and would dominate.
     """
     affine = {}
     for k, resolution in enumerate(resolutions(generator.config.resolution)):
@@ -26,9 +26,9 @@ def modulation_weights(generator: Generator, layers: Layers) -> list[torch.Tenso
 
 
 def sefa(generator: Generator, layers: Layers, count: int) -> Float64Array:
-    """Return the directions that change the styles of `layers` most: unit rows [count, w_dim].
+    """Return unit rows [count, w_dim] that change the styles of `layers` most.
 
-    They are the eigenvectors of A^T A, where the rows of A are normalized affine weights.
+    They are eigenvectors of A^T A, where the rows of A are normalized affine weights.
     """
     weights = modulation_weights(generator, layers)
     if not weights:
@@ -49,7 +49,7 @@ def pca(w: Float64Array, count: int) -> tuple[Float64Array, Float64Array]:
 
 
 def _signed(rows: Float64Array) -> Float64Array:
-    """Make each row's largest entry positive, for the same signs on all machines."""
+    """Make each row's largest entry positive, for equal signs on all machines."""
     largest = np.abs(rows).argmax(axis=1)
     signs: Float64Array = np.sign(rows[np.arange(len(rows)), largest])
     return rows * signs[:, None]

@@ -1,4 +1,4 @@
-"""`inpaint-model directions ...`: find, import, check and name the directions of a bundle."""
+"""`inpaint-model directions`: find, import, check and name directions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARTS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the parts of `directions`, with their options."""
+    """Add the parts."""
     add_parts(parser, "directions", PARTS, "what to do", add_bundle)
 
 

@@ -21,7 +21,7 @@ FLAT = 1e-6  # scores with a smaller range cannot be fitted to
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `directions auto`."""
+    """Add the options."""
     check.add_own_arguments(parser)
     image_options.add_sources(
         parser,
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="N",
             help=f"{meaning} (default {default})",
         )
-    parser.add_argument(  # as earlier versions called it
+    parser.add_argument(  # former name
         "--again",
         dest="refine_count",
         type=positive,
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; return its exit status."""
+    """Run the command."""
     from inpaint_model.bundle.direction_store import add_directions
     from inpaint_model.directions.context import known_attributes, open_context
     from inpaint_model.directions.perturbation_fits import Plan, fit_by_perturbation, measures
@@ -90,7 +90,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _varying(attributes: tuple[Attribute, ...], samples: Samples) -> tuple[Attribute, ...]:
-    """Drop attributes in which the samples do not differ."""
     import numpy as np
 
     from inpaint_model.directions.perturbation_fits import judged
@@ -106,7 +105,7 @@ def _varying(attributes: tuple[Attribute, ...], samples: Samples) -> tuple[Attri
 
 
 def _images(context: DirectionContext, args: argparse.Namespace) -> list[Subject]:
-    """Return fills of `--fit-images` or of generated images; samples if the bundle cannot fill."""
+    """Return fills of `--fit-images` or generated images; samples if the bundle cannot fill."""
     from inpaint_model.directions.subjects import imagined, photographs, sampled
     from inpaint_model.inference.inpainter import load_bundle
 

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from inpaint_model.directions.context import DirectionContext
     from inpaint_model.directions.effects import Subject
 
-FIRST_SEED = 2**31  # of samples not used for fits
-SHOWN = 8  # generated images from which the rows of a page are chosen
+FIRST_SEED = 2**31  # not used for fits
+SHOWN = 8  # generated images to choose rows from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `directions check`."""
+    """Add the options."""
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="directions to check (default: all)"
     )
@@ -70,7 +70,7 @@ def add_own_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; return its exit status."""
+    """Run the command."""
     from inpaint_model.bundle.direction_store import load_vectors, write_directions
     from inpaint_model.directions.checking import check
     from inpaint_model.directions.context import open_context
@@ -124,7 +124,6 @@ def _wanted(info: BundleInfo, names: Sequence[str]) -> list[Direction]:
 
 
 def _instruments(context: DirectionContext, args: argparse.Namespace) -> Instruments:
-    """Return attributes, standard deviations of their validation scores, and identity measure."""
     import torch
 
     from inpaint_model.directions.checking import Instruments
@@ -149,7 +148,6 @@ def _instruments(context: DirectionContext, args: argparse.Namespace) -> Instrum
 
 
 def _subjects(context: DirectionContext, args: argparse.Namespace) -> list[Subject]:
-    """Return fills of `--images`, or samples."""
     from inpaint_model.directions.subjects import photographs, sampled
 
     if args.images is None:

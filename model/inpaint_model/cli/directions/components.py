@@ -1,4 +1,4 @@
-"""What `directions pca` and `directions sefa` share: calibrating and storing vectors."""
+"""What `directions pca` and `directions sefa` share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser, samples: int) -> None:
-    """Add the options that `directions pca` and `directions sefa` share."""
+    """Add the options of both."""
     parser.add_argument(
         "--count", type=positive, default=8, help="number of directions (default 8)"
     )
@@ -30,9 +30,9 @@ def store(
     source: str,
     find: Callable[[Generator, Layers, Float64Array], Float64Array],
 ) -> int:
-    """Store the rows that `find` returns for the generator, the layers and codes [N, w_dim].
+    """Store the rows that `find` returns for a generator, layers and codes [N, w_dim].
 
-    Their meaning is unknown, so they are named by method and number until the user renames them.
+    Their meaning is unknown, so they are named by method and number.
     """
     from inpaint_model.bundle.direction_store import add_directions
     from inpaint_model.directions.context import open_context

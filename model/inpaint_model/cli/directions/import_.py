@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `directions import`."""
+    """Add the options."""
     parser.add_argument(
         "source", type=Path, metavar="FILE|BUNDLE", help=".npy, .npz or .pt file, or a bundle"
     )
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="attribute that the direction should change, for checking it (default: none)",
     )
     parser.add_argument("--license", default="unknown", help="license of the direction")
-    parser.add_argument(  # the spelling of earlier versions
+    parser.add_argument(  # former spelling
         "--licence", dest="license", default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )
     parser.add_argument(
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; return its exit status."""
+    """Run the command."""
     from inpaint_model.bundle.direction_store import add_directions
     from inpaint_model.bundle.manifest import find_bundle, read_bundle
 
@@ -61,7 +61,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _of_bundle(source: Path, info: BundleInfo) -> list[tuple[Direction, Tensor]]:
-    """Return all directions of another bundle around the same generator."""
     from inpaint_model.bundle.direction_store import load_vectors
     from inpaint_model.bundle.manifest import read_bundle
 

@@ -12,11 +12,11 @@ from inpaint_model.data import devices
 if TYPE_CHECKING:
     from inpaint_model.directions.context import DirectionContext
 
-MIN_ACCURACY = 0.75  # in leave-one-out cross-validation; below, the direction is not offered
+MIN_ACCURACY = 0.75  # in cross-validation; below, the direction is not offered
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `directions label`."""
+    """Add the options."""
     parser.add_argument("name", metavar="NAME", help="name of the direction, for example beard")
     step = parser.add_mutually_exclusive_group(required=True)
     step.add_argument(
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; return its exit status."""
+    """Run the command."""
     from inpaint_model.directions.context import open_context
 
     args.device = devices.measuring_device(args.device)

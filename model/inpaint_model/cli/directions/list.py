@@ -6,7 +6,7 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `directions list`."""
+    """Add the options."""
     parser.add_argument(
         "--rename",
         nargs=2,
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; return its exit status."""
+    """Run the command."""
     from dataclasses import replace
 
     from inpaint_model.bundle.direction_store import load_vectors, write_directions

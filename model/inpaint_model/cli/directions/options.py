@@ -1,4 +1,4 @@
-"""Options that several parts of `inpaint-model directions` share."""
+"""Options that parts of `inpaint-model directions` share."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def add_sampling(parser: argparse.ArgumentParser, samples: int) -> None:
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add the option for the device."""
+    """Add --device."""
     parser.add_argument("--device", default="cpu", help=f"{devices.HELP} (default cpu)")
 
 
 def add_layers(parser: argparse.ArgumentParser) -> None:
-    """Add the option for the styles that a direction edits."""
+    """Add --layers, the styles that a direction edits."""
     parser.add_argument(
         "--layers",
         default="all",
@@ -66,7 +66,7 @@ def add_scorers(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=FILE[:K]",
         help="another network for the same attribute, for checking directions; may be repeated",
     )
-    parser.add_argument(  # the name in earlier versions
+    parser.add_argument(  # former name
         "--judge", dest="validation_scorer", action="append", default=[], help=argparse.SUPPRESS
     )
 
@@ -76,7 +76,7 @@ positive = whole(1)
 
 
 def evenly(sources: Sequence[str], resolution: int, count: int) -> list[ImageU8]:
-    """Load `count` images [R, R, 3] from folders and zips, evenly spaced in order of name."""
+    """Load `count` images [R, R, 3], evenly spaced in order of name."""
     from inpaint_model.data.dataset import load_images
 
     pixels = load_images(sources, resolution, limit=count, spread=True).pixels

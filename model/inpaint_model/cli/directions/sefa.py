@@ -8,12 +8,12 @@ from inpaint_model.cli.directions import components
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `directions sefa`."""
+    """Add the options."""
     components.add_arguments(parser, samples=2_000)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; return its exit status."""
+    """Run the command."""
     from inpaint_model.directions.unsupervised import sefa
 
     return components.store(

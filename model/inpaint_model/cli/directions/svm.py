@@ -12,7 +12,7 @@ FLAT = 1e-9  # scores with a smaller range cannot be fitted to
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `directions svm`."""
+    """Add the options."""
     parser.add_argument(
         "--attributes",
         default="all",
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; return its exit status."""
+    """Run the command."""
     if not 0 < args.extremes <= 0.5:
         raise ValueError("--extremes must be above 0 and at most 0.5")
 

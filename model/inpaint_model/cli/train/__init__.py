@@ -16,5 +16,5 @@ PARTS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the parts of `train`, with their options."""
+    """Add the parts."""
     add_parts(parser, "train", PARTS, "what to train")

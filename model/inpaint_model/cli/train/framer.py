@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `train framer`."""
+    """Add the options."""
     from inpaint_model.training.options import add_options
     from inpaint_model.training.settings import FramerTraining
 
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; return its exit status."""
+    """Run the command."""
     import torch
 
     from inpaint_model.bundle.manifest import read_bundle
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.training.settings import FramerTraining
 
     options = options_from(args, FramerTraining)
-    deadline = Deadline(options.max_minutes)  # includes the time for loading
+    deadline = Deadline(options.max_minutes)  # includes loading
     info = read_bundle(args.bundle)
     plan = asdict(options) | training_run.data_plan(args)
     plan |= {"bundle": args.bundle, "framer": FRAMER.to_dict()}
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     folder.write_options(plan)
     with training_run.remedies(options.batch_size), training_run.ended_by_sigterm(deadline):
         framer = train_framer(options, FRAMER, images, folder, deadline=deadline)
-    if deadline.stopped:  # to be continued: do not replace the framer in the bundle yet
+    if deadline.stopped:  # to be continued: do not replace the bundle's framer yet
         return 0
     add_framer(args.bundle, framer)
     print(f"{args.bundle} can now find frames")
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _samples(info: BundleInfo, count: int, side: int, seed: int) -> Tensor:
-    """Return samples of the bundle's generator, uint8 [N, 3, side, side]."""
+    """Return samples, uint8 [N, 3, side, side]."""
     import torch
     import torch.nn.functional as F
     from tqdm import tqdm

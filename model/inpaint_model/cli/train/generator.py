@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `train generator`."""
+    """Add the options."""
     from inpaint_model.training.options import add_options
     from inpaint_model.training.settings import GeneratorTraining
 
@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; return its exit status."""
+    """Run the command."""
     import torch
 
     from inpaint_model.bundle.manifest import Card
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.training.settings import GeneratorTraining
 
     options = options_from(args, GeneratorTraining)
-    deadline = Deadline(options.max_minutes)  # includes the time for loading
+    deadline = Deadline(options.max_minutes)  # includes loading
     if args.features and not options.vae_weight:
         raise ValueError("--features needs --vae-weight: give --vae-weight as well, for example 2")
     if args.with_discriminator and not args.feature_networks:
@@ -165,7 +165,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _networks(args: argparse.Namespace, seed: int, c_dim: int) -> tuple[Generator, Discriminator]:
-    """Return the networks to start from: new ones, those of --from, or grown ones."""
+    """Return new networks, those of --from, or grown ones."""
     import torch
 
     from inpaint_model.importing import import_checkpoint
@@ -200,7 +200,6 @@ def _networks(args: argparse.Namespace, seed: int, c_dim: int) -> tuple[Generato
 
 
 def _check_classes(start: Path, theirs: int, ours: int) -> None:
-    """Raise ValueError unless the generator to start from has as many classes as the images."""
     if theirs and not ours:
         raise ValueError(
             f"{start} is a generator with {theirs} classes: give --cond and images with labels"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `train inpainter`."""
+    """Add the options."""
     from inpaint_model.training.options import add_options
     from inpaint_model.training.settings import InpainterTraining
 
@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command; return its exit status."""
+    """Run the command."""
     import torch
 
     from inpaint_model.bundle.manifest import Card, read_bundle
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.training.settings import InpainterTraining
 
     options = options_from(args, InpainterTraining)
-    deadline = Deadline(options.max_minutes)  # includes the time for loading
+    deadline = Deadline(options.max_minutes)  # includes loading
     checkpoint = import_checkpoint(args.generator)
     _check_adversaries(args, checkpoint.discriminator)
     config = inpainting_config(preset(args.preset), args.arch, checkpoint.generator.config)
@@ -151,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_adversaries(args: argparse.Namespace, D: Discriminator | None) -> None:
-    """Raise ValueError if a network that a loss needs is missing."""
+    """Raise ValueError if a loss lacks its network."""
     if bool(args.lambda_projected) != bool(args.feature_networks):
         raise ValueError(
             "--lambda-projected and --feature-networks belong together: give both or neither"

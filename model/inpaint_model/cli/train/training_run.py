@@ -1,4 +1,4 @@
-"""What the training commands share: options, data, device and error messages."""
+"""What the training commands share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `train generator` and `train inpainter`."""
+    """Add the options of generators and inpainters."""
     parser.add_argument(
         "--out", type=Path, required=True, metavar="RUN", help="folder of the training run"
     )
@@ -34,7 +34,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", default="", help="name of the model (default: the folder's)")
     parser.add_argument("--license", default="unknown", help="license of the weights")
-    parser.add_argument(  # the spelling of earlier versions
+    parser.add_argument(  # former spelling
         "--licence", dest="license", default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )
     parser.add_argument("--provenance", default="unknown", help="origin of the training data")
@@ -42,7 +42,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, required: bool, use: str) -> None:
-    """Add the options for images and their weights; `use` is part of the help text."""
+    """Add the options for images; `use` is part of the help."""
     image_options.add_sources(
         parser, "--data", f"images in the generator's alignment, {use}", required
     )
@@ -73,7 +73,7 @@ def data_plan(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options for images.
 
     Raises:
-        ValueError: if an option lacks another one that it needs.
+        ValueError: if an option lacks another that it needs.
     """
     if args.data is None and (args.replace or args.weights or args.min_crop is not None):
         raise ValueError("--replace, --weights and --min-crop need images: give --data")
@@ -83,7 +83,7 @@ def data_plan(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def load_data(args: argparse.Namespace, resolution: int) -> tuple[ImageSet, torch.Tensor | None]:
-    """Load the images and their sampling weights."""
+    """Load images and their sampling weights."""
     from inpaint_model.data.dataset import load_images
     from inpaint_model.data.sampler import weights_from_csv, weights_from_patterns
 
@@ -105,7 +105,7 @@ def load_data(args: argparse.Namespace, resolution: int) -> tuple[ImageSet, torc
 
 
 def add_feature_network_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the option for the frozen networks of projected discriminators."""
+    """Add --feature-networks."""
     parser.add_argument(
         "--feature-networks",
         type=Path,
@@ -124,9 +124,9 @@ def projected_discriminator(
     bf16: bool,
     start: Iterable[Path | None] = (),
 ) -> ProjectedDiscriminator | None:
-    """Create the discriminator on `--feature-networks`; None without feature networks.
+    """Create the discriminator on `--feature-networks`, if any.
 
-    Its heads are loaded from the first bundle in `start` that has heads for these networks.
+    Its heads come from the first bundle in `start` that has some for these networks.
     """
     if not args.feature_networks:
         return None
@@ -148,13 +148,13 @@ def projected_discriminator(
 
 
 def start_device(args: argparse.Namespace) -> tuple[torch.device, DistributedContext]:
-    """Set up the device, and this process among those that torchrun started."""
+    """Set up the device and torchrun's group of processes."""
     import torch
 
     from inpaint_model.inference.host_memory import MOST, keep_freed_memory
     from inpaint_model.training import distributed
 
-    keep_freed_memory(MOST)  # every step needs as much memory as the one before
+    keep_freed_memory(MOST)  # every step needs the same memory
     if args.threads:
         torch.set_num_threads(args.threads)
     device = devices.choose_device(args.device)
@@ -168,13 +168,13 @@ def start_device(args: argparse.Namespace) -> tuple[torch.device, DistributedCon
 
 
 def describe(options: dict[str, Any]) -> str:
-    """Format options as indented JSON."""
+    """Format options as JSON."""
     return json.dumps(options, indent=2, default=str)
 
 
 @contextmanager
 def ended_by_sigterm(deadline: Deadline) -> Iterator[None]:
-    """On SIGTERM, stop the training as at its deadline, with everything saved."""
+    """On SIGTERM, stop as at the deadline, with everything saved."""
     before = signal.signal(signal.SIGTERM, lambda *_: deadline.stop())
     try:
         yield
@@ -186,7 +186,7 @@ def ended_by_sigterm(deadline: Deadline) -> Iterator[None]:
 
 @contextmanager
 def remedies(batch_size: int) -> Iterator[None]:
-    """Convert errors of a training to one-line messages that suggest a remedy.
+    """Convert errors to one line with a remedy.
 
     Raises:
         MemoryError: if the device ran out of memory.
