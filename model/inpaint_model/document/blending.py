@@ -39,7 +39,7 @@ from inpaint_model.document.harmonic_fill import harmonic_fill
 from inpaint_model.document.smooth_fill import smooth_fill
 
 MAX_FEATHER_PX = 256.0
-_BORDER = 2  # width of the known border that bounds the membrane, px
+_BORDER = 2  # width of the border that bounds the membrane, px
 _MIN_RING = 64  # fewest known pixels for matching
 
 
@@ -70,7 +70,7 @@ def ring_px(upscale_factor: float) -> int:
 
 
 class RegionFit(NamedTuple):
-    """The fit of one fill; its edits use it too."""
+    """The fit of one fill and its edits."""
 
     settings: BlendSettings
     tone: ColorTransform | None
@@ -90,7 +90,7 @@ class BlendContext:
     preserved: Tensor = field(repr=False)  # visible, and in no group's hole
     visible: Tensor = field(repr=False)  # not transparent
     upscale_factor: float  # document px per model px
-    transition: float  # width of the blend from the fill to `beyond`, px
+    transition: float  # width of the blend toward `beyond`, px
     seed: int  # of the grain
     octave: int = 0  # how often the document was halved (`large_hole`)
 
@@ -132,7 +132,7 @@ class BlendContext:
 
     @cached_property
     def by_model(self) -> Tensor:
-        """The model's weight, 0..1, [H, W]; 1 far from `beyond`."""
+        """The model's weight, 0..1, [H, W]."""
         return fading_in(distance_to(self.beyond), self.transition)
 
     @cached_property
@@ -180,8 +180,8 @@ class BlendContext:
     def fit_edit(self, fill: Tensor, fit: RegionFit) -> Tensor:
         """Apply the fit of a fill to an edit or mixture of it, [3, H, W].
 
-        An edit may also change the pixels around the hole, as lighter hair does. That is not
-        corrected; the edit is only faded in near the border.
+        Its changes around the hole, such as lighter hair, are not corrected; near the border, the
+        edit is faded in.
         """
         if fit.tone is not None:
             fill = fit.tone.applied(fill)
@@ -202,7 +202,6 @@ class BlendContext:
         return self.feathered(fill, settings.feather_px)
 
     def _continued_beyond(self, fill: Tensor, settings: BlendSettings) -> Tensor:
-        """Blend a fill into a smooth one near the edge of its frame."""
         by_model = self.by_model
         kept = self.hole & (by_model == 1)
         values = torch.where(kept, fill, self.color)

@@ -22,7 +22,7 @@ def distance_to(mask: Tensor) -> Tensor:
 def distance_within(mask: Tensor, reach: float) -> Tensor:
     """Return distances as `distance_to` does, exact up to `reach` px and larger beyond.
 
-    Computed in strips of rows, since a complete image would take 40 bytes a pixel.
+    Computed in strips, since a complete image would take 40 bytes a pixel.
     """
     around = int(reach) + 1
     step = max(512, 2 * around)

@@ -2,7 +2,7 @@
 
 All processing between document and network uses *display values*: float32 RGB on the sRGB curve of
 the training images, nominally 0..1. For linear documents the curve is continued above 1 and
-mirrored below 0, so that highlights beyond white survive the round trip.
+mirrored below 0, so that highlights survive.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FULL_SCALE: dict[np.dtype[Any], float] = {
 
 
 def srgb_from_linear(values: FloatImage) -> FloatImage:
-    """Apply the sRGB curve (IEC 61966-2-1), continued above 1 and mirrored below 0."""
+    """Apply the sRGB curve (IEC 61966-2-1)."""
     size = np.abs(values)
     curve = 1.055 * np.power(size, 1 / 2.4) - 0.055
     return np.copysign(np.where(size <= 0.0031308, size * 12.92, curve), values)
@@ -45,8 +45,8 @@ def linear_from_srgb(values: FloatImage) -> FloatImage:
 def display_from_document(pixels: Pixels, linear: bool) -> tuple[FloatImage, FloatImage | None]:
     """Return display values [H, W, 3] and alpha [H, W] in 0..1, if any, of document pixels.
 
-    The pixels are gray, RGB or RGBA (straight alpha). `linear` is about colors; alpha always is. NaN
-    counts as 0, infinities as the largest finite half.
+    The pixels are gray, RGB or RGBA (straight alpha). With `linear`, colors are linear light, as
+    alpha always is. NaN counts as 0, infinities as the largest finite half.
     """
     values = pixels.astype(np.float32)
     if pixels.dtype.kind == "f":
@@ -69,7 +69,7 @@ def document_from_display(
 ) -> Pixels:
     """Convert display values [H, W, 3] to document pixels, as `quantize` does.
 
-    `channels` is 1 (gray: the Rec. 709 luma of the display values), 3 (RGB) or 4 (RGBA, opaque).
+    `channels` is 1 (gray: the Rec. 709 luma), 3 (RGB) or 4 (RGBA, opaque).
     """
     if channels == 1:
         color = (color @ LUMA)[..., None]

@@ -5,8 +5,8 @@ an enlarged fill lacks. On the ring around the hole, model and document show the
 the ratio of their detail measures how much too soft or sharp the fill is. Detail is raised only as
 far as the two correlate, since amplifying misplaced detail would make it worse.
 
-Grain is what remains in the flattest blocks of the known pixels; noise of the same strength and
-color is added where the fill has less. All candidates and edits of a hole have the same noise.
+Grain is what remains in the flattest blocks of the known pixels. Where the fill has less, noise is
+added, the same for all candidates and edits.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from inpaint_model.document.color import LUMA
 from inpaint_model.document.pyramid import block_means, block_sums, doubled
 
 _MAX_OCTAVES = 4
-_BLOCK = 4  # side of the blocks whose variance is compared, px of the octave
+_BLOCK = 4  # side of a block, px of the octave
 _MIN_BLOCKS = 6
 _ENOUGH_BLOCKS = 4096  # to measure the grain of a part
 _FLAT = 0.25  # fraction of the blocks that count as flat
 
 
 class KnownDetail(NamedTuple):
-    """One octave of the document around a hole, at the octave's resolution."""
+    """One octave of the document around a hole."""
 
     ring: Tensor  # [1, h, w]: fraction of a pixel in the ring, 0..1
     hole: Tensor  # bool [h, w]: entirely inside the hole
@@ -47,7 +47,7 @@ def octaves(upscale_factor: float) -> int:
 def known_detail(
     document: Tensor, hole: Tensor, ring: Tensor, count: int, seed: int
 ) -> list[KnownDetail]:
-    """Return `count` octaves of a document [3, H, W], finest first; fewer if it is small.
+    """Return up to `count` octaves of a document [3, H, W], finest first.
 
     Hole and ring are bool [H, W].
     """
@@ -137,9 +137,9 @@ def _gain(band: Tensor, octave: KnownDetail) -> float:
 
 
 def gain(wanted: Tensor, energy: Tensor, common: Callable[[], Tensor]) -> float:
-    """Return the factor of a fill's detail, 0.5..1.5, from the energies of document and fill.
+    """Return the factor, 0.5..1.5, that gives a fill's detail the wanted energy.
 
-    `common` computes the energy that they share.
+    `common` computes the energy shared with the document.
     """
     energy = energy.clamp(min=1e-9)
     ratio = float((wanted / energy).sqrt().clamp(0.5, 1.5))
@@ -150,10 +150,7 @@ def gain(wanted: Tensor, energy: Tensor, common: Callable[[], Tensor]) -> float:
 
 
 def noise_floor(band: Tensor, at: Tensor) -> Tensor | None:
-    """Return the covariance [3, 3] in the flattest blocks of a band [3, H, W].
-
-    Only blocks inside `at`, bool [H, W], count; None if there are too few.
-    """
+    """Return the covariance [3, 3] in a band's flattest blocks inside `at`; None if too few."""
     row, column, strength = _blocks(band, at)
     if len(row) < _MIN_BLOCKS:
         return None
@@ -164,7 +161,7 @@ def noise_floor(band: Tensor, at: Tensor) -> Tensor | None:
 
 
 def _blocks(band: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return row, column and energy [n] of the blocks entirely inside `at`."""
+    """Return row, column and energy [n] of the blocks inside `at`, bool [H, W]."""
     row, column = torch.nonzero(block_sums(at[None].float(), _BLOCK)[0] == _BLOCK**2).unbind(1)
     luma = torch.einsum("c,chw->hw", torch.from_numpy(LUMA), band)[None]
     return row, column, block_sums(luma.square(), _BLOCK)[0, row, column]
@@ -179,10 +176,10 @@ class BlockNoise:
 
     def __init__(self) -> None:
         self._strengths: list[Tensor] = []
-        self._products: list[Tensor] = []  # [n, 3, 3], of the channels of each block
+        self._products: list[Tensor] = []  # [n, 3, 3]
 
     def add(self, band: Tensor, at: Tensor) -> None:
-        """Add a part's detail [3, H, W] inside `at`, bool [H, W]."""
+        """Add a part's detail [3, H, W] inside `at`."""
         row, column, strength = _blocks(band, at)
         some = slice(None, None, max(1, len(row) // _ENOUGH_BLOCKS))
         row, column, strength = row[some], column[some], strength[some]

@@ -126,22 +126,21 @@ def transform_points(matrix: Matrix, points: npt.ArrayLike) -> Points:
 def transform_xy(matrix: Matrix, x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
     """Transform coordinates, whose shapes must broadcast.
 
-    For many points, numpy would run a matrix product on several threads, which then busy-wait for
-    about 25 ms on cores that the networks need.
+    A matrix product would wake numpy's threads, which busy-wait (docs/research/performance.md).
     """
     across, down = (row[0] * x + (row[1] * y + row[2]) for row in matrix)
     return across, down
 
 
 def bounding_box(points: Points) -> Box:
-    """Return the smallest box that contains the points [N, 2]."""
+    """Return the smallest box around points [N, 2]."""
     left, top = np.floor(points.min(axis=0)).astype(int)
     right, bottom = np.ceil(points.max(axis=0)).astype(int)
     return Box(int(left), int(top), int(right - left), int(bottom - top))
 
 
 def contains(frame: Frame, box: Box) -> bool:
-    """Return whether a box lies entirely inside a frame."""
+    """Return whether a box lies entirely inside."""
     ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
     seen = transform_points(unit_from_document(frame), ends)
     return bool((seen > -1e-6).all() and (seen < 1 + 1e-6).all())
@@ -170,7 +169,7 @@ def overlap_fractions(frame: Frame, parts: Sequence[Points]) -> Float64Array:
 
 
 def union(boxes: Sequence[Box]) -> Box:
-    """Return the smallest box that contains all boxes; there must be one."""
+    """Return the smallest box around one or more boxes."""
     left, top = min(b.x for b in boxes), min(b.y for b in boxes)
     right, bottom = max(b.right for b in boxes), max(b.bottom for b in boxes)
     return Box(left, top, right - left, bottom - top)
@@ -179,7 +178,7 @@ def union(boxes: Sequence[Box]) -> Box:
 def box_frame(
     hole: Box, width: int, height: int, resolution: int = 0, context: float = 2.0
 ) -> Frame:
-    """Return the upright square around a hole, moved inside the document of `width` x `height` px.
+    """Return the upright square around a hole, moved inside the document.
 
     Its side is `context` times the hole's larger side, or the model's `resolution` if larger, since
     enlarging the document gains nothing; at most the document's smaller side, but at least the

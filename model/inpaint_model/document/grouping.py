@@ -23,7 +23,7 @@ class Choice(NamedTuple):
     frame: Frame
     mode: Mode
     confidence: float
-    notices: tuple[Notice, ...] = ()  # for the user
+    notices: tuple[Notice, ...] = ()
 
 
 class Part(NamedTuple):
@@ -46,11 +46,11 @@ def grouped(
 ) -> list[tuple[list[int], Choice]]:
     """Return groups of parts (numbers from 1) that share a frame.
 
-    The largest part gets a frame, and all parts at least half inside it join. If joining changes
-    the frame (a square around the selection grows), this repeats until no other part joins. Specks
-    and hairlines join without growing the frame, since dust would lead from hole to hole. They are
-    framed last, together if `are_together`. A group thus depends only on its frame and the
-    remaining parts, so that the frames of a recipe reproduce its groups.
+    The largest part gets a frame, and all parts at least half inside it join; if this changes the
+    frame (a square around the group grows), it repeats. Specks and hairlines do not grow the frame,
+    since dust would lead from hole to hole; they are framed last, together if `are_together`. A
+    group thus depends only on its frame and the remaining parts, so that the frames of a recipe
+    reproduce its groups.
 
     Raises:
         RefusalError: There are more than 32 groups.

@@ -2,7 +2,7 @@
 
 The solver is cascadic multigrid (Bornemann and Deuflhard, 1996): known values are averaged down a
 pyramid, and on the way up each level starts from the previous solution and is relaxed by a few
-sweeps. The work is proportional to the number of pixels.
+sweeps.
 """
 
 from __future__ import annotations
@@ -18,12 +18,9 @@ def harmonic_fill(
 ) -> Tensor:
     """Fill the unknown pixels of `values` [C, H, W]; with zeros if nothing is known.
 
-    Args:
-        values: Where unknown, they are ignored and may be NaN.
-        known: bool [H, W].
-        sweeps: Relaxation sweeps at full resolution, doubled with each coarser level.
-        reach: The fill fades to 0 over about `reach` px (screened equation, laplacian(u) =
-            u / reach^2); None for the membrane.
+    Unknown values are ignored and may be NaN; `known` is bool [H, W]. `sweeps` are at full
+    resolution and double with each coarser level. With a `reach`, the fill fades to 0 over about as
+    many px (screened equation, laplacian(u) = u / reach^2).
     """
     if bool(known.all()):
         return values
@@ -42,7 +39,7 @@ def _extent(known: Tensor) -> tuple[int, int]:
 
 
 def _solved(values: Tensor, known: Tensor, sweeps: int, reach: float | None) -> Tensor:
-    levels = [(values.nan_to_num() * known, known)]  # unknown pixels may hold NaN
+    levels = [(values.nan_to_num() * known, known)]  # unknown values may be NaN
     while min(levels[-1][1].shape) > 2 and not bool(levels[-1][1].all()):
         levels.append(known_block_means(*levels[-1], 2))
     coarse, coarse_known = levels[-1]

@@ -21,7 +21,7 @@ MAX_PARTS = 1000
 
 _POINTS = 64  # sample points of a part
 
-_ROWS_AT_ONCE = 512  # bounds the memory for coordinates of a large hole
+_ROWS_AT_ONCE = 512  # bounds the memory of coordinates
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Hole:
 
     @cached_property
     def bounds(self) -> Box | None:
-        """The smallest box around the hole, document px; None if it is empty."""
+        """The smallest box around the hole, document px; None if empty."""
         box = _bounds(self.mask)
         return None if box is None else box.moved(*self.origin)
 
@@ -97,7 +97,7 @@ class Hole:
     ) -> list[tuple[Hole, Choice]]:
         """Return groups of connected parts, cut to their bounds, with their frames.
 
-        They are found by `grouping.grouped`. `thin` is the largest width of a hairline, px.
+        `grouping.grouped` divides them; `thin` is the largest width of a hairline, px.
 
         Raises:
             ValueError: There are more than 32 groups.
@@ -180,8 +180,7 @@ class Components(NamedTuple):
 def components(mask: BoolMask) -> Components:
     """Return the connected parts of a mask; pixels that touch at a corner are connected.
 
-    A color range of a noisy image can have millions. Above a thousand, nearby parts are merged,
-    within the shortest distance that suffices.
+    A color range of a noisy image can have millions. Above a thousand, nearby parts are merged.
     """
     box = _bounds(mask)
     if box is None:
@@ -223,10 +222,10 @@ def _bounds(mask: BoolMask) -> Box | None:
 
 
 def seen_by_model(mask: BoolMask, image_from_model: Matrix, resolution: int) -> BoolMask:
-    """Return a mask of an image at model resolution, bool [resolution, resolution].
+    """Return a mask at model resolution, bool [resolution, resolution].
 
     A model pixel is True if it contains the center of a True pixel or its own center lies in one,
-    so that each pixel of a hole is in the model's hole at every scale.
+    so that at every scale all of a hole is in the model's.
     """
     seen = np.zeros((resolution, resolution), np.bool_)
     model_from_image = geometry.inverse(image_from_model)
@@ -271,7 +270,6 @@ def _centers(shape: tuple[int, ...], matrix: Matrix) -> tuple[Coordinates, Coord
 def _pixels_at(
     points: tuple[Coordinates, Coordinates], shape: tuple[int, ...]
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], BoolMask]:
-    """Return columns and rows of pixels, and which of them exist."""
     column, row = (np.floor(values).astype(np.intp) for values in points)
     inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
     return column, row, inside

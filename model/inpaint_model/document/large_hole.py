@@ -1,11 +1,10 @@
 """Fit fills to large holes in little memory.
 
-`blending` needs about 250 bytes for each pixel around a hole, or 16 GB for a hole of 8000 px. A
-large hole is therefore reduced and fitted like any other. What the reduction removed is added tile
-by tile: the finest octaves of detail and grain, the remaining difference at the border (it fades
-out within a few pixels, since the reduced membrane has absorbed most of it), and the feather. Gains
-and grain follow from sums over the entire hole, and noise depends only on the position, so that
-tiles do not show.
+`blending` needs about 250 bytes per pixel, or 16 GB for a hole of 8000 px. A large hole is
+therefore reduced and fitted like any other. What the reduction removed is added tile by tile: the
+finest octaves of detail and grain, the feather, and the remaining difference at the border, most of
+which the reduced membrane has absorbed. Gains and grain follow from sums over the entire hole, and
+noise depends only on the position, so that tiles do not show.
 """
 
 from __future__ import annotations
@@ -37,12 +36,12 @@ from inpaint_model.document.harmonic_fill import harmonic_fill
 from inpaint_model.document.pyramid import block_means, doubled
 from inpaint_model.document.smooth_fill import OCTAVES_OF, RING
 
-LARGE = 2 << 20  # px; larger regions are reduced to at most this size
+LARGE = 2 << 20  # px; larger regions are reduced to fit
 _TILE = 768  # side without the margin, px
-_AROUND = 64  # margin of a tile, px: the ring, and differences at the border
+_AROUND = 64  # margin, px: the ring, and differences at the border
 _BLOCK = 4  # as in `detail_matching`
-_CELL = 128  # side of the squares in which noise is generated, px
-_NOISE_STD = 0.90355  # of white noise minus the means of its 2 x 2 blocks (`split`)
+_CELL = 128  # side of a square of noise, px
+_NOISE_STD = 0.90355  # of the detail of white noise (`split`)
 
 Shown = Callable[[Box], Tensor]
 """Renders a box of the region, [3, H, W]."""
@@ -63,7 +62,7 @@ class Known(NamedTuple):
 
 
 class LargeFit(NamedTuple):
-    """The fit of one fill; its edits use it too."""
+    """The fit of one fill and its edits."""
 
     settings: BlendSettings
     reduced: RegionFit
@@ -151,7 +150,7 @@ class LargeHole:
 
     @cached_property
     def smooth_grains(self) -> list[Grain]:
-        """The grain of smooth fills in the octaves that the reduction removes."""
+        """The grain of smooth fills in those octaves."""
 
         def ring(part: BlendContext) -> Tensor:
             return grown(part.whole, RING) & part.preserved
@@ -169,7 +168,7 @@ class LargeHole:
         return LargeFit(settings, fit, grains, shown)
 
     def fitted(self, fit: LargeFit) -> Iterator[tuple[Box, Tensor]]:
-        """Yield boxes and the fitted fill in them [3, H, W], meaningless outside the hole."""
+        """Yield boxes and the fitted fill in them, [3, H, W]."""
         return self._detailed(self.reduced.fitted(fit.reduced), fit.settings, fit, fit.shown)
 
     def fit_edit(self, shown: Shown, fit: LargeFit) -> Iterator[tuple[Box, Tensor]]:
@@ -184,7 +183,7 @@ class LargeHole:
         return self._detailed(base, settings)
 
     def _tiles(self, around: int) -> Iterator[Tile]:
-        """Yield tiles that cut no block of any octave, with at least `around` px of margin."""
+        """Yield tiles that cut no block, with at least `around` px of margin."""
         unit = _BLOCK << self.octave
         side, around = (-(-px // unit) * unit for px in (_TILE, around))
         for y in range(0, self.height, side):

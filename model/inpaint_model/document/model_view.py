@@ -22,7 +22,7 @@ _ROWS_AT_ONCE = 512
 
 
 class Layer(NamedTuple):
-    """An image of the document, and the hole in it."""
+    """An image of the document and its hole."""
 
     image: DocumentImage
     hole: Hole | None  # of the image's size; None: all is visible
@@ -106,7 +106,7 @@ def _averaged(
 ) -> tuple[Tensor, Tensor, BoolMask]:
     """Return means [3, h, w] over blocks, which of them are known, and the visible pixels [H, W].
 
-    Computed in strips of rows, so that a large document is never entirely in memory as floats.
+    Computed in strips, so that a large document is never entirely in memory as floats.
     """
     visible = known.copy()
     rows = factor * max(1, _ROWS_AT_ONCE // factor)

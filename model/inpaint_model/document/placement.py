@@ -27,7 +27,7 @@ from inpaint_model.document.resampling import resample
 _NOTABLE_ENLARGEMENT = 1.5
 _SMALLEST_FRAME = 1.0  # document px
 _LARGEST_FRAME = 64.0  # times the document's larger side
-_TRANSITION = 0.1  # width of the fade toward a hole beyond the frame, over the frame's side
+_TRANSITION = 0.1  # width of the fade toward the part beyond, over the frame's side
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Placement:
     frame: Frame
     mode: Mode  # "box" also where "auto" fell back to it
     confidence: float  # 0..1 that the frame shows a face; 1 if explicit
-    notices: tuple[Notice, ...]  # for the user
+    notices: tuple[Notice, ...]
     source: ModelInput = field(repr=False)
     filled: Hole = field(repr=False)  # of all groups, of the image's size and origin
     whole: bool  # fill the group also beyond the frame
@@ -166,8 +166,7 @@ def place(
     """Place one group of holes in a known frame.
 
     `selection` is all that is hidden from the model, of the image's size and origin; None: `hole`.
-    `whole` fills the group also beyond the frame, smoothly; otherwise the fill fades out toward the
-    part beyond.
+    `whole` also fills the part beyond the frame, smoothly; otherwise the fill fades out toward it.
 
     Raises:
         ValueError: The selection is empty or does not match the image, the frame's side is out of
@@ -221,10 +220,7 @@ def _trimmed(hole: Hole) -> Hole:
 
 
 def _faded(inside: Hole, rest: Hole, width: float) -> Hole:
-    """Fade `inside` out over `width` px toward the rest of the hole.
-
-    Its pixels keep a coverage of at least 1, so that it keeps its shape.
-    """
+    """Fade `inside` out over `width` px toward the rest, to a coverage of at least 1."""
     distance = distance_within(torch.from_numpy(rest.mask), width + 1).numpy()
     x, y = rest.origin
     weight = fading_in(torch.from_numpy(inside.box.moved(-x, -y).cut(distance)), width).numpy()

@@ -1,7 +1,6 @@
 """Reduce and enlarge along a pyramid of resolutions.
 
-Sums of slices take a quarter of the time of torch's `avg_pool2d` on a CPU, and half of that of
-`interpolate`.
+On a CPU, sums of slices are two to four times as fast as torch's `interpolate` and `avg_pool2d`.
 """
 
 from __future__ import annotations
@@ -54,7 +53,6 @@ def doubled(planes: Tensor, rows: int, columns: int) -> Tensor:
 
 
 def _interleaved(planes: Tensor, axis: int) -> Tensor:
-    """Double an axis; each new sample lies a quarter of the distance toward a neighbor."""
     inner = planes.shape[axis] - 1
     far = 0.25 * planes
     fine = torch.stack([0.75 * planes] * 2, dim=axis + 1)

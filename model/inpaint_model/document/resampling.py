@@ -1,11 +1,11 @@
-"""Resample images between document and model, in both directions.
+"""Resample images between document and model.
 
 For a coarser target, the source is averaged in whole pixels to three to six samples per target
 pixel, sampled on a finer, rotated grid, and reduced by an antialiased cubic kernel. For a finer
 target, it is first refined with the cardinal cubic spline. Both reproduce linear ramps exactly,
 also at the border, so pixels do not shift.
 
-Values are display values, as the images that the networks were trained on were reduced that way.
+Values are display values: the training images were reduced that way.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def resample(image: FloatImage, matrix: Matrix, width: int, height: int) -> Floa
     """Resample an image [H, W, C], whose edge pixels continue beyond the edges.
 
     The matrix maps target px to source px: a similarity, except that the scales of x and y may
-    differ slightly, as in overviews of whole pixels.
+    differ slightly.
     """
     region = _needed_region(image, matrix, width, height)
     source = torch.from_numpy(np.ascontiguousarray(region.cut(image))).permute(2, 0, 1)[None]
@@ -95,7 +95,7 @@ def _refined_columns(source: Tensor, factor: int) -> Tensor:
     near = torch.from_numpy(smooth[..., _REACH - 1 : _REACH + length + 3, :])
     fine = near.new_zeros(*near.shape[:-2], length, factor, near.shape[-1])
     for phase in range(factor):
-        offset = (phase + 0.5) / factor - 0.5  # of the sample from its pixel's center, px
+        offset = (phase + 0.5) / factor - 0.5  # from the pixel's center, px
         for tap in (-2, -1, 0, 1, 2):
             weight = _b_spline(offset - tap)
             if weight > 0:

@@ -30,7 +30,7 @@ def smooth_fill(
 ) -> Tensor:
     """Continue the known display values [3, H, W] into a hole; with zeros if nothing is known.
 
-    Masks are bool [H, W], and `known` is disjoint from the hole. The result is valid in the hole.
+    `hole` and `known` are bool [H, W] and disjoint. The result is valid in the hole.
     `octave` is how often the document was halved; the caller adds the grain of finer octaves.
     """
     fill = harmonic_fill(values, known, sweeps=_SWEEPS)

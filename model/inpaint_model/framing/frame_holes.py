@@ -42,8 +42,8 @@ def frame_holes(
     """Find a frame for each group of the hole, and place the group in it.
 
     "auto" asks the framer and falls back to "box", the square around the group with context. An
-    explicit frame is in document px and takes the hole as one group. The overview is the complete
-    document at low resolution, for what lies beyond a crop.
+    explicit frame is in document px and takes the hole as one group. The overview shows what lies
+    beyond a crop.
 
     Raises:
         ValueError: The selection is empty, does not overlap the frame, forms too many groups, or
@@ -83,7 +83,7 @@ def _choice(
     box: Box,
     search: bool,
 ) -> Choice:
-    """Return the framer's frame for the parts in a box if `search`, else the square around it."""
+    """Return the framer's frame if `search`, else the square around the box."""
     square = geometry.box_frame(box, *image.document_size, model.resolution)
     if not search:
         return Choice(square, "box", 1.0)

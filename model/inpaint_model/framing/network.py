@@ -1,8 +1,8 @@
 """The framer network: from a coarse view and the hole to a frame and a confidence.
 
 Each cell of a coarse grid votes for a frame; the weights of the votes are learned too, so that
-hidden and empty cells are ignored. `search` applies the network to views at several scales and then
-around its own proposals, so that a small one handles faces of any size.
+hidden and empty cells are ignored. Views of several scales (`search`) let a small network handle
+faces of any size.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class FramerConfig:
 
     view: Count = 64  # side, px
     widths: Several[Count] = (24, 40, 56, 80, 112)  # channels at 1/2, 1/4, ... of the view
-    threshold: Finite = 0.945  # smallest confidence of a usable proposal (measured)
+    threshold: Finite = 0.945  # smallest confidence of a usable proposal
     side_bias: Finite = 1.04  # proposed over true sides (measured on training images)
 
     def __post_init__(self) -> None:
@@ -123,8 +123,6 @@ def framer_from(config: FramerConfig, tensors: Mapping[str, Tensor]) -> Framer:
 
 
 class _Stage(nn.Module):
-    """Halve the size, then apply one residual layer."""
-
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
         self.down = nn.Conv2d(before, after, 3, stride=2, padding=1)

@@ -95,7 +95,7 @@ def refine_by_reconstruction(
     proposed: Sequence[Frame],
     overview: DocumentImage | None = None,
 ) -> Frame:
-    """Return the proposed frame, slightly changed, with the smallest `reconstruction_error`."""
+    """Return the best proposed frame, or its best neighbor, by `reconstruction_error`."""
 
     def error(frame: Frame) -> float:
         return reconstruction_error(model, image, hole, frame, overview)

@@ -133,7 +133,7 @@ def coarse_view(
 def _nearest(
     matrix: Matrix, points: int, columns: int, rows: int
 ) -> tuple[npt.NDArray[np.intp], BoolMask]:
-    """Return flat indices of the pixels under a grid [points, points], and which points hit one."""
+    """Return a grid's flat pixel indices [points, points], 0 outside, and which are inside."""
     steps = np.arange(points) + 0.5
     x = matrix[0, 0] * steps + (matrix[0, 1] * steps + matrix[0, 2])[:, None]
     y = matrix[1, 0] * steps + (matrix[1, 1] * steps + matrix[1, 2])[:, None]
