@@ -2,18 +2,17 @@
 
 The steps, each optional; none changes a known pixel:
 
-1. Color and light: match contrast, color and a planar change of light to the known ring.
-2. Sharpness: raise or lower octaves of detail to match the ring, where model and document show
-   the same content.
-3. Grain: where the fill has less noise than flat parts of the known pixels, add some.
-4. Gradient domain: extend the remaining difference at the border into the hole with a membrane
+1. Color and light: match the ring of known pixels (`color_matching`).
+2. Sharpness and grain: match the ring, octave by octave (`detail_matching`).
+3. Gradient domain: extend the remaining difference at the border into the hole with a membrane
    (Perez, Gangnet and Blake 2003, Poisson image editing, in its offset form).
-5. Feather: fade from the document's old pixels at the border to the fill.
+4. Feather: fade from the document's old pixels at the border to the fill.
 
 Edits use the fit of the unedited fill, so that fitting does not undo them. Where the hole extends
-beyond the model's frame, the fill always blends into a smooth one, before the feather.
+beyond the model's frame, the fill always blends into a smooth one, before the feather. See
+docs/research/finding-and-fitting.md.
 
-All values are display values (sRGB curve, continued above 1), float32 [3, H, W].
+All values are display values (`color`), float32 [3, H, W].
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from inpaint_model.document.harmonic_fill import harmonic_fill
 from inpaint_model.document.smooth_fill import smooth_fill
 
 MAX_FEATHER_PX = 256.0
-_BORDER = 2  # width of the known border that bounds the membrane, px
+_BORDER = 2  # width of the border that bounds the membrane, px
 _MIN_RING = 64  # fewest known pixels for matching
 
 
@@ -62,61 +61,57 @@ class BlendSettings:
 
 
 RAW = BlendSettings(colour_match=False, gradient=False, grain=False)
-"""No fitting: the model's pixels unchanged."""
+"""No fitting."""
 
 
 def ring_px(upscale_factor: float) -> int:
-    """Return the width of the ring of known pixels that fills are matched on, 24 to 64 px.
-
-    Args:
-        upscale_factor: Document px per model px.
-    """
+    """Return the width of the ring that fills are matched on, 24 to 64 document px."""
     return int(min(max(24.0, 6 * upscale_factor), 64.0))
 
 
 class RegionFit(NamedTuple):
-    """The fit of one fill; edits of the fill use it too."""
+    """The fit of one fill and its edits."""
 
     settings: BlendSettings
     tone: ColorTransform | None
     matches: list[DetailGain] | None  # sharpness and grain
-    matched: Tensor  # [3, H, W]: the fill after tone, sharpness and grain
+    matched: Tensor  # [3, H, W]: the fill before the membrane
     offset: Tensor | None  # [3, H, W]: the membrane
 
 
 @dataclass(frozen=True, eq=False)
 class BlendContext:
-    """A hole and the known pixels around it."""
+    """A hole and the known pixels around it; masks are bool [H, W]."""
 
     color: Tensor = field(repr=False)  # [3, H, W]: the document
-    hole: Tensor = field(repr=False)  # bool [H, W]: the hole inside the frame
-    beyond: Tensor = field(repr=False)  # bool [H, W]: the hole outside the frame
-    known: Tensor = field(repr=False)  # bool [H, W]: preserved, and inside the frame
-    preserved: Tensor = field(repr=False)  # bool [H, W]: visible, and in no group's hole
-    visible: Tensor = field(repr=False)  # bool [H, W]: not transparent
+    hole: Tensor = field(repr=False)  # inside the frame
+    beyond: Tensor = field(repr=False)  # the hole outside the frame
+    known: Tensor = field(repr=False)  # preserved, and inside the frame
+    preserved: Tensor = field(repr=False)  # visible, and in no group's hole
+    visible: Tensor = field(repr=False)  # not transparent
     upscale_factor: float  # document px per model px
-    transition: float  # width of the blend from the fill to `beyond`, px
+    transition: float  # width of the blend toward `beyond`, px
     seed: int  # of the grain
-    octave: int = 0  # how often the document was halved; `large_hole` fits finer octaves
+    octave: int = 0  # how often the document was halved (`large_hole`)
 
     @cached_property
     def ring_px(self) -> int:
-        """Width of the ring of known pixels, px at this octave."""
+        """Width of the ring, px at this octave."""
         return ring_px(self.upscale_factor) >> self.octave
 
     @cached_property
     def ring(self) -> Tensor:
-        """Known pixels near the hole, bool [H, W]."""
+        """Known pixels near the hole."""
         return grown(self.hole, self.ring_px) & self.known
 
     @cached_property
     def matchable(self) -> bool:
-        """Whether the ring has enough known pixels to match fills."""
+        """Whether the ring has enough known pixels."""
         return int(self.ring.sum()) >= _MIN_RING
 
     @cached_property
     def border(self) -> Tensor:
-        """Preserved pixels that touch the hole, bool [H, W]."""
+        """Preserved pixels that touch the hole."""
         return grown(self.hole, _BORDER) & self.preserved
 
     @cached_property
@@ -127,17 +122,17 @@ class BlendContext:
 
     @cached_property
     def whole(self) -> Tensor:
-        """All pixels to fill, bool [H, W]."""
+        """All pixels to fill."""
         return self.hole | self.beyond
 
     @cached_property
     def depth(self) -> Tensor:
-        """Distance of hole pixels to the nearest pixel outside the hole, px, [H, W]."""
+        """Distance of hole pixels from the border, px, [H, W]."""
         return distance_to(~self.whole)
 
     @cached_property
     def by_model(self) -> Tensor:
-        """The model's weight in each pixel, 0..1, [H, W]; 1 far from `beyond`."""
+        """The model's weight, 0..1, [H, W]."""
         return fading_in(distance_to(self.beyond), self.transition)
 
     @cached_property
@@ -173,20 +168,20 @@ class BlendContext:
         return RegionFit(settings, tone, matches, fill, offset)
 
     def fitted(self, fit: RegionFit) -> Tensor:
-        """Return the fitted fill, [3, H, W]; pixels outside the hole are meaningless."""
+        """Return the fitted fill, [3, H, W]; it is meaningless outside the hole."""
         fill = fit.matched if fit.offset is None else fit.matched + fit.offset
         return self._completed(fill, fit.settings)
 
     def smooth(self, settings: BlendSettings) -> Tensor:
-        """Return a fill made without a model, [3, H, W]; see `smooth_fill`."""
+        """Return a fill made by `smooth_fill`, [3, H, W]."""
         fill = self._smooth(self.color, self.whole, self.preserved, settings)
         return self.feathered(fill, settings.feather_px)
 
     def fit_edit(self, fill: Tensor, fit: RegionFit) -> Tensor:
-        """Apply the fit of a fill to an edited or mixed rendering of it, [3, H, W].
+        """Apply the fit of a fill to an edit or mixture of it, [3, H, W].
 
-        An edit may also change the pixels around the hole (lighter hair, for instance). That is
-        intended, so it is not corrected; the edit is only faded in near the border.
+        Its changes around the hole, such as lighter hair, are not corrected; near the border, the
+        edit is faded in.
         """
         if fit.tone is not None:
             fill = fit.tone.applied(fill)
@@ -207,7 +202,6 @@ class BlendContext:
         return self.feathered(fill, settings.feather_px)
 
     def _continued_beyond(self, fill: Tensor, settings: BlendSettings) -> Tensor:
-        """Blend a fill into a smooth one near the edge of its frame."""
         by_model = self.by_model
         kept = self.hole & (by_model == 1)
         values = torch.where(kept, fill, self.color)

@@ -9,20 +9,20 @@ from torch import Tensor
 
 
 def grown(mask: Tensor, px: int) -> Tensor:
-    """Dilate a mask bool [H, W] by a square of `px` px on every side."""
+    """Dilate a mask bool [H, W] by `px` px on every side."""
     wide = ndimage.maximum_filter(mask.numpy().view(np.uint8), size=2 * px + 1)
     return torch.from_numpy(wide.view(np.bool_))
 
 
 def distance_to(mask: Tensor) -> Tensor:
-    """Return the distance of every pixel to the nearest True one, px, [H, W]."""
+    """Return the distance to the nearest True pixel, px, [H, W]."""
     return torch.from_numpy(ndimage.distance_transform_edt(~mask.numpy())).float()
 
 
 def distance_within(mask: Tensor, reach: float) -> Tensor:
-    """Return distances as `distance_to` does, exact up to `reach` px and larger beyond, [H, W].
+    """Return distances as `distance_to` does, exact up to `reach` px and larger beyond.
 
-    Computed in strips of rows, since a complete image would take 40 bytes a pixel.
+    Computed in strips, since a complete image would take 40 bytes a pixel.
     """
     around = int(reach) + 1
     step = max(512, 2 * around)
@@ -38,7 +38,7 @@ def distance_within(mask: Tensor, reach: float) -> Tensor:
 def fading_in(distance: Tensor, width: float) -> Tensor:
     """Return weights that rise smoothly from 0 at a border to 1 at `width` px.
 
-    `distance` is measured between pixel centers on both sides of the border, px.
+    Distances are between pixel centers on both sides of the border.
     """
     share = ((distance - 0.5) / width).clamp(0, 1)
     return share * share * (3 - 2 * share)

@@ -1,8 +1,8 @@
 """Convert pixels of any document to display values and back.
 
-The networks were trained on sRGB images, so all processing between document and network uses
-*display values*: float32 RGB on the sRGB curve, nominally 0..1. For linear documents the curve is
-continued above 1 (and mirrored below 0), so that highlights beyond white survive the round trip.
+All processing between document and network uses *display values*: float32 RGB on the sRGB curve of
+the training images, nominally 0..1. For linear documents the curve is continued above 1 and
+mirrored below 0, so that highlights survive.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FULL_SCALE: dict[np.dtype[Any], float] = {
 
 
 def srgb_from_linear(values: FloatImage) -> FloatImage:
-    """Apply the sRGB curve (IEC 61966-2-1), continued above 1 and mirrored below 0."""
+    """Apply the sRGB curve (IEC 61966-2-1)."""
     size = np.abs(values)
     curve = 1.055 * np.power(size, 1 / 2.4) - 0.055
     return np.copysign(np.where(size <= 0.0031308, size * 12.92, curve), values)
@@ -43,15 +43,10 @@ def linear_from_srgb(values: FloatImage) -> FloatImage:
 
 
 def display_from_document(pixels: Pixels, linear: bool) -> tuple[FloatImage, FloatImage | None]:
-    """Convert document pixels to display values.
+    """Return display values [H, W, 3] and alpha [H, W] in 0..1, if any, of document pixels.
 
-    Args:
-        pixels: [H, W, C]; uint8, uint16, float16 or float32; C is 1 (gray), 3 (RGB) or 4 (RGBA,
-            straight alpha). NaN counts as 0, infinities as the largest finite half.
-        linear: Whether colors are linear light; alpha always is.
-
-    Returns:
-        float32 [H, W, 3] on the sRGB curve; and alpha [H, W] in 0..1, or None without alpha.
+    The pixels are gray, RGB or RGBA (straight alpha). With `linear`, colors are linear light, as
+    alpha always is. NaN counts as 0, infinities as the largest finite half.
     """
     values = pixels.astype(np.float32)
     if pixels.dtype.kind == "f":
@@ -72,14 +67,9 @@ def display_from_document(pixels: Pixels, linear: bool) -> tuple[FloatImage, Flo
 def document_from_display(
     color: FloatImage, dtype: npt.DTypeLike, channels: int, linear: bool
 ) -> Pixels:
-    """Convert display values to document pixels.
+    """Convert display values [H, W, 3] to document pixels, as `quantize` does.
 
-    Args:
-        color: float32 [H, W, 3] on the sRGB curve.
-        dtype: Sample type. Integers are rounded half to even and clipped; floats keep values above
-            1.
-        channels: 1 (gray: the Rec. 709 luma of the display values), 3 (RGB) or 4 (RGBA, opaque).
-        linear: Whether the document's colors are linear light.
+    `channels` is 1 (gray: the Rec. 709 luma), 3 (RGB) or 4 (RGBA, opaque).
     """
     if channels == 1:
         color = (color @ LUMA)[..., None]
@@ -109,10 +99,7 @@ def converted(pixels: Pixels, dtype: np.dtype[Any]) -> Pixels:
 
 
 def quantize(values: FloatImage, dtype: npt.DTypeLike) -> Pixels:
-    """Convert values with white at 1 to samples of `dtype`.
-
-    Integers are rounded half to even and clipped.
-    """
+    """Convert values with white at 1; integers are rounded half to even and clipped."""
     kind: np.dtype[Any] = np.dtype(dtype)
     if kind.kind == "f":
         limit = float(np.finfo(kind).max)

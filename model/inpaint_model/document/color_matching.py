@@ -1,7 +1,6 @@
 """Match the color and light of a fill to the known ring.
 
-Means over blocks of about two model pixels are compared, since the model cannot produce finer
-detail.
+Means over blocks of about two model pixels are compared, the finest detail of the model.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from inpaint_model.document.pyramid import known_block_means
 
 
 class ColorTransform(NamedTuple):
-    """A change of contrast, color and light: color * gain + a plane over the image."""
+    """A change of contrast, color and light: color * gain + plane."""
 
     gain: Tensor  # [3]
-    plane: Tensor  # [3, 3]: for each channel the center value and the slopes in x and y (-1..1)
+    plane: Tensor  # [3, 3]: per channel, the center value and the slopes in x and y (-1..1)
 
     def applied(self, image: Tensor) -> Tensor:
-        """Apply the change to an image [3, H, W]."""
+        """Change an image [3, H, W]."""
         rows, columns = image.shape[1:]
         y, x = torch.linspace(-1, 1, rows)[:, None], torch.linspace(-1, 1, columns)
         offset, slope_x, slope_y = self.plane[..., None, None].unbind(1)
@@ -42,10 +41,7 @@ class RingStatistics:
 
     @classmethod
     def of(cls, image: Tensor, ring: Tensor, upscale_factor: float) -> RingStatistics:
-        """Measure an image [3, H, W] of display values on a ring, bool [H, W].
-
-        `upscale_factor` is document px per model px.
-        """
+        """Measure an image [3, H, W] on a ring."""
         block = max(1, round(2 * upscale_factor))
         at = F.max_pool2d(ring[None].float(), block, ceil_mode=True)[0] > 0
         row, column = torch.nonzero(at, as_tuple=True)
@@ -70,9 +66,9 @@ class RingStatistics:
 
 
 def _plane(where: Tensor, values: Tensor) -> Tensor:
-    """Fit planes to values [3, n] at places [2, n] by least squares: [3, (1, x, y)].
+    """Fit planes to values [3, n] at places [2, n]: [3, (1, x, y)].
 
-    The slopes are regularized, since a ring on one side only hardly determines them.
+    The slopes are regularized, since a ring on one side hardly determines them.
     """
     basis = torch.cat([torch.ones_like(where[:1]), where]).double()
     ridge = torch.diag(torch.tensor([0.0, 0.02, 0.02], dtype=torch.float64)) * basis.shape[1]

@@ -1,7 +1,6 @@
 """Composite patches over an image: known + (fill - known) * coverage.
 
-Both the library and the `inpaint` command use it (docs/decisions/0036). It imports only numpy, so
-that the command starts fast.
+It imports only numpy, so that the `inpaint` command starts fast (docs/decisions/0036).
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ from inpaint_model.document.geometry import Box
 class Patch(NamedTuple):
     """The fill of one group of holes, in the image's own colors, channels and sample type.
 
-    `fill` [h, w, C] is valid in the hole and holds the image's pixels elsewhere. `coverage` has not
-    been applied to it.
+    `fill` [h, w, C] holds the image's pixels outside the hole; `coverage` has not been applied.
     """
 
     fill: Pixels
@@ -34,14 +32,10 @@ class Patch(NamedTuple):
 
 
 def composite(image: Pixels, patches: Sequence[Patch], origin: tuple[int, int] = (0, 0)) -> Pixels:
-    """Return the image with the patches composited over it; other pixels are unchanged.
+    """Composite patches over an image [H, W, C] whose top left corner is at `origin`.
 
-    Colors are weighted by alpha, as for an opaque layer with a mask.
-
-    Args:
-        image: [H, W, C]; with two and four channels the last is alpha.
-        patches: Patches of the same channels and sample type, inside the image.
-        origin: The image's top left corner in the document, px.
+    With two and four channels the last is alpha, which weights colors as for an opaque layer with a
+    mask. Pixels outside the holes are unchanged.
     """
     x, y = origin
     result = image.copy()

@@ -2,12 +2,11 @@
 
 An image is divided into as many octaves of detail (a Laplacian pyramid, Burt and Adelson 1983) as
 an enlarged fill lacks. On the ring around the hole, model and document show the same content, so
-the ratio of their detail measures how much too soft or too sharp the fill is. Detail is raised only
-as far as the two correlate; amplifying detail that the model misplaced would make it worse.
+the ratio of their detail measures how much too soft or sharp the fill is. Detail is raised only as
+far as the two correlate, since amplifying misplaced detail would make it worse.
 
-Grain is what remains in the flattest blocks of the known pixels. Where the fill has less, noise of
-the same strength and color is added. Its seed is fixed, so that all candidates and edits of a hole
-have the same grain.
+Grain is what remains in the flattest blocks of the known pixels. Where the fill has less, noise is
+added, the same for all candidates and edits.
 """
 
 from __future__ import annotations
@@ -23,38 +22,34 @@ from inpaint_model.document.color import LUMA
 from inpaint_model.document.pyramid import block_means, block_sums, doubled
 
 _MAX_OCTAVES = 4
-_BLOCK = 4  # side of the blocks whose variance is compared, px of the octave
+_BLOCK = 4  # side of a block, px of the octave
 _MIN_BLOCKS = 6
-_ENOUGH_BLOCKS = 4096  # blocks of a part that suffice to measure its grain
-_FLAT = 0.25  # fraction of the blocks, from the flattest, that count as free of structure
+_ENOUGH_BLOCKS = 4096  # to measure the grain of a part
+_FLAT = 0.25  # fraction of the blocks that count as flat
 
 
 class KnownDetail(NamedTuple):
-    """One octave of the document's detail around a hole, at the octave's resolution."""
+    """One octave of the document around a hole."""
 
-    ring: Tensor  # [1, h, w]: fraction of each pixel inside the ring, 0..1
-    hole: Tensor  # bool [h, w]: pixels entirely inside the hole
+    ring: Tensor  # [1, h, w]: fraction of a pixel in the ring, 0..1
+    hole: Tensor  # bool [h, w]: entirely inside the hole
     band: Tensor  # [3, h, w]: the detail
-    energy: Tensor  # of the detail, on the ring
-    floor: Tensor | None  # [3, 3], covariance of the noise; None if unknown
+    energy: Tensor  # of the detail on the ring
+    floor: Tensor | None  # [3, 3], covariance of the noise, if known
     noise: Tensor  # [3, h, w], unit variance
 
 
 def octaves(upscale_factor: float) -> int:
-    """Return in how many octaves a fill is fitted.
-
-    Args:
-        upscale_factor: Document px per model px.
-    """
+    """Return in how many octaves a fill is fitted."""
     return min(1 + math.ceil(math.log2(max(upscale_factor, 1.0))), _MAX_OCTAVES)
 
 
 def known_detail(
     document: Tensor, hole: Tensor, ring: Tensor, count: int, seed: int
 ) -> list[KnownDetail]:
-    """Return the octaves of a document [3, H, W] around a hole, finest first.
+    """Return up to `count` octaves of a document [3, H, W], finest first.
 
-    There are `count` of them, fewer in small images. Hole and ring are bool [H, W].
+    Hole and ring are bool [H, W].
     """
     generator = Generator().manual_seed(seed)
     image, around, inside = document.clamp(0, 1), ring[None].float(), hole[None].float()
@@ -87,7 +82,7 @@ class DetailGain(NamedTuple):
 
 
 def laplacian_bands(fill: Tensor, count: int) -> list[Tensor]:
-    """Return the detail of a fill [3, H, W] in each of `count` octaves, finest first."""
+    """Return the detail of a fill [3, H, W] in `count` octaves, finest first."""
     result = []
     for _ in range(count):
         fill, band = split(fill)
@@ -96,7 +91,7 @@ def laplacian_bands(fill: Tensor, count: int) -> list[Tensor]:
 
 
 def detail_gains(fill_bands: list[Tensor], known: list[KnownDetail]) -> list[DetailGain]:
-    """Return the changes that make the bands of a fill as sharp and grainy as the document."""
+    """Return the changes that make a fill as sharp and grainy as the document."""
     matches = []
     for band, octave in zip(fill_bands, known, strict=True):
         gain, grain = _gain(band, octave), None
@@ -121,7 +116,7 @@ def apply_detail_gains(fill: Tensor, fill_bands: list[Tensor], matches: list[Det
 
 
 def grained(fill: Tensor, known: list[KnownDetail]) -> Tensor:
-    """Return a smooth fill [3, H, W] with the grain of the document around it."""
+    """Add the grain of the document to a smooth fill [3, H, W]."""
     matches = [
         DetailGain(1.0, None if octave.floor is None else _noise(octave, octave.floor))
         for octave in known
@@ -142,14 +137,9 @@ def _gain(band: Tensor, octave: KnownDetail) -> float:
 
 
 def gain(wanted: Tensor, energy: Tensor, common: Callable[[], Tensor]) -> float:
-    """Return the factor that makes detail as strong as wanted.
+    """Return the factor, 0.5..1.5, that gives a fill's detail the wanted energy.
 
-    Detail that is too soft is raised only as far as the two correlate.
-
-    Args:
-        wanted: Energy of the document.
-        energy: Energy of the fill.
-        common: Computes the energy that they share.
+    `common` computes the energy shared with the document.
     """
     energy = energy.clamp(min=1e-9)
     ratio = float((wanted / energy).sqrt().clamp(0.5, 1.5))
@@ -160,10 +150,7 @@ def gain(wanted: Tensor, energy: Tensor, common: Callable[[], Tensor]) -> float:
 
 
 def noise_floor(band: Tensor, at: Tensor) -> Tensor | None:
-    """Return the channels' covariance [3, 3] in the flattest blocks of a band [3, H, W].
-
-    Only blocks inside `at`, bool [H, W], count; None if there are too few.
-    """
+    """Return the covariance [3, 3] in a band's flattest blocks inside `at`; None if too few."""
     row, column, strength = _blocks(band, at)
     if len(row) < _MIN_BLOCKS:
         return None
@@ -174,7 +161,7 @@ def noise_floor(band: Tensor, at: Tensor) -> Tensor | None:
 
 
 def _blocks(band: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return row, column and strength [n] of the blocks entirely inside `at`."""
+    """Return row, column and energy [n] of the blocks inside `at`, bool [H, W]."""
     row, column = torch.nonzero(block_sums(at[None].float(), _BLOCK)[0] == _BLOCK**2).unbind(1)
     luma = torch.einsum("c,chw->hw", torch.from_numpy(LUMA), band)[None]
     return row, column, block_sums(luma.square(), _BLOCK)[0, row, column]
@@ -189,10 +176,10 @@ class BlockNoise:
 
     def __init__(self) -> None:
         self._strengths: list[Tensor] = []
-        self._products: list[Tensor] = []  # [n, 3, 3], of the channels of each block
+        self._products: list[Tensor] = []  # [n, 3, 3]
 
     def add(self, band: Tensor, at: Tensor) -> None:
-        """Add the detail [3, H, W] of a part inside `at`, bool [H, W]."""
+        """Add a part's detail [3, H, W] inside `at`."""
         row, column, strength = _blocks(band, at)
         some = slice(None, None, max(1, len(row) // _ENOUGH_BLOCKS))
         row, column, strength = row[some], column[some], strength[some]
@@ -206,7 +193,7 @@ class BlockNoise:
         self._products.append(samples @ samples.mT / _BLOCK**2)
 
     def floor(self) -> Tensor | None:
-        """Return the covariance [3, 3] in the flattest blocks; None if there are too few."""
+        """Return what `noise_floor` does."""
         strength = torch.cat(self._strengths) if self._strengths else torch.empty(0)
         if len(strength) < _MIN_BLOCKS:
             return None
@@ -221,6 +208,6 @@ def root(covariance: Tensor) -> Tensor:
 
 
 def split(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the image at half the resolution, and the octave of detail that it lacks."""
+    """Return the image at half the resolution, and the detail that it lacks."""
     low = block_means(image, 2)
     return low, image - doubled(low, *image.shape[1:])

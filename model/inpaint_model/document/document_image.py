@@ -18,9 +18,9 @@ class DocumentImage:
     """Pixels of a document: all of it, a crop at full resolution, or a reduced part.
 
     Attributes:
-        origin: The top left corner of `pixels` in the document.
+        origin: The top left corner in the document.
         size: Width and height of the document.
-        scale: Pixels per document pixel; 1 unless the pixels are reduced.
+        scale: Pixels per document pixel, 1 unless reduced.
         context: A reduced image of more of the document, for crops hardly larger than the hole.
     """
 
@@ -45,13 +45,13 @@ class DocumentImage:
 
     @classmethod
     def overview(cls, pixels: Pixels, size: tuple[int, int], linear: bool = False) -> DocumentImage:
-        """Return a small image of a complete document of `size` (width, height)."""
+        """Return a small image of a complete document."""
         scale = (pixels.shape[1] / size[0], pixels.shape[0] / size[1])
         return cls(pixels, linear, (0, 0), size, scale)
 
     @property
     def shown(self) -> tuple[float, float]:
-        """Width and height of the part that it shows, document px."""
+        """Width and height of `pixels`, document px."""
         return self.pixels.shape[1] / self.scale[0], self.pixels.shape[0] / self.scale[1]
 
     @cached_property

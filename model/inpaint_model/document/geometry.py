@@ -1,8 +1,8 @@
 """Frames, boxes, and the affine matrices between document and model.
 
-Coordinates are continuous: the origin is the top left corner of the top left pixel, x points right,
-y points down, and pixel centers lie at + 0.5. A frame's angle turns the model's x axis to (cos a,
--sin a) in the document, so a positive angle is counterclockwise on the screen.
+Coordinates are continuous: the origin is the top left corner of the top left pixel, and pixel
+centers lie at + 0.5. A frame's angle turns the model's x axis to (cos a, -sin a) in the document:
+counterclockwise on the screen, where y points down.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from inpaint_model.document.arrays import Coordinates, Float64Array, Matrix, Poi
 
 
 class Frame(NamedTuple):
-    """The square, possibly rotated, that the model sees. Document px; degrees."""
+    """The rotated square that the model sees. Document px; degrees."""
 
     cx: float
     cy: float
@@ -45,16 +45,16 @@ class Box(NamedTuple):
         return self.y + self.height
 
     def grown(self, margin: int) -> Box:
-        """Return the box with `margin` px more on every side."""
+        """Add `margin` px on every side."""
         return Box(self.x - margin, self.y - margin, self.width + 2 * margin,
                    self.height + 2 * margin)  # fmt: skip
 
     def moved(self, x: int, y: int) -> Box:
-        """Return the box moved right by `x` and down by `y` px."""
+        """Move the box right and down."""
         return Box(self.x + x, self.y + y, self.width, self.height)
 
     def clipped(self, width: int, height: int) -> Box:
-        """Return the part inside an image of `width` x `height` px; it may be empty."""
+        """Return the part inside an image; it may be empty."""
         left, right = (min(max(v, 0), width) for v in (self.x, self.right))
         top, bottom = (min(max(v, 0), height) for v in (self.y, self.bottom))
         return Box(left, top, right - left, bottom - top)
@@ -66,7 +66,7 @@ class Box(NamedTuple):
         return Box(left, top, right - left, max(top, min(self.bottom, other.bottom)) - top)
 
     def cut(self, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return a view of the box in an image [H, W, ...], inside which it must lie."""
+        """Return a view of the box in an image [H, W, ...], which must contain it."""
         return image[self.y : self.bottom, self.x : self.right]
 
 
@@ -85,7 +85,7 @@ def document_from_model(frame: Frame, resolution: int) -> Matrix:
 
 
 def model_from_document(frame: Frame, resolution: int) -> Matrix:
-    """Return the matrix from document px to model px (0..resolution inside the frame)."""
+    """Return the inverse of `document_from_model`."""
     return inverse(document_from_model(frame, resolution))
 
 
@@ -95,7 +95,7 @@ def unit_from_document(frame: Frame) -> Matrix:
 
 
 def inverse(matrix: Matrix) -> Matrix:
-    """Return the inverse map of a nonsingular matrix."""
+    """Return the inverse map."""
     linear = np.linalg.inv(matrix[:, :2])
     return np.hstack([linear, -linear @ matrix[:, 2:]])
 
@@ -124,31 +124,30 @@ def transform_points(matrix: Matrix, points: npt.ArrayLike) -> Points:
 
 
 def transform_xy(matrix: Matrix, x: Coordinates, y: Coordinates) -> tuple[Coordinates, Coordinates]:
-    """Transform coordinates; the shapes of x and y must broadcast.
+    """Transform coordinates, whose shapes must broadcast.
 
-    This avoids a matrix product: for many points numpy would run it on several threads, which then
-    busy-wait for about 25 ms on cores that the networks need.
+    A matrix product would wake numpy's threads, which busy-wait (docs/research/performance.md).
     """
     across, down = (row[0] * x + (row[1] * y + row[2]) for row in matrix)
     return across, down
 
 
 def bounding_box(points: Points) -> Box:
-    """Return the smallest box of whole pixels that contains the points [N, 2]."""
+    """Return the smallest box around points [N, 2]."""
     left, top = np.floor(points.min(axis=0)).astype(int)
     right, bottom = np.ceil(points.max(axis=0)).astype(int)
     return Box(int(left), int(top), int(right - left), int(bottom - top))
 
 
 def contains(frame: Frame, box: Box) -> bool:
-    """Return whether a box lies entirely inside a frame."""
+    """Return whether a box lies entirely inside."""
     ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
     seen = transform_points(unit_from_document(frame), ends)
     return bool((seen > -1e-6).all() and (seen < 1 + 1e-6).all())
 
 
 def scale_to_contain(frame: Frame, box: Box) -> float:
-    """Return the factor of a frame's side, 1 or more, at which the frame contains a box."""
+    """Return the factor of the side, 1 or more, at which a frame contains a box."""
     ends = [(x, y) for x in (box.x, box.right) for y in (box.y, box.bottom)]
     seen = transform_points(unit_from_document(frame), ends)
     return max(1.0, float(2 * np.abs(seen - 0.5).max()))
@@ -162,7 +161,7 @@ def overlap_fraction(frame: Frame, box: Box) -> float:
 
 
 def overlap_fractions(frame: Frame, parts: Sequence[Points]) -> Float64Array:
-    """Return for each part the fraction of its points [N, 2] inside a frame, [parts] in 0..1."""
+    """Return the fraction of each part's points [N, 2] inside a frame, 0..1."""
     seen = transform_points(unit_from_document(frame), np.concatenate(parts))
     inside = ((seen > 0) & (seen < 1)).all(axis=-1).astype(np.float64)
     counts = np.array([len(points) for points in parts])
@@ -170,7 +169,7 @@ def overlap_fractions(frame: Frame, parts: Sequence[Points]) -> Float64Array:
 
 
 def union(boxes: Sequence[Box]) -> Box:
-    """Return the smallest box that contains one or more boxes."""
+    """Return the smallest box around one or more boxes."""
     left, top = min(b.x for b in boxes), min(b.y for b in boxes)
     right, bottom = max(b.right for b in boxes), max(b.bottom for b in boxes)
     return Box(left, top, right - left, bottom - top)
@@ -179,11 +178,11 @@ def union(boxes: Sequence[Box]) -> Box:
 def box_frame(
     hole: Box, width: int, height: int, resolution: int = 0, context: float = 2.0
 ) -> Frame:
-    """Return the upright square around a hole, with context, moved inside the document.
+    """Return the upright square around a hole, moved inside the document.
 
     Its side is `context` times the hole's larger side, or the model's `resolution` if larger, since
-    enlarging the document gains nothing. It is at most the document's smaller side but at least the
-    hole's larger side; only then can it extend beyond the document. All sizes are in px.
+    enlarging the document gains nothing; at most the document's smaller side, but at least the
+    hole's larger side, where it can extend beyond the document.
     """
     larger = max(hole.width, hole.height)
     wanted = max(round(context * larger), resolution)

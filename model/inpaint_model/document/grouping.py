@@ -23,22 +23,19 @@ class Choice(NamedTuple):
     frame: Frame
     mode: Mode
     confidence: float
-    notices: tuple[Notice, ...] = ()  # for the user
+    notices: tuple[Notice, ...] = ()
 
 
 class Part(NamedTuple):
     """One connected part of a hole."""
 
     box: Box  # document px
-    points: Points  # [N, 2]: centers of a sample of its pixels, document px
+    points: Points  # [N, 2]: centers of some of its pixels, document px
     is_thin: bool = False  # a speck or a hairline
 
 
 def are_scratches(left: Sequence[Part]) -> bool:
-    """Return whether parts are scratches and dust, which form one group.
-
-    Separate frames would hardly improve their fills, and hundreds of frames would take minutes.
-    """
+    """Return whether parts are scratches and dust, which form one group (docs/decisions/0040)."""
     return len(left) > FEW and all(part.is_thin for part in left)
 
 
@@ -47,21 +44,13 @@ def grouped(
     choose: Callable[[Box], Choice],
     are_together: Callable[[Sequence[Part]], bool] = are_scratches,
 ) -> list[tuple[list[int], Choice]]:
-    """Divide the parts of a hole into groups that share a frame.
+    """Return groups of parts (numbers from 1) that share a frame.
 
-    The largest part gets a frame, and all parts at least half inside it join. If joining changes
-    the frame (a square around the selection grows), this repeats until no other part joins. Specks
-    and hairlines join without growing the frame, since dust would lead from hole to hole. They are
-    framed last, and together if many are left. A group thus depends only on its frame and the
-    remaining parts, so that the frames of a recipe reproduce its groups.
-
-    Args:
-        parts: The parts.
-        choose: Returns the frame for a box.
-        are_together: Returns whether the remaining parts form one group.
-
-    Returns:
-        For each group its part numbers (from 1) and its frame.
+    The largest part gets a frame, and all parts at least half inside it join; if this changes the
+    frame (a square around the group grows), it repeats. Specks and hairlines do not grow the frame,
+    since dust would lead from hole to hole; they are framed last, together if `are_together`. A
+    group thus depends only on its frame and the remaining parts, so that the frames of a recipe
+    reproduce its groups.
 
     Raises:
         RefusalError: There are more than 32 groups.

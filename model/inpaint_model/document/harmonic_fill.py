@@ -1,9 +1,8 @@
 """Continue known values smoothly into a hole by solving the Laplace equation (a membrane).
 
 The solver is cascadic multigrid (Bornemann and Deuflhard, 1996): known values are averaged down a
-pyramid and the coarsest level is filled; on the way up, each level starts from the previous
-solution and is relaxed by a few sweeps. Known values stay exact. The work is proportional to the
-number of pixels: a 1500 px region takes a fraction of a second on a CPU.
+pyramid, and on the way up each level starts from the previous solution and is relaxed by a few
+sweeps.
 """
 
 from __future__ import annotations
@@ -17,17 +16,11 @@ from inpaint_model.document.pyramid import doubled, known_block_means
 def harmonic_fill(
     values: Tensor, known: Tensor, sweeps: int = 2, reach: float | None = None
 ) -> Tensor:
-    """Fill unknown pixels smoothly from known ones.
+    """Fill the unknown pixels of `values` [C, H, W]; with zeros if nothing is known.
 
-    Args:
-        values: float [C, H, W]; unknown pixels are ignored.
-        known: bool [H, W].
-        sweeps: Relaxation sweeps at full resolution; the number doubles with each coarser level.
-        reach: None for the membrane; otherwise the continuation fades to 0 over about `reach` px
-            (screened equation, laplacian(u) = u / reach^2).
-
-    Returns:
-        [C, H, W]: `values` where known, the continuation elsewhere; zeros if nothing is known.
+    Unknown values are ignored and may be NaN; `known` is bool [H, W]. `sweeps` are at full
+    resolution and double with each coarser level. With a `reach`, the fill fades to 0 over about as
+    many px (screened equation, laplacian(u) = u / reach^2).
     """
     if bool(known.all()):
         return values
@@ -46,7 +39,7 @@ def _extent(known: Tensor) -> tuple[int, int]:
 
 
 def _solved(values: Tensor, known: Tensor, sweeps: int, reach: float | None) -> Tensor:
-    levels = [(values.nan_to_num() * known, known)]  # unknown pixels may hold NaN
+    levels = [(values.nan_to_num() * known, known)]  # unknown values may be NaN
     while min(levels[-1][1].shape) > 2 and not bool(levels[-1][1].all()):
         levels.append(known_block_means(*levels[-1], 2))
     coarse, coarse_known = levels[-1]
@@ -65,8 +58,8 @@ def _solved(values: Tensor, known: Tensor, sweeps: int, reach: float | None) -> 
 def _relaxed(start: Tensor, values: Tensor, known: Tensor, screening: float, sweeps: int) -> Tensor:
     """Apply Jacobi sweeps with mirrored edges, keeping the known values.
 
-    Unknown pixels of `values` must be 0. Restoring the known ones then takes a product and a sum,
-    which is much faster than a selection per pixel.
+    Unknown `values` must be 0: a product and a sum then restore the known ones, which is much
+    faster than a selection per pixel.
     """
     unknown = (~known).to(values.dtype)
     weight = unknown / (4 + screening)

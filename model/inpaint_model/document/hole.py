@@ -1,7 +1,4 @@
-"""Holes: the regions of a document to fill.
-
-A pixel belongs to the hole where the coverage is above 0 (`Hole.mask`); all others are known.
-"""
+"""Holes: the regions of a document to fill, where the coverage is above 0."""
 
 from __future__ import annotations
 
@@ -22,9 +19,9 @@ from inpaint_model.document.grouping import Choice, Part, are_scratches, grouped
 
 MAX_PARTS = 1000
 
-_POINTS = 64  # sample points of a part, to measure its overlap with a frame
+_POINTS = 64  # sample points of a part
 
-_ROWS_AT_ONCE = 512  # bounds the memory for coordinates of a large hole
+_ROWS_AT_ONCE = 512  # bounds the memory of coordinates
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +44,12 @@ class Hole:
 
     @cached_property
     def bounds(self) -> Box | None:
-        """The smallest box around the hole, document px; None if it is empty."""
+        """The smallest box around the hole, document px; None if empty."""
         box = _bounds(self.mask)
         return None if box is None else box.moved(*self.origin)
 
     def cut(self, box: Box) -> Hole:
-        """Return the part in a box inside `self.box`, document px; its coverage is a view."""
+        """Return the part in a box inside `self.box`; its coverage is a view."""
         x, y = self.origin
         return Hole(box.moved(-x, -y).cut(self.coverage), (box.x, box.y))
 
@@ -68,11 +65,7 @@ class Hole:
         return None if part.bounds is None else part.cut(part.bounds)
 
     def reduced(self, image: DocumentImage) -> Hole:
-        """Return the hole in the pixels of a reduced image.
-
-        A pixel belongs to it if it covers any pixel of the hole, so that none of the hole's old
-        content shows.
-        """
+        """Return the hole in a reduced image: all pixels that would show its old content."""
         height, width = image.pixels.shape[:2]
         coverage = np.zeros((height, width), np.uint8)
         if self.bounds is None:
@@ -91,7 +84,7 @@ class Hole:
         return Hole(coverage)
 
     def without(self, part: Hole) -> Hole:
-        """Return the hole without a part of it, whose box lies inside `self.box`."""
+        """Return the hole without a part, whose box lies inside `self.box`."""
         left = Hole(self.coverage.copy(), self.origin)
         left.cut(part.box).coverage[part.mask] = 0
         return left
@@ -102,15 +95,9 @@ class Hole:
         are_together: Callable[[Sequence[Part]], bool] = are_scratches,
         thin: int = 0,
     ) -> list[tuple[Hole, Choice]]:
-        """Divide the hole into groups of connected parts that share a frame.
+        """Return groups of connected parts, cut to their bounds, with their frames.
 
-        Args:
-            choose: Returns the frame for a box, document px; see `grouping.grouped`.
-            are_together: See `grouping.grouped`.
-            thin: Largest width of a speck or hairline, px.
-
-        Returns:
-            Each group, cut to its bounds, and its frame.
+        `grouping.grouped` divides them; `thin` is the largest width of a hairline, px.
 
         Raises:
             ValueError: There are more than 32 groups.
@@ -142,13 +129,13 @@ class Components(NamedTuple):
     """Boxes of parts 1, 2, ..."""
 
     def united(self, numbers: Sequence[int]) -> tuple[Box, BoolMask]:
-        """Return the box around some parts, and their mask within it."""
+        """Return the box around some parts and their mask in it."""
         box = geometry.union([self.boxes[k - 1] for k in numbers])
         labels = box.moved(-self.bounds.x, -self.bounds.y).cut(self.labels)
         return box, labels == numbers[0] if len(numbers) == 1 else np.isin(labels, numbers)
 
     def points(self) -> list[Points]:
-        """Return evenly spread pixel centers of each part, [N, 2] of x and y."""
+        """Return up to 64 evenly spread pixel centers of each part."""
         width = self.labels.shape[1]
         sizes = np.zeros(len(self.boxes) + 1, np.intp)
         for _, numbers in self._some_rows():
@@ -163,7 +150,7 @@ class Components(NamedTuple):
         for first, labels in self._some_rows():
             places = np.flatnonzero(labels)
             numbers = labels[places]
-            # Stable, to keep the pixels of a part in order; sorting is fast for 16 bits.
+            # Stable, to keep a part's pixels in order; fast for 16 bits.
             places = places[np.argsort(numbers.astype(np.uint16), kind="stable")] + first * width
             here = np.bincount(numbers, minlength=len(sizes))
             starts = np.cumsum(here) - here
@@ -177,7 +164,7 @@ class Components(NamedTuple):
         return [np.stack([x, y], axis=-1) + corner for y, x in ordered]
 
     def are_thin(self, px: int) -> list[bool]:
-        """Return for each part whether no square larger than `px` px fits into it."""
+        """Return for each part what `Hole.is_thin` returns."""
         result = np.ones(len(self.boxes) + 1, np.bool_)
         wide = _wide(self.labels > 0, px)
         for first, numbers in self._some_rows():
@@ -193,8 +180,7 @@ class Components(NamedTuple):
 def components(mask: BoolMask) -> Components:
     """Return the connected parts of a mask; pixels that touch at a corner are connected.
 
-    A selection of specks (a color range of a noisy image) can have millions of parts. Above a
-    thousand, nearby parts are merged, within the shortest distance that suffices.
+    A color range of a noisy image can have millions. Above a thousand, nearby parts are merged.
     """
     box = _bounds(mask)
     if box is None:
@@ -219,7 +205,7 @@ def _labeled(mask: BoolMask) -> tuple[npt.NDArray[np.signedinteger[Any]], int]:
 
 
 def _wide(mask: BoolMask, px: int) -> BoolMask:
-    """Return the centers of squares larger than `px` px that fit into a mask, bool [H, W]."""
+    """Return the centers of squares wider than `px` px that fit into a mask, bool [H, W]."""
     if px < 1:
         return mask
     wide = ndimage.minimum_filter(mask.view(np.uint8), px + 1, mode="constant", cval=0)
@@ -236,10 +222,10 @@ def _bounds(mask: BoolMask) -> Box | None:
 
 
 def seen_by_model(mask: BoolMask, image_from_model: Matrix, resolution: int) -> BoolMask:
-    """Return a mask of an image at model resolution, bool [resolution, resolution], by maximum.
+    """Return a mask at model resolution, bool [resolution, resolution].
 
-    A model pixel is True if it contains the center of a True pixel, or if its own center lies in
-    one. At every scale, each pixel of a hole is thus in the model's hole.
+    A model pixel is True if it contains the center of a True pixel or its own center lies in one,
+    so that at every scale all of a hole is in the model's.
     """
     seen = np.zeros((resolution, resolution), np.bool_)
     model_from_image = geometry.inverse(image_from_model)
@@ -254,13 +240,13 @@ def seen_by_model(mask: BoolMask, image_from_model: Matrix, resolution: int) -> 
 
 
 def reached_by_image(shape: tuple[int, ...], image_from_model: Matrix, resolution: int) -> BoolMask:
-    """Return the model pixels with their center inside an image, bool [resolution, resolution]."""
+    """Return which model pixels have their center in an image, bool [resolution, resolution]."""
     _, _, inside = _pixels_at(_centers((resolution, resolution), image_from_model), shape)
     return inside
 
 
 def inside_frame(frame: Frame, box: Box) -> BoolMask:
-    """Return the pixels of a box with their center inside a frame, bool [box.height, box.width]."""
+    """Return which pixels of a box have their center in a frame, bool [H, W]."""
     shape = box.height, box.width
     if geometry.contains(frame, box):
         return np.ones(shape, np.bool_)
@@ -284,7 +270,6 @@ def _centers(shape: tuple[int, ...], matrix: Matrix) -> tuple[Coordinates, Coord
 def _pixels_at(
     points: tuple[Coordinates, Coordinates], shape: tuple[int, ...]
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], BoolMask]:
-    """Return columns and rows of the pixels at the points, and which of them exist."""
     column, row = (np.floor(values).astype(np.intp) for values in points)
     inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
     return column, row, inside

@@ -1,17 +1,10 @@
-"""Fit fills to large holes in little memory: a reduced copy first, then the finest detail in tiles.
+"""Fit fills to large holes in little memory.
 
-`blending` needs about 250 bytes for each pixel around a hole, or 16 GB for a hole of 8000 px. A
-large hole is therefore reduced and fitted like any other: color, light, membrane, coarse octaves of
-detail and grain, and the part beyond the model's frame. What the reduction removed is added tile by
-tile:
-
-- the finest octaves of the fill's own detail, raised or lowered as on the ring;
-- their grain, from random numbers that depend only on the position, so that tiles do not show;
-- the remaining difference at the border. It fades out within a few pixels, since the reduced
-  membrane has absorbed most of it, and makes the border exact;
-- the feather.
-
-Gains and grain follow from sums over the entire hole, accumulated tile by tile.
+`blending` needs about 250 bytes per pixel, or 16 GB for a hole of 8000 px. A large hole is
+therefore reduced and fitted like any other. What the reduction removed is added tile by tile: the
+finest octaves of detail and grain, the feather, and the remaining difference at the border, most of
+which the reduced membrane has absorbed. Gains and grain follow from sums over the entire hole, and
+noise depends only on the position, so that tiles do not show.
 """
 
 from __future__ import annotations
@@ -43,15 +36,15 @@ from inpaint_model.document.harmonic_fill import harmonic_fill
 from inpaint_model.document.pyramid import block_means, doubled
 from inpaint_model.document.smooth_fill import OCTAVES_OF, RING
 
-LARGE = 2 << 20  # px; larger regions are reduced to at most this size
-_TILE = 768  # side of a tile without its margin, px
-_AROUND = 64  # margin of a tile, px: covers the ring and differences at the border
-_BLOCK = 4  # side of the blocks in which grain is measured, px of the octave
-_CELL = 128  # side of the squares in which noise is generated, px
-_NOISE_STD = 0.90355  # of white noise minus the means of its 2 x 2 blocks (`split`)
+LARGE = 2 << 20  # px; larger regions are reduced to fit
+_TILE = 768  # side without the margin, px
+_AROUND = 64  # margin, px: the ring, and differences at the border
+_BLOCK = 4  # as in `detail_matching`
+_CELL = 128  # side of a square of noise, px
+_NOISE_STD = 0.90355  # of the detail of white noise (`split`)
 
 Shown = Callable[[Box], Tensor]
-"""Renders a box of the region from the model's output, [3, H, W]."""
+"""Renders a box of the region, [3, H, W]."""
 
 
 class Grain(NamedTuple):
@@ -69,7 +62,7 @@ class Known(NamedTuple):
 
 
 class LargeFit(NamedTuple):
-    """The fit of one fill to a large hole; edits of the fill use it too."""
+    """The fit of one fill and its edits."""
 
     settings: BlendSettings
     reduced: RegionFit
@@ -78,31 +71,31 @@ class LargeFit(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """A part of the region, px of the region."""
+    """A part of the region, in its px."""
 
     box: Box
     around: Box  # with its margin
 
     def inner(self, planes: Tensor, octave: int = 0) -> Tensor:
-        """Cut the tile without its margin out of planes [..., H, W]."""
+        """Cut the margin off planes [..., H, W]."""
         inner = halved(self.box.moved(-self.around.x, -self.around.y), octave)
         return planes[..., inner.y : inner.bottom, inner.x : inner.right]
 
 
 def halved(box: Box, octave: int) -> Box:
-    """Return a box in an image halved `octave` times; its corner must be a multiple of 2^octave."""
+    """Return a box after `octave` halvings; its corner must be a multiple of 2^octave."""
     x, y = box.x >> octave, box.y >> octave
     return Box(x, y, -(-box.right >> octave) - x, -(-box.bottom >> octave) - y)
 
 
 @dataclass(frozen=True, eq=False)
 class LargeHole:
-    """A large hole: `BlendContext` whose full-size arrays are never in memory at once."""
+    """A `BlendContext` whose full-size arrays are never in memory at once."""
 
     width: int
     height: int
-    most_px: int  # size after reduction
-    cut: Callable[[Box], BlendContext]  # returns the context of a box of the region
+    most_px: int  # after reduction
+    cut: Callable[[Box], BlendContext]  # of a box of the region
 
     @cached_property
     def octave(self) -> int:
@@ -114,7 +107,7 @@ class LargeHole:
 
     @cached_property
     def reduced(self) -> BlendContext:
-        """The reduced region. Its pixels are known if all the pixels that they average are."""
+        """The reduced region; a pixel is known if all that it averages are."""
         color = torch.empty(3, *self._reduced_size)
         hole, beyond, known, preserved, visible = (
             torch.empty(self._reduced_size, dtype=torch.bool) for _ in range(5)
@@ -157,7 +150,7 @@ class LargeHole:
 
     @cached_property
     def smooth_grains(self) -> list[Grain]:
-        """The grain of smooth fills in the octaves that the reduction removes."""
+        """The grain of smooth fills in those octaves."""
 
         def ring(part: BlendContext) -> Tensor:
             return grown(part.whole, RING) & part.preserved
@@ -175,14 +168,11 @@ class LargeHole:
         return LargeFit(settings, fit, grains, shown)
 
     def fitted(self, fit: LargeFit) -> Iterator[tuple[Box, Tensor]]:
-        """Yield boxes of the region and the fitted fill in them, [3, H, W].
-
-        Pixels outside the hole are meaningless.
-        """
+        """Yield boxes and the fitted fill in them, [3, H, W]."""
         return self._detailed(self.reduced.fitted(fit.reduced), fit.settings, fit, fit.shown)
 
     def fit_edit(self, shown: Shown, fit: LargeFit) -> Iterator[tuple[Box, Tensor]]:
-        """Yield an edited or mixed rendering with the fit of its fill."""
+        """Yield an edit or mixture with the fit of its fill."""
         fill, _ = self._measured(shown, [])
         base = self.reduced.fit_edit(fill, fit.reduced)
         return self._detailed(base, fit.settings, fit, shown)
@@ -193,7 +183,7 @@ class LargeHole:
         return self._detailed(base, settings)
 
     def _tiles(self, around: int) -> Iterator[Tile]:
-        """Yield tiles that do not cut blocks of any octave, with margins of `around` px or more."""
+        """Yield tiles that cut no block, with at least `around` px of margin."""
         unit = _BLOCK << self.octave
         side, around = (-(-px // unit) * unit for px in (_TILE, around))
         for y in range(0, self.height, side):
@@ -219,7 +209,6 @@ class LargeHole:
         return planes
 
     def _enlarged(self, planes: Tensor, box: Box) -> Tensor:
-        """Return a box of reduced planes [C, h, w] at the region's resolution."""
         planes = planes[:, *self._place(box)]
         for octave in reversed(range(self.octave)):
             planes = doubled(planes, *(-(-size >> octave) for size in (box.height, box.width)))
@@ -243,7 +232,7 @@ class LargeHole:
         return [Known(*each) for each in zip(energies, floors, strict=True)]
 
     def _measured(self, shown: Shown, known: list[Known]) -> tuple[Tensor, list[_Own]]:
-        """Return a fill, reduced [3, h, w], and its sums in the known octaves."""
+        """Return a reduced fill [3, h, w] and its sums in the known octaves."""
         own = [_Own() for _ in known]
         small = torch.empty(3, *self._reduced_size)  # first, against fragmentation
         for tile in self._tiles(_AROUND if known else 0):
@@ -271,7 +260,7 @@ class LargeHole:
         fit: LargeFit | None = None,
         shown: Shown | None = None,
     ) -> Iterator[tuple[Box, Tensor]]:
-        """Yield a reduced fill [3, h, w] with its finest detail; without `fit`, a smooth fill."""
+        """Yield a reduced fill [3, h, w] with its finest detail; it is smooth without `fit`."""
         tone = torch.ones(3) if fit is None or fit.reduced.tone is None else fit.reduced.tone.gain
         for tile in self._tiles(max(_AROUND, int(settings.feather_px) + 2)):
             part = self.cut(tile.around)
@@ -289,14 +278,14 @@ class LargeHole:
             yield tile.box, tile.inner(part.feathered(fill, settings.feather_px))
 
     def _by_model(self, part: BlendContext, tile: Tile) -> Tensor:
-        """Return the model's weight in each pixel, 0..1: [H, W], or [] if it is 1 everywhere."""
+        """Return the model's weight, 0..1: [H, W], or [] if it is 1 everywhere."""
         if not self._reaches_beyond:
             return torch.ones(())
         shares = self._enlarged(self.reduced.by_model[None], tile.around)[0]
         return torch.where(part.beyond, 0.0, shares)
 
     def _own(self, fill: Tensor, tone: Tensor, grains: list[Grain], tile: Tile) -> Tensor:
-        """Return the matched detail of a fill [3, H, W] that the reduction removes."""
+        """Return a fill's matched detail that the reduction removes, [3, H, W]."""
         fill = fill * tone[:, None, None]
         details, low = [], fill
         for k in range(self.octave):
@@ -329,7 +318,7 @@ class _Own:
         self.noise.add(detail, inside[0] > 0.999)
 
     def grain(self, known: Known, tone: Tensor) -> Grain:
-        """Return the change that matches the document, given the fill's color gain `tone`."""
+        """Return the change that matches the document; `tone` is the fill's color gain [3]."""
         energy, common = (self.energy * tone.square()).sum(), (self.common * tone).sum()
         factor = gain(known.energy.sum(), energy, lambda: common)
         present = self.noise.floor()
@@ -340,12 +329,9 @@ class _Own:
 
 
 def noise_at(seed: int, octave: int, box: Box) -> Tensor:
-    """Return unit noise of an octave [3, H, W]. A pixel's value does not depend on the box.
+    """Return unit noise [3, H, W]; a pixel's value does not depend on the box.
 
-    Args:
-        seed: Seed of all octaves.
-        octave: Number of the octave.
-        box: px of the octave; its corner is even.
+    The box is in px of the octave, and its corner is even.
     """
     wide = box.grown(2)
     white = np.empty((3, wide.height, wide.width), np.float32)

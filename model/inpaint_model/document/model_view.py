@@ -22,16 +22,16 @@ _ROWS_AT_ONCE = 512
 
 
 class Layer(NamedTuple):
-    """An image of the document, and the hole in it."""
+    """An image of the document and its hole."""
 
     image: DocumentImage
-    hole: Hole | None  # of the image's size; None: all of the image is visible
+    hole: Hole | None  # of the image's size; None: all is visible
 
 
 def visible_layers(
     image: DocumentImage, hole: Hole | None, overview: DocumentImage | None = None
 ) -> list[Layer]:
-    """Return the images of a document, finest first; each fills in where the previous ones end."""
+    """Return the images of a document, finest first; each continues the previous ones."""
     found = [Layer(image, hole)]
     if image.context is not None:
         found.append(Layer(image.context, hole and hole.reduced(image.context)))
@@ -54,18 +54,11 @@ def extract_model_view(
     resolution: int,
     overview: DocumentImage | None = None,
 ) -> ModelInput:
-    """Return what the model sees through a frame.
+    """Return what the model sees through a frame; `resolution` is R.
 
-    The hole is filled smoothly from its surroundings before the document is reduced, so that its
-    old content does not leak into known pixels. Transparent pixels, and pixels outside all images,
-    count as hole.
-
-    Args:
-        image: The document, or the crop around the hole.
-        hole: Hole of the image's size and origin; None: all of the image is visible.
-        frame: Document px.
-        resolution: R, px.
-        overview: The complete document at low resolution, for what lies beyond a crop.
+    The hole (of the image's size and origin) is filled smoothly before the document is reduced, so
+    that its old content does not leak into known pixels. Transparent pixels, and pixels outside all
+    images, count as hole. The overview shows what lies beyond a crop.
     """
     to_document = geometry.document_from_model(frame, resolution)
     first, *others = visible_layers(image, hole, overview)
@@ -89,7 +82,7 @@ def _seen(
     matrix = geometry.compose(image.from_document, document_from_model)
     rows, columns = image.pixels.shape[:2]
     reached = reached_by_image((rows, columns), matrix, resolution)
-    margin = resolution // 16 + 8  # model px: more than the support of the reducing kernel
+    margin = resolution // 16 + 8  # model px, above the support of the reducing kernel
     low, high = -margin, resolution + margin
     seen = geometry.transform_points(matrix, [(low, low), (high, low), (high, high), (low, high)])
     region = geometry.bounding_box(seen).clipped(columns, rows)
@@ -111,13 +104,9 @@ def _seen(
 def _averaged(
     pixels: Pixels, known: BoolMask, linear: bool, factor: int
 ) -> tuple[Tensor, Tensor, BoolMask]:
-    """Return means of display values over factor x factor px, and what of them is known.
+    """Return means [3, h, w] over blocks, which of them are known, and the visible pixels [H, W].
 
-    Computed in strips of rows, so that a large document is never entirely in memory as floats.
-
-    Returns:
-        The means [3, h, w]; which of them have known pixels [h, w]; and the known pixels that are
-        not transparent, [H, W].
+    Computed in strips, so that a large document is never entirely in memory as floats.
     """
     visible = known.copy()
     rows = factor * max(1, _ROWS_AT_ONCE // factor)

@@ -59,7 +59,7 @@ class Notice:
 
 
 class RefusalError(ValueError):
-    """A selection or request that cannot be filled; `notice` names the reason."""
+    """A request that cannot be filled; `notice` names the reason."""
 
     def __init__(self, code: str, **values: object) -> None:
         self.notice = Notice(code, {name: str(value) for name, value in values.items()})

@@ -1,9 +1,4 @@
-"""Place groups of holes in frames, and turn outputs of the model into patches of the document.
-
-A `Placement` is one group of holes with its frame. A `BlendFit` turns outputs of the model into
-patches of document pixels, with the coverage to composite them with. The coverage is 0 outside the
-hole.
-"""
+"""Place groups of holes in frames, and turn outputs of the model into patches of the document."""
 
 from __future__ import annotations
 
@@ -32,19 +27,19 @@ from inpaint_model.document.resampling import resample
 _NOTABLE_ENLARGEMENT = 1.5
 _SMALLEST_FRAME = 1.0  # document px
 _LARGEST_FRAME = 64.0  # times the document's larger side
-_TRANSITION = 0.1  # width of the fade toward a hole beyond the frame, as a fraction of its side
+_TRANSITION = 0.1  # width of the fade toward the part beyond, over the frame's side
 
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """One group of holes with its frame."""
+    """One group of holes in its frame."""
 
     image: DocumentImage
     hole: Hole  # the part of the group to fill, cut to its bounds
     frame: Frame
     mode: Mode  # "box" also where "auto" fell back to it
     confidence: float  # 0..1 that the frame shows a face; 1 if explicit
-    notices: tuple[Notice, ...]  # for the user
+    notices: tuple[Notice, ...]
     source: ModelInput = field(repr=False)
     filled: Hole = field(repr=False)  # of all groups, of the image's size and origin
     whole: bool  # fill the group also beyond the frame
@@ -57,7 +52,7 @@ class Placement:
 
     @property
     def warning(self) -> str:
-        """All notices in English; empty without any."""
+        """All notices in English."""
         return " ".join(notice.text for notice in self.notices)
 
     @property
@@ -72,10 +67,9 @@ class Placement:
 
     @property
     def full_resolution(self) -> float:
-        """Resolution of a model that would show every document pixel at full detail, px.
+        """Resolution of a model that would show every document pixel, px.
 
-        A square around the hole is enlarged to the resolution of the model that it was made for;
-        this ignores that enlargement.
+        It ignores that a square around the hole was enlarged to the resolution of its model.
         """
         if self.mode == "box":
             return geometry.box_frame(self.box, *self.image.document_size).side
@@ -109,7 +103,7 @@ class Placement:
 
     @cached_property
     def surroundings(self) -> BlendContext | LargeHole:
-        """What all fills of the hole are fitted to, computed once."""
+        """What all fills are fitted to."""
         region = self.region
         if self.fitted_px == region.width * region.height:
             return self._surroundings(region)
@@ -120,7 +114,7 @@ class Placement:
 
     @property
     def fitted_px(self) -> int:
-        """Number of pixels fitted at once, which determines memory use."""
+        """Number of pixels fitted at once, which bounds the memory."""
         return min(self.region.width * self.region.height, self.most_px or LARGE)
 
     @property
@@ -169,21 +163,10 @@ def place(
     overview: DocumentImage | None = None,
     whole: bool = False,
 ) -> Placement:
-    """Place one group of holes in a known frame (a recipe's, or the user's).
+    """Place one group of holes in a known frame.
 
-    Args:
-        image: The document, or the crop around the hole.
-        hole: The group, of the image's size and origin unless `selection` is given.
-        frame: Document px.
-        resolution: Side of the model's square, px.
-        mode: How the frame was found.
-        confidence: 0..1 that the frame shows a face.
-        notices: Notices of finding the frame.
-        selection: The complete selection, of the image's size and origin; all of it is hidden from
-            the model. None: the group.
-        overview: The complete document at low resolution.
-        whole: True: outside the frame the fill blends into a smooth one. False: only the part
-            inside is filled, fading out toward the rest.
+    `selection` is all that is hidden from the model, of the image's size and origin; None: `hole`.
+    `whole` also fills the part beyond the frame, smoothly; otherwise the fill fades out toward it.
 
     Raises:
         ValueError: The selection is empty or does not match the image, the frame's side is out of
@@ -224,7 +207,7 @@ def place(
 
 
 def sharing_memory(placements: Sequence[Placement]) -> list[Placement]:
-    """Limit the placements of a hole's groups to the memory of one large hole in total."""
+    """Limit the groups of a hole to the memory of one large hole in total."""
     regions = (placement.region for placement in placements)
     if sum(region.width * region.height for region in regions) <= LARGE:
         return list(placements)
@@ -237,10 +220,7 @@ def _trimmed(hole: Hole) -> Hole:
 
 
 def _faded(inside: Hole, rest: Hole, width: float) -> Hole:
-    """Fade the coverage of `inside` out over `width` px toward the rest of the hole.
-
-    Covered pixels keep a coverage of at least 1, so that the part keeps its shape.
-    """
+    """Fade `inside` out over `width` px toward the rest, to a coverage of at least 1."""
     distance = distance_within(torch.from_numpy(rest.mask), width + 1).numpy()
     x, y = rest.origin
     weight = fading_in(torch.from_numpy(inside.box.moved(-x, -y).cut(distance)), width).numpy()
@@ -259,7 +239,7 @@ class BlendFit:
     def of(
         cls, placement: Placement, output: FloatImage, blending: BlendSettings | None = None
     ) -> BlendFit:
-        """Fit an output [R, R, 3], nominally 0..1, without edits and mixing."""
+        """Fit an unedited output [R, R, 3], nominally 0..1."""
         around, settings = placement.surroundings, blending or BlendSettings()
         if isinstance(around, LargeHole):
             return cls(placement, around.fit(partial(_shown, placement, output), settings))
@@ -275,10 +255,7 @@ class BlendFit:
         return _patch(self.placement, self.placement._all(around.fitted(fit)))
 
     def edit_to_patch(self, output: FloatImage) -> Patch:
-        """Return an edit or mixture [R, R, 3] of the output as document pixels.
-
-        Blending does not undo the edit.
-        """
+        """Return an edit or mixture [R, R, 3] of the output as document pixels."""
         around, fit = self.placement.surroundings, self.fit
         if isinstance(around, LargeHole):
             assert isinstance(fit, LargeFit)
@@ -290,7 +267,7 @@ class BlendFit:
 
 
 def _shown(placement: Placement, output: FloatImage, box: Box | None = None) -> torch.Tensor:
-    """Resample the output to the placement's region, or a box of the region: [3, H, W]."""
+    """Resample the output to the region, or a box of it: [3, H, W]."""
     region = placement.region
     shown = region if box is None else box.moved(region.x, region.y)
     matrix = geometry.compose(
@@ -323,11 +300,7 @@ def _patch(placement: Placement, parts: Iterable[tuple[Box, torch.Tensor]]) -> P
 
 
 def check_hole(image: DocumentImage, hole: Hole) -> None:
-    """Check that a hole is not empty and has the size and origin of an image.
-
-    Raises:
-        ValueError: It is empty or does not match.
-    """
+    """Raise ValueError if a hole is empty or does not have the size and origin of an image."""
     if hole.coverage.shape != image.pixels.shape[:2]:
         raise ValueError(
             f"The selection is {hole.coverage.shape[1]} x {hole.coverage.shape[0]} px, "

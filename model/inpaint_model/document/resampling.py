@@ -1,13 +1,11 @@
-"""Resample images between document and model, in both directions.
+"""Resample images between document and model.
 
-`resample` evaluates an image on another grid through an affine matrix (a similarity). For a coarser
-target it averages the source in whole pixels to about three to six samples per target pixel,
-samples a finer, rotated grid, and reduces it by an antialiased cubic kernel. For a finer target it
-first refines the source with the cardinal cubic spline, so that rotated sampling sees a smooth
-image. Both reproduce linear ramps exactly, also at the border, so pixels do not shift.
+For a coarser target, the source is averaged in whole pixels to three to six samples per target
+pixel, sampled on a finer, rotated grid, and reduced by an antialiased cubic kernel. For a finer
+target, it is first refined with the cardinal cubic spline. Both reproduce linear ramps exactly,
+also at the border, so pixels do not shift.
 
-All of it uses display values (the sRGB curve), as the images that the networks were trained on were
-reduced that way.
+Values are display values: the training images were reduced that way.
 """
 
 from __future__ import annotations
@@ -31,21 +29,17 @@ from inpaint_model.document.geometry import (
 )
 from inpaint_model.document.pyramid import block_means
 
-_REACH = 8  # source px at which the influence of a pixel on the spline has fallen to 3e-5
+_REACH = 8  # source px at which a pixel's influence on the spline has fallen to 3e-5
 _LARGE = 640  # source px from which less refinement saves memory
-_REDUCTION_MARGIN = 3  # support of the reducing kernel beyond the result, target px
+_REDUCTION_MARGIN = 3  # support of the reducing kernel, target px
 _FINEST = 3.0  # fewest samples per target px after averaging
 
 
 def resample(image: FloatImage, matrix: Matrix, width: int, height: int) -> FloatImage:
-    """Return an image resampled through a matrix, float32 [height, width, C].
+    """Resample an image [H, W, C], whose edge pixels continue beyond the edges.
 
-    Args:
-        image: float32 [H, W, C]; edge pixels are continued beyond the edges.
-        matrix: Maps target px to source px (continuous coordinates). A similarity, except that the
-            scales of x and y may differ slightly, as in overviews of whole pixels.
-        width: Width of the target, px.
-        height: Height of the target, px.
+    The matrix maps target px to source px: a similarity, except that the scales of x and y may
+    differ slightly.
     """
     region = _needed_region(image, matrix, width, height)
     source = torch.from_numpy(np.ascontiguousarray(region.cut(image))).permute(2, 0, 1)[None]
@@ -58,10 +52,10 @@ def resample(image: FloatImage, matrix: Matrix, width: int, height: int) -> Floa
         matrix = compose(scaling(1 / average, 1 / average), matrix)
         scale /= average
     if scale < 2:
-        # Odd, so that source pixel centers are among the samples: no blur at scale 1.
+        # Odd, so that the samples include the pixel centers: no blur at scale 1.
         factor = 5 if scale < 0.9 and max(source.shape[2:]) < _LARGE else 3
         source = _refined(source, factor)
-        offset = float(factor)  # _refined adds one source px on every side
+        offset = float(factor)  # the px that `_refined` adds
         matrix = compose(compose(translation(offset, offset), scaling(factor, factor)), matrix)
     target = _sampled(source, matrix, width, height, math.ceil(scale - 1e-9))
     return np.ascontiguousarray(target[0].permute(1, 2, 0).numpy())
@@ -73,7 +67,7 @@ def pixels_per_pixel(matrix: Matrix) -> float:
 
 
 def averaging_factor(matrix: Matrix) -> int:
-    """Return the block size, in source px, that can be averaged with no visible effect."""
+    """Return the block size, source px, that can be averaged with no visible effect."""
     return max(1, math.floor(pixels_per_pixel(matrix) / _FINEST))
 
 
@@ -88,7 +82,7 @@ def _needed_region(image: FloatImage, matrix: Matrix, width: int, height: int) -
 
 
 def _refined(source: Tensor, factor: int) -> Tensor:
-    """Interpolate by cubic splines at `factor` samples per px, with one px added on every side."""
+    """Interpolate `factor` samples per px, with one px added on every side."""
     across = _refined_columns(source.mT, factor).mT
     return _refined_columns(across, factor)  # most of the work, on contiguous rows
 
@@ -101,7 +95,7 @@ def _refined_columns(source: Tensor, factor: int) -> Tensor:
     near = torch.from_numpy(smooth[..., _REACH - 1 : _REACH + length + 3, :])
     fine = near.new_zeros(*near.shape[:-2], length, factor, near.shape[-1])
     for phase in range(factor):
-        offset = (phase + 0.5) / factor - 0.5  # of the sample from its pixel's center, px
+        offset = (phase + 0.5) / factor - 0.5  # from the pixel's center, px
         for tap in (-2, -1, 0, 1, 2):
             weight = _b_spline(offset - tap)
             if weight > 0:
@@ -130,7 +124,7 @@ def _continued(source: Tensor, count: int) -> Tensor:
 
 
 def _sampled(source: Tensor, matrix: Matrix, width: int, height: int, density: int) -> Tensor:
-    """Sample at `density` x `density` points per target px, then reduce to the target."""
+    """Sample at `density` x `density` points per target px, then reduce."""
     margin = _REDUCTION_MARGIN if density > 1 else 0
     columns = (width + 2 * margin) * density
     rows = (height + 2 * margin) * density

@@ -1,8 +1,7 @@
 """Fill a hole without a network: its surroundings, continued smoothly, with their grain.
 
-It uses the membrane of `harmonic_fill`, and noise like that of flat known pixels in every octave
-that a smooth fill lacks. It invents no content, which suits blemishes on skin, plain backgrounds,
-and areas beyond a model's frame (docs/decisions/0038).
+It invents no content, which suits blemishes on skin, plain backgrounds, and areas beyond a model's
+frame (docs/decisions/0038).
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from inpaint_model.document.borders import grown
 from inpaint_model.document.detail_matching import grained, known_detail, octaves
 from inpaint_model.document.harmonic_fill import harmonic_fill
 
-RING = 64  # width of the ring of known pixels in which grain is measured, px
-_MIN_RING = 64  # fewest known pixels to measure grain
+RING = 64  # width of the ring in which grain is measured, px
+_MIN_RING = 64  # fewest pixels to measure grain
 OCTAVES_OF = 8.0  # grain has the octaves of a fill enlarged this many times
 _BORDER = 2  # width of the known border that the grain fades into, px
 _SWEEPS = 8
@@ -29,17 +28,10 @@ def smooth_fill(
     grain: bool = True,
     octave: int = 0,
 ) -> Tensor:
-    """Return display values that continue the known ones into a hole, [3, H, W].
+    """Continue the known display values [3, H, W] into a hole; with zeros if nothing is known.
 
-    They are valid in the hole, and zero if nothing is known.
-
-    Args:
-        values: [3, H, W]; unknown pixels are ignored.
-        hole: bool [H, W].
-        known: bool [H, W], disjoint from the hole.
-        seed: Seed of the grain.
-        grain: Whether to add grain.
-        octave: How often the document was halved; the caller adds the grain of finer octaves.
+    `hole` and `known` are bool [H, W] and disjoint. The result is valid in the hole.
+    `octave` is how often the document was halved; the caller adds the grain of finer octaves.
     """
     fill = harmonic_fill(values, known, sweeps=_SWEEPS)
     ring = grown(hole, RING >> octave) & known

@@ -19,7 +19,7 @@ from inpaint_model.framing.search import propose
 _MAX_WIDENED = 1.1  # at 1.25, mouths are too low and wide (docs/research/finding-and-fitting.md)
 _MIN_INSIDE = 0.1
 """Fraction of a hole that must lie inside a proposed frame."""
-_THIN = 0.02  # largest width of a speck or hairline, as a fraction of the document's smaller side
+_THIN = 0.02  # largest width of a speck or hairline over the document's smaller side
 _MIN_THIN = 4  # px
 
 
@@ -28,7 +28,7 @@ class Model(Reconstructor, Protocol):
 
     @property
     def framer(self) -> Framer | None:
-        """The network that proposes frames, if the model has one."""
+        """The network that proposes frames, if it has one."""
 
 
 def frame_holes(
@@ -39,15 +39,11 @@ def frame_holes(
     frame: FrameChoice = "auto",
     overview: DocumentImage | None = None,
 ) -> list[Placement]:
-    """Find a frame for each group of the hole and place the group in it.
+    """Find a frame for each group of the hole, and place the group in it.
 
-    Args:
-        model: The inpainter that will fill the hole.
-        image: The document, or the crop around the hole.
-        hole: Hole of the image's size and origin.
-        frame: "auto" uses the framer and falls back to "box" if it is unsure; "box" is the square
-            around the selection with context; or an explicit frame, document px.
-        overview: The complete document at low resolution, for what lies beyond a crop.
+    "auto" asks the framer and falls back to "box", the square around the group with context. An
+    explicit frame is in document px and takes the hole as one group. The overview shows what lies
+    beyond a crop.
 
     Raises:
         ValueError: The selection is empty, does not overlap the frame, forms too many groups, or
@@ -87,7 +83,7 @@ def _choice(
     box: Box,
     search: bool,
 ) -> Choice:
-    """Return the framer's frame for the parts in a box if `search`, else the square around it."""
+    """Return the framer's frame if `search`, else the square around the box."""
     square = geometry.box_frame(box, *image.document_size, model.resolution)
     if not search:
         return Choice(square, "box", 1.0)
@@ -112,8 +108,8 @@ def _choice(
 def _expand_to_contain(frame: Frame, box: Box) -> Frame:
     """Enlarge the frame slightly if it then contains the box of a hole.
 
-    Hair often extends just beyond the frame. A slightly smaller head costs the model less quality
-    than the loss of context near the edge. What extends further is filled smoothly (`place`).
+    Hair often extends just beyond the frame, and a slightly smaller head costs less quality than
+    the loss of context near the edge.
     """
     wider = frame._replace(side=frame.side * geometry.scale_to_contain(frame, box))
     return wider if wider.side <= _MAX_WIDENED * frame.side else frame

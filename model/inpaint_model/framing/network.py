@@ -1,10 +1,8 @@
 """The framer network: from a coarse view and the hole to a frame and a confidence.
 
-A convolutional network with about 500 thousand parameters. Its input is a square view of 64 px, in
-the format of the inpainting encoder: the erased image and the known mask. Each cell of a coarse
-grid votes for a frame; the weights of the votes are learned too, so that hidden and empty cells are
-ignored. It is applied to views at several scales and then to a view around its own proposal, so
-that a small network handles faces of any size.
+Each cell of a coarse grid votes for a frame; the weights of the votes are learned too, so that
+hidden and empty cells are ignored. Views of several scales (`search`) let a small network handle
+faces of any size.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from torch import Tensor, nn
 from inpaint_model.networks.config import Count
 from inpaint_model.networks.validation import Finite, Several, closed
 
-_GRID_LEVEL = 2  # index into the widths: cells vote at 1/8 of the view's resolution
+_GRID_LEVEL = 2  # index into the widths: cells vote at 1/8 of the resolution
 
 
 @closed
@@ -30,9 +28,9 @@ _GRID_LEVEL = 2  # index into the widths: cells vote at 1/8 of the view's resolu
 class FramerConfig:
     """Configuration of a framer, stored in model.yaml."""
 
-    view: Count = 64  # side of its view, px
+    view: Count = 64  # side, px
     widths: Several[Count] = (24, 40, 56, 80, 112)  # channels at 1/2, 1/4, ... of the view
-    threshold: Finite = 0.945  # smallest confidence of a usable proposal (measured)
+    threshold: Finite = 0.945  # smallest confidence of a usable proposal
     side_bias: Finite = 1.04  # proposed over true sides (measured on training images)
 
     def __post_init__(self) -> None:
@@ -49,7 +47,7 @@ class FramerConfig:
 
 
 class Proposals(NamedTuple):
-    """Frames in view coordinates (-1..1 across the view), one per view or per cell."""
+    """Frames in view coordinates (-1..1), one per view or cell."""
 
     center: Tensor  # [..., 2]
     log_side: Tensor  # [...]: log2 of the frame's side over the view's
@@ -79,7 +77,7 @@ class Framer(nn.Module):
         self.register_buffer("cells", torch.stack([x, y], -1).flatten(0, 1), persistent=False)
 
     def votes(self, views: Tensor) -> tuple[Tensor, Proposals]:
-        """Return the weights [N, cells] of the cells' votes, which sum to 1, and the proposals."""
+        """Return the weights [N, cells] of the votes, which sum to 1, and the proposals."""
         levels = [F.silu(self.stem(views))]
         for stage in self.stages:
             levels.append(stage(levels[-1]))
@@ -93,7 +91,7 @@ class Framer(nn.Module):
         return out[..., 0].softmax(dim=1), cells
 
     def forward(self, views: Tensor) -> Proposals:
-        """Return one proposal per view: the weighted mean of the cells' votes."""
+        """Return the weighted mean of the votes, one per view."""
         weight, cells = self.votes(views)
         share = weight[..., None]
         return Proposals(
@@ -105,10 +103,7 @@ class Framer(nn.Module):
 
 
 def confidence_logit(cells: Proposals) -> Tensor:
-    """Return the confidence logits [N] of views from those of their cells [N, cells].
-
-    It is a soft maximum: one confident cell suffices.
-    """
+    """Return the soft maximum [N] of the cells [N, cells]: one confident cell suffices."""
     return cells.logit.logsumexp(dim=1) - math.log(cells.logit.shape[1])
 
 
@@ -128,8 +123,6 @@ def framer_from(config: FramerConfig, tensors: Mapping[str, Tensor]) -> Framer:
 
 
 class _Stage(nn.Module):
-    """Halve the size, then apply one residual layer."""
-
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
         self.down = nn.Conv2d(before, after, 3, stride=2, padding=1)

@@ -33,28 +33,24 @@ class Reconstructor(Protocol):
         """Device of its networks."""
 
     def encode(self, image: ImageU8, hole: MaskU8) -> Encoding:
-        """Encode an image uint8 [R, R, 3] with a hole uint8 [R, R]."""
+        """Encode an image [R, R, 3] with a hole [R, R]."""
 
     def sample(
         self, encoding: Encoding, seeds: Sequence[int], truncation_psi: float = 1.0
     ) -> CodesF32:
-        """Return codes [N, num_ws, w_dim] for N seeds."""
+        """Return codes [N, num_ws, w_dim]."""
 
     def render(self, encoding: Encoding, ws_out: CodesF32) -> FloatImage:
-        """Return images float32 [N, R, R, 3], nominally 0..1."""
+        """Return images [N, R, R, 3], nominally 0..1."""
 
 
 def is_cheap(model: Reconstructor) -> bool:
-    """Return whether trying several frames is cheap.
-
-    On a GPU it takes a few hundredths of a second; on a CPU it would double the time to the first
-    candidate.
-    """
+    """Return whether to try several frames: a CPU would double the time to the first candidate."""
     return model.device.type != "cpu"
 
 
 def neighbors(frame: Frame) -> list[Frame]:
-    """Return the frame and slightly larger, smaller, rotated and moved versions."""
+    """Return the frame and slightly resized, rotated and moved versions."""
     step = _MOVED * frame.side
     turn = math.radians(frame.angle)
     across = (step * math.cos(turn), -step * math.sin(turn))
@@ -77,10 +73,9 @@ def reconstruction_error(
     frame: Frame,
     overview: DocumentImage | None = None,
 ) -> float:
-    """Return the mean absolute error of the model's output on the known pixels in a frame.
+    """Return the model's mean absolute error on a frame's known pixels; infinite without any.
 
-    It is relative to the variation of the pixels, since smaller frames show smoother images, and
-    infinite if no pixel is known.
+    It is relative to their variation, since smaller frames show smoother images.
     """
     source = extract_model_view(image, hole, frame, model.resolution, overview)
     known = source.hole == 0
@@ -100,10 +95,7 @@ def refine_by_reconstruction(
     proposed: Sequence[Frame],
     overview: DocumentImage | None = None,
 ) -> Frame:
-    """Return the frame with the smallest `reconstruction_error`.
-
-    Tests the `proposed` frames, then slight changes of the best one.
-    """
+    """Return the best proposed frame, or its best neighbor, by `reconstruction_error`."""
 
     def error(frame: Frame) -> float:
         return reconstruction_error(model, image, hole, frame, overview)

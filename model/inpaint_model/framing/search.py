@@ -1,8 +1,8 @@
 """Find the frame around a selection in a document.
 
-The framer first examines square views of several sizes around the selection, then views around its
-most confident proposals, rotated upright; matching proposals are averaged. Views sample a few
-points per view pixel directly from the document, so that the cost does not depend on its size.
+The framer first examines square views of several sizes around the selection, then upright views
+around its most confident proposals; proposals for the same face are averaged. Views sample a few
+points per pixel directly from the document, so that the cost does not depend on its size.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _LADDER = 1.5  # ratio of the sides of successive first views
 _MAX_VIEWS = 8
 _KEPT = 3  # proposals to examine again
 _SECOND_LOOKS = 2
-_SECOND_VIEW = 1.6  # side of a second view over the proposal's
-_MAX_OCTAVES = 6.0  # between the side of a view and that of a proposal
+_SECOND_VIEW = 1.6  # its side over the proposal's
+_MAX_OCTAVES = 6.0  # between the sides of a view and a proposal
 # Largest differences between proposals for the same face:
-_NEAR = 0.15  # of the centers, as a fraction of the side
+_NEAR = 0.15  # of the centers, over the side
 _AS_LARGE = 0.3  # of the logarithm of the side
-_AS_UPRIGHT = 15.0  # of the angle, degrees
+_AS_UPRIGHT = 15.0  # degrees
 
 
 class Proposal(NamedTuple):
@@ -71,21 +71,14 @@ def propose(
 
 
 def _pooled_confidence(proposals: Sequence[Proposal]) -> float:
-    """Return the confidence of several views of a frame: the geometric mean of the odds.
-
-    Chance resemblances in one view rarely recur in the others.
-    """
+    """Average the odds geometrically: chance resemblances rarely recur in other views."""
     sure = np.array([p.confidence for p in proposals]).clip(1e-6, 1 - 1e-6)
     odds = float(np.exp(np.log(sure / (1 - sure)).mean()))
     return odds / (1 + odds)
 
 
 def average_nearby(frame: Frame, proposals: Sequence[Proposal]) -> Frame:
-    """Average a frame with the proposals near it, weighted by their confidence.
-
-    Errors of different views partly cancel out. A frame is near if center, side and angle differ no
-    more than views of the same face do.
-    """
+    """Average a frame with proposals for the same face, since their errors partly cancel out."""
     turns = [(p.frame.angle - frame.angle + 180) % 360 - 180 for p in proposals]
     near = [
         (p.confidence, p.frame.cx, p.frame.cy, math.log(p.frame.side / frame.side), turn)
@@ -114,10 +107,7 @@ def first_views(box: Box, coarsest: DocumentImage) -> list[Frame]:
 def coarse_view(
     image: DocumentImage, hole: Hole | None, frame: Frame, size: int
 ) -> tuple[FloatImage, BoolMask]:
-    """Return a frame's pixels [S, S, 3] (display values) and which of them are known [S, S].
-
-    Without a hole, all of the image is visible. `size` is S, px.
-    """
+    """Return a frame's display values [S, S, 3] and known pixels [S, S]; `size` is S, px."""
     scale = frame.side / size * math.sqrt(image.scale[0] * image.scale[1])
     density = min(max(math.ceil(scale / 2), 1), 4)
     matrix = geometry.compose(
@@ -132,7 +122,7 @@ def coarse_view(
         known &= alpha >= OPAQUE
     if hole is not None:
         known &= ~Hole(hole.coverage.take(index)).mask
-    # Axis by axis, rows first: ten times faster than both axes at once.
+    # Axis by axis: ten times faster than both at once.
     sums = color.clip(0, 1).reshape(size, density, -1).sum(axis=1)
     shown = np.einsum("ycpk->yck", sums.reshape(size, size, density, 3))
     whole = np.logical_and.reduce(known.reshape(size, density, -1), axis=1)
@@ -143,10 +133,7 @@ def coarse_view(
 def _nearest(
     matrix: Matrix, points: int, columns: int, rows: int
 ) -> tuple[npt.NDArray[np.intp], BoolMask]:
-    """Return the flat indices of pixels under a grid [points, points], and which points hit one.
-
-    Points outside the image get index 0.
-    """
+    """Return a grid's flat pixel indices [points, points], 0 outside, and which are inside."""
     steps = np.arange(points) + 0.5
     x = matrix[0, 0] * steps + (matrix[0, 1] * steps + matrix[0, 2])[:, None]
     y = matrix[1, 0] * steps + (matrix[1, 1] * steps + matrix[1, 2])[:, None]
@@ -194,7 +181,7 @@ def _reached(image: DocumentImage, frame: Frame, size: int) -> BoolMask:
 
 
 def _in_document(view: Frame, x: float, y: float, side: float, angle: float) -> Frame:
-    """Convert a frame from the coordinates of a view (-1..1) to the document."""
+    """Convert a frame from the coordinates of a view, -1..1."""
     matrix = geometry.document_from_model(view, 2)
     cx, cy = geometry.transform_points(matrix, [(x + 1, y + 1)])[0]
     turn = (view.angle + angle + 180) % 360 - 180
