@@ -1,6 +1,7 @@
 """Latent directions: what an edit adds to W_out (paper, section 3, experiments).
 
-`ws_out[layers] += value * unit * vector`; one unit is one standard deviation of the score.
+`ws_out[layers] += value * unit * vector`; one unit moves the score by about one
+standard deviation (`directions/calibrate.py`).
 """
 
 from __future__ import annotations

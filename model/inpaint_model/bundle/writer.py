@@ -111,7 +111,8 @@ def save_discriminator(path: Path, discriminator: Discriminator, dtype: str = "f
 def rewriting(folder: Path, *, keep: bool) -> Iterator[Path]:
     """Yield a new folder that replaces `folder` on exit, unless an exception is raised.
 
-    With `keep`, it starts with hard links to the old files: replace them, never write into them.
+    With `keep`, it starts with the old files, perhaps as hard links: replace them, never write into
+    them.
     """
     temporary, old = (folder.with_name(folder.name + end) for end in (".writing", ".old"))
     shutil.rmtree(temporary, ignore_errors=True)
