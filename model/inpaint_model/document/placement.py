@@ -165,7 +165,7 @@ def place(
 ) -> Placement:
     """Place one group of holes in a known frame.
 
-    `selection` is all that is hidden from the model, of the image's size and origin; None: `hole`.
+    `selection` marks all pixels hidden from the model and matches the image; None = only `hole`.
     `whole` also fills the part beyond the frame, smoothly; otherwise the fill fades out toward it.
 
     Raises:

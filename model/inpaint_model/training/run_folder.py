@@ -40,7 +40,7 @@ class RunFolder:
 
     @property
     def state_path(self) -> Path:
-        """The last state."""
+        """File of the latest state."""
         return self.path / "state.safetensors"
 
     @property
