@@ -337,6 +337,9 @@ def _choices(
         window = perceptual.window(config.resolution, rng)
         if window is not None:
             given[name] = window
+    if options.lambda_whole:
+        rng = generator_for(options.seed, now.nimg, "places in holes")
+        given["places in holes"] = world.shard(torch.rand(options.batch_size, generator=rng))
     if options.lambda_edit:
         rng = generator_for(options.seed, now.nimg, "moves")
         given["moves"] = world.shard(torch.rand(edited * world.size, 3, generator=rng))

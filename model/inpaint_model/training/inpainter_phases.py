@@ -138,7 +138,8 @@ class InpainterPhases:
         if options.lambda_coarse:
             terms["loss_coarse"] = options.lambda_coarse, coarse_loss(data, fills)
         if options.lambda_whole:
-            whole = whole_loss(data, fills, perceptual, windows[1])
+            window = perceptual.windows_on(data.hole, given["places in holes"])
+            whole = whole_loss(data, fills, perceptual, window)
             terms["loss_whole"] = options.lambda_whole, whole
         if options.lambda_codes:
             window = given.get("window of codes")

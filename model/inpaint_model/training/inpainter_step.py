@@ -141,7 +141,7 @@ def whole_loss(
 
     Not in the paper. The adversarial loss is slow to correct hair that changes color at the border
     or eyes of different size. This loss pulls fills toward the erased content. It lowers diversity:
-    watch that.
+    watch that. `window` [B, 2] lies on the holes, so that small ones count as much as large ones.
     """
     return perceptual(fills.composite_new, batch.new, window)
 

@@ -137,14 +137,31 @@ class PerceptualLoss:
             return None
         return torch.randint(0, R - self.side + 1, (2,), generator=rng)
 
+    def windows_on(self, hole: Tensor, draws: Tensor) -> Tensor | None:
+        """Return a window around a random pixel of each hole [N, 1, R, R], like `window`, [N, 2].
+
+        `draws` [N] are uniform in 0..1.
+        """
+        R = hole.shape[-1]
+        if self.side is None or self.side >= R:
+            return None
+        count = hole.flatten(1).cumsum(dim=1)  # of hole pixels so far, row by row
+        pixel = (count <= draws[:, None] * count[:, -1:]).sum(dim=1).clamp(max=R * R - 1)
+        center = torch.stack([pixel // R, pixel % R], dim=1)
+        return (center - self.side // 2).clamp(0, R - self.side)
+
     def __call__(self, images: Tensor, targets: Tensor, window: Tensor | None = None) -> Tensor:
         """Return the distance of images from targets, both [N, 3, R, R]; a scalar.
+
+        `window` is the same for all images [2] or one for each [N, 2].
 
         Raises:
             ValueError: not calibrated, or the window is missing.
         """
         if not self.scales:
             raise ValueError("calibrate the perceptual loss on typical images first")
+        if window is not None and window.dim() == 2:
+            window = window.repeat(2, 1)
         views = self._views(torch.cat([images, targets]), window)
         return torch.stack([self._distance(*view.chunk(2)) for view in views]).mean()
 
@@ -162,6 +179,11 @@ class PerceptualLoss:
             return [images]
         if window is None:
             raise ValueError("images larger than `side` are compared in a window: pass one")
-        rows, columns = window[:, None] + torch.arange(self.side, device=images.device)
-        detail = images.index_select(2, rows).index_select(3, columns)
+        steps = torch.arange(self.side, device=images.device)
+        rows, columns = (window[..., None] + steps).unbind(-2)  # each [side] or [N, side]
+        if window.dim() == 1:
+            detail = images.index_select(2, rows).index_select(3, columns)
+        else:
+            of = torch.arange(len(images), device=images.device)[:, None, None]
+            detail = images.movedim(1, -1)[of, rows[:, :, None], columns[:, None]].movedim(-1, 1)
         return [nn.functional.interpolate(images, (self.side,) * 2, mode="area"), detail]

@@ -59,6 +59,44 @@ class TestPerceptual:
             loss(images, targets)
         assert loss.window(32, torch.Generator()) is None  # small images need no window
 
+    def test_windows_of_holes(self) -> None:
+        """They lie inside the image and around a pixel of the hole, which `draws` choose."""
+        seen: list[Tensor] = []
+
+        def features(images: Tensor) -> list[Tensor]:
+            seen.append(images)
+            return [images]
+
+        loss = PerceptualLoss(features, side=32)
+        hole = torch.zeros(3, 1, 128, 128)
+        hole[0, :, 60:64, 10:12] = 1  # near the left border
+        hole[1, :, 70, 70] = hole[1, :, 100, 90] = 1
+        hole[2, :, :, 100:] = 1
+        draws = torch.tensor([0.999, 0.49, 0.0])
+        windows = loss.windows_on(hole, draws)
+        assert windows is not None
+        assert windows.tolist() == [[47, 0], [54, 54], [0, 84]]
+        draws[1] = 0.51
+        again = loss.windows_on(hole, draws)
+        assert again is not None
+        assert again[1].tolist() == [84, 74]
+        assert loss.windows_on(hole[..., :32, :32], draws) is None
+
+        images, targets = rand(3, 3, 128, 128), rand(3, 3, 128, 128, seed=1)
+        loss.calibrate(images)
+        seen.clear()
+        loss(images, targets, windows)
+        for n, (top, left) in enumerate(windows.tolist()):
+            assert torch.equal(seen[2][n], targets[n, :, top : top + 32, left : left + 32])
+            assert torch.equal(seen[3][n], images[n, :, top : top + 32, left : left + 32])
+
+    def test_windows_without_a_hole(self) -> None:
+        windows = PerceptualLoss(lambda x: [x], side=32).windows_on(
+            torch.zeros(1, 1, 64, 64), torch.rand(1)
+        )
+        assert windows is not None
+        assert windows.tolist() == [[32, 32]]
+
     def test_layers_weigh_the_same(self) -> None:
         loss = PerceptualLoss(lambda x: [x, 100 * x])
         x, y = rand(2, 3, 8, 8), rand(2, 3, 8, 8, seed=1)
