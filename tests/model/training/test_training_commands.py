@@ -104,7 +104,10 @@ class TestCommand:
         assert same_tensors(out / "state.safetensors", whole / "state.safetensors")
 
     @pytest.mark.slow
-    def test_sigterm_saves_and_it_continues(self, data: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_signals_save_and_it_continues(
+        self, number: signal.Signals, data: Path, tmp_path: Path
+    ) -> None:
         """With neither line nor snapshot due for long: what is saved is where it was."""
         out = tmp_path / "stopped"
         rare = ["--tick-kimg", "1000", "--snapshot-kimg", "1000"]
@@ -112,7 +115,7 @@ class TestCommand:
             [*COMMAND, *arguments(data, out, 400), *rare], stdout=subprocess.PIPE, text=True
         )
         assert eventually((out / "stats.jsonl").exists, 120)  # the first step makes a line
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         assert "stopped, with everything saved" in process.communicate(timeout=60)[0]
         assert process.returncode == 0
         reached = reached_kimg(out)
@@ -123,6 +126,22 @@ class TestCommand:
         whole = tmp_path / "whole"
         assert main(["train", "generator", *arguments(data, whole, total)]) == 0
         assert same_tensors(out / "state.safetensors", whole / "state.safetensors")
+
+    @pytest.mark.slow
+    def test_a_second_interrupt_does_not_save(self, data: Path, tmp_path: Path) -> None:
+        out = tmp_path / "interrupted"
+        rare = ["--tick-kimg", "1000", "--snapshot-kimg", "1000", "--batch-size", "64"]
+        process = subprocess.Popen(
+            [*COMMAND, *arguments(data, out, 400), *rare], stderr=subprocess.PIPE, text=True
+        )
+        assert eventually((out / "stats.jsonl").exists, 120)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert "press Ctrl-C again" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[1] == ""
+        assert process.returncode == 130
+        assert not (out / "state.safetensors").exists()
 
     def test_minutes_end_it_before_all_images_are_seen(self, data: Path, tmp_path: Path) -> None:
         command = [*arguments(data, tmp_path / "run", 400), "--max-minutes", "1e-6"]

@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{len(images)} aligned images")
     folder = RunFolder(args.out)
     folder.write_options(plan)
-    with training_run.remedies(options.batch_size), training_run.ended_by_sigterm(deadline):
+    with training_run.remedies(options.batch_size), training_run.ended_by_signals(deadline):
         framer = train_framer(options, FRAMER, images, folder, deadline=deadline)
     if deadline.stopped:  # to be continued: do not replace the bundle's framer yet
         return 0

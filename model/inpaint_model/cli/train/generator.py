@@ -140,7 +140,7 @@ def run(args: argparse.Namespace) -> int:
     folder = RunFolder(args.out)
     if world.is_main:
         folder.write_options(plan)
-    with training_run.remedies(options.batch_size), training_run.ended_by_sigterm(deadline):
+    with training_run.remedies(options.batch_size), training_run.ended_by_signals(deadline):
         train_generator(
             options,
             G,

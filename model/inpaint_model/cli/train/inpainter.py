@@ -127,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
         D = checkpoint.discriminator
         if D is not None and D.config.c_dim and options.lambda_adversarial:
             images = read_classes(args.data).given_to(images)
-    with training_run.remedies(options.batch_size), training_run.ended_by_sigterm(deadline):
+    with training_run.remedies(options.batch_size), training_run.ended_by_signals(deadline):
         train_inpainter(
             options,
             model,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -173,13 +174,22 @@ def describe(options: dict[str, Any]) -> str:
 
 
 @contextmanager
-def ended_by_sigterm(deadline: Deadline) -> Iterator[None]:
-    """On SIGTERM, stop as at the deadline, with everything saved."""
-    before = signal.signal(signal.SIGTERM, lambda *_: deadline.stop())
+def ended_by_signals(deadline: Deadline) -> Iterator[None]:
+    """On SIGTERM or Ctrl-C, stop as at the deadline; a second Ctrl-C stops without saving."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGINT, before[signal.SIGINT])
+        print("saving after this step; press Ctrl-C again to stop without saving", file=sys.stderr)
+        deadline.stop()
+
+    signal.signal(signal.SIGTERM, lambda *_: deadline.stop())
+    signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if deadline.stopped:
         print("stopped, with everything saved; start again with the same --out to continue")
 
