@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +14,9 @@ from inpaint_model.data import devices
 from inpaint_model.training.ranges import real, whole
 
 if TYPE_CHECKING:
+    from inpaint_model.data.dataset import ImageSet
+    from inpaint_model.evaluation.mask_sets import MaskSet
+    from inpaint_model.evaluation.other_methods import Results
     from inpaint_model.evaluation.run import Plan
 
 SETS = ("easy", "hard", "all", "tenths", "whole", "half")
@@ -45,6 +51,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="easy,hard,all,tenths,whole",
         metavar="NAMES",
         help=f"mask sets, comma-separated: {', '.join(SETS)} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--masks",
+        metavar="ZIP|DIR[:PREFIX]",
+        help="your own masks instead of --sets: white where the hole is, named like the images",
+    )
+    parser.add_argument(
+        "--fills",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=DIR",
+        help="also score the results of other methods, named like the images, in the folders that "
+        "--export uses for masks (DIR/hard-0, ...) or, for a single mask set, in DIR",
+    )
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="only write the images and masks as PNG files, as input for other methods",
     )
     parser.add_argument(
         "--seeds",
@@ -105,11 +131,14 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--samples must be at least 2")
     if args.samples is not None and args.bundle is None:
         raise ValueError("--samples needs a bundle with a generator; give BUNDLE")
+    _check_files(args)
 
     from inpaint_model.data.dataset import load_images
-    from inpaint_model.evaluation import page, report
+    from inpaint_model.evaluation import other_methods, page, report
+    from inpaint_model.evaluation.mask_sets import OWN
     from inpaint_model.evaluation.measure import EvaluationContext
     from inpaint_model.evaluation.metrics.feature_networks import load_evaluation_networks
+    from inpaint_model.evaluation.run import mask_sets
     from inpaint_model.evaluation.run import run as evaluate
 
     args.device = devices.measuring_device(args.device)
@@ -121,6 +150,16 @@ def run(args: argparse.Namespace) -> int:
         sources += f" with copies from {image_options.file_names([args.replace])}"
     if len(images) < 2:
         raise ValueError(f"{sources}: found fewer than 2 images; give at least 2 to compare sets")
+    if args.masks is not None:
+        own = other_methods.read_masks(args.masks, images.names, resolution)
+        plan = replace(plan, sets=[OWN], own_masks=own)
+    if args.export is not None:
+        chosen = mask_sets(plan, len(images), resolution, args.out)
+        other_methods.export(images.pixels, images.names, chosen, args.export)
+        print(f"written: {args.export / 'images'}, {args.export / 'masks'}")
+        return 0
+    if args.fills:
+        plan = replace(plan, results=partial(_results, args.fills, images, plan))
     context = EvaluationContext(images.pixels, judges, args.cache or args.out / "cache")
     about |= {
         "images": f"{len(images)} of {sources} at {resolution} px, sha256 {context.sha256}",
@@ -149,6 +188,36 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _results(
+    arguments: Sequence[str], images: ImageSet, plan: Plan, masks: MaskSet
+) -> list[Results]:
+    """Return the results of other methods for a mask set."""
+    from inpaint_model.evaluation.other_methods import read_results
+
+    single = len(plan.sets) * len(plan.seeds) == 1
+    return [
+        read_results(argument, images.pixels, images.names, masks, single) for argument in arguments
+    ]
+
+
+def _check_files(args: argparse.Namespace) -> None:
+    """Check the options for files that are exchanged with other methods.
+
+    Raises:
+        ValueError: Names are missing, taken or repeated.
+    """
+    from inpaint_model.evaluation.methods import BASELINES, Model, Samples
+
+    taken = {method.name for method in BASELINES} | {Model.name, Samples.name}
+    for argument in args.fills:
+        name, _, folder = argument.partition("=")
+        if not name or not folder:
+            raise ValueError(f"--fills {argument}: give NAME=DIR")
+        if name in taken:
+            raise ValueError(f"--fills {argument}: the name {name} is taken; choose another one")
+        taken.add(name)
+
+
 def _sets(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in SETS]
@@ -167,8 +236,8 @@ def _subject(args: argparse.Namespace, sets: list[str]) -> tuple[Plan, int, dict
 
     seeds, baselines = range(args.seeds), not args.no_baselines
     if args.bundle is None:
-        plan = Plan(sets, seeds, baselines=True)
-        return plan, args.resolution, {"model": "none: baselines only"}
+        plan = Plan(sets, seeds, baselines=baselines or not args.fills)
+        return plan, args.resolution, {"model": "none"}
     info = read_bundle(find_bundle(args.bundle))
     generator = load_generator(info).to(args.device)
     samples = Samples(generator, info.generator_sha256, args.truncation)
@@ -179,8 +248,21 @@ def _subject(args: argparse.Namespace, sets: list[str]) -> tuple[Plan, int, dict
     }
     resolution = info.generator_config.resolution
     if info.kind == "generator":
+        if args.fills or args.masks is not None or args.export is not None:
+            raise ValueError(
+                f"{args.bundle} is a generator, which fills no holes: leave out --fills, --masks "
+                "and --export, or give an inpainter or no bundle"
+            )
         plan = Plan(["whole"], seeds, samples=samples, count=args.samples, baselines=False)
         return plan, resolution, about
     model = Model(load_bundle(args.bundle, args.device, args.dtype), args.truncation)
-    plan = Plan(sets, seeds, model, samples, args.samples, baselines, args.diversity)
+    plan = Plan(
+        sets,
+        seeds,
+        model=model,
+        samples=samples,
+        count=args.samples,
+        baselines=baselines,
+        diversity=args.diversity,
+    )
     return plan, resolution, about

@@ -42,6 +42,8 @@ MASK_SETS: dict[str, tuple[str, Draw]] = {
     "half": ("one half of the image", lambda n, r, g: draw_holes(RECIPES["half"], n, r, g)),
 }
 
+OWN = "own"  # name of the user's masks
+
 
 @dataclass(frozen=True)
 class MaskSet:
@@ -55,12 +57,22 @@ class MaskSet:
     @property
     def title(self) -> str:
         """Description for the report."""
-        return MASK_SETS[self.name][0]
+        return title_of(self.name)
 
     @property
     def mean_hole_ratio(self) -> float:
         """Mean fraction of an image that is hole."""
         return float(hole_ratio(self.holes.float()).mean())
+
+
+def title_of(name: str) -> str:
+    """Return the description of a mask set."""
+    return "masks from files" if name == OWN else MASK_SETS[name][0]
+
+
+def mask_set_of(name: str, seed: int, holes: Tensor) -> MaskSet:
+    """Return the mask set of holes, bool [N, 1, R, R]."""
+    return MaskSet(name, seed, holes, _hash(holes))
 
 
 def mask_set(name: str, seed: int, count: int, resolution: int, folder: Path) -> MaskSet:
@@ -75,7 +87,7 @@ def mask_set(name: str, seed: int, count: int, resolution: int, folder: Path) ->
     number = list(MASK_SETS).index(name)
     generator = torch.Generator().manual_seed(derived_seed(seed, number))
     holes = MASK_SETS[name][1](count, resolution, generator) > 0
-    made = MaskSet(name, seed, holes, _hash(holes))
+    made = mask_set_of(name, seed, holes)
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
         path, bits=np.packbits(holes.numpy()), shape=np.array(holes.shape), sha256=made.sha256

@@ -12,7 +12,7 @@ from PIL import Image
 
 from inpaint_model.document.arrays import ImageU8
 from inpaint_model.evaluation.examples import Example
-from inpaint_model.evaluation.mask_sets import MASK_SETS
+from inpaint_model.evaluation.mask_sets import title_of
 from inpaint_model.evaluation.report import Column, cell, columns_of, sets_of, sheet_of
 from inpaint_model.evaluation.run import Report
 from inpaint_model.evaluation.scores import Row
@@ -78,7 +78,7 @@ def _section(report: Report, name: str) -> str:
     masks = [masks for masks in report.masks if masks.name == name]
     hashes = ", ".join(f"seed {m.seed}: {m.sha256[:12]}" for m in masks)
     ratio = sum(m.mean_hole_ratio for m in masks) / len(masks)
-    text = f"<h2>{escape(name)}: {escape(MASK_SETS[name][0])}</h2>"
+    text = f"<h2>{escape(name)}: {escape(title_of(name))}</h2>"
     text += f"<p>Mean hole {ratio:.0%} of the image; masks {escape(hashes)}.</p>{_table(rows)}"
     shown = report.examples.get(name, ())
     text += _grid("The first images", [example for example in shown if not example.worst])

@@ -11,7 +11,8 @@ from PIL import Image
 
 from inpaint_model.data.image_grid import contact_sheet
 from inpaint_model.document.arrays import ImageU8
-from inpaint_model.evaluation.mask_sets import MASK_SETS
+from inpaint_model.evaluation.mask_sets import title_of
+from inpaint_model.evaluation.methods import BASELINES
 from inpaint_model.evaluation.run import Report
 from inpaint_model.evaluation.scores import Row
 
@@ -141,10 +142,11 @@ class Comparison(NamedTuple):
 def comparisons(report: Report) -> list[Comparison]:
     """Compare the model with the best baseline on each set and seed."""
     found = []
+    baselines = {method.name for method in BASELINES}
     for masks in report.masks:
         rows = [row for row in report.rows if (row.set, row.seed) == (masks.name, masks.seed)]
         model = next((row for row in rows if row.method == "model"), None)
-        others = [row for row in rows if row.method not in ("model", "samples")]
+        others = [row for row in rows if row.method in baselines]
         for key in ("kid_x1000", "kid768_x1000"):
             if model is None or key not in model.numbers or not others:
                 continue
@@ -161,8 +163,7 @@ def comparisons(report: Report) -> list[Comparison]:
 def to_text(report: Report) -> str:
     """Return the tables for a terminal."""
     blocks = [
-        f"{name}: {MASK_SETS[name][0]}\n"
-        + _aligned([row for row in report.summary if row.set == name])
+        f"{name}: {title_of(name)}\n" + _aligned([row for row in report.summary if row.set == name])
         for name in sets_of(report.rows)
     ]
     if report.anchors:
@@ -178,7 +179,7 @@ def to_markdown(report: Report) -> str:
         rows = [row for row in report.summary if row.set == name]
         columns = columns_of(rows)
         lines = [
-            f"**{name}**: {MASK_SETS[name][0]}",
+            f"**{name}**: {title_of(name)}",
             "",
             "| method | " + " | ".join(column.title for column in columns) + " |",
             "|---|" + "---:|" * len(columns),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from inpaint_model.document.arrays import ImageU8
 from inpaint_model.evaluation.examples import Example, examples
-from inpaint_model.evaluation.mask_sets import MaskSet, mask_set
+from inpaint_model.evaluation.mask_sets import OWN, MaskSet, mask_set
 from inpaint_model.evaluation.measure import EvaluationContext, Measurement
 from inpaint_model.evaluation.methods import BASELINES, Method, Samples, draw_all
 from inpaint_model.evaluation.scores import (
@@ -29,7 +29,9 @@ class Plan:
 
     sets: Sequence[str]  # of masks
     seeds: Sequence[int]  # of masks and candidates
+    own_masks: MaskSet | None = None  # the set called `OWN`
     model: Method | None = None
+    results: Callable[[MaskSet], Sequence[Method]] = lambda _: ()  # of other methods
     samples: Samples | None = None
     count: int | None = None  # of samples; None: as many as there are images
     baselines: bool = True
@@ -56,28 +58,36 @@ class Report:
         return over_seeds(self.rows)
 
 
+def mask_sets(plan: Plan, count: int, resolution: int, out: Path) -> list[MaskSet]:
+    """Return the masks of every set and seed, drawn ones from `out`/masks."""
+    return [
+        replace(plan.own_masks, seed=seed)
+        if name == OWN and plan.own_masks is not None
+        else mask_set(name, seed, count, resolution, out / "masks")
+        for name in plan.sets
+        for seed in plan.seeds
+    ]
+
+
 def run(context: EvaluationContext, plan: Plan, about: Mapping[str, str], out: Path) -> Report:
     """Measure everything in `plan`; store masks in `out`/masks."""
     count, resolution = len(context.images), context.images.shape[2]
     rows: list[Row] = []
-    all_masks: list[MaskSet] = []
     shown: dict[str, list[Example]] = {}
-    for name in plan.sets:
-        for seed in plan.seeds:
-            masks = mask_set(name, seed, count, resolution, out / "masks")
-            all_masks.append(masks)
-            measured = {m.name: context.measure(m, masks) for m in _methods(plan, masks)}
-            for method, measurement in measured.items():
-                numbers, intervals = score(context.originals, measurement)
-                if method == "model" and plan.model and seed == plan.seeds[0]:
-                    numbers |= diversity(context, plan.model, masks, min(plan.diversity, count))
-                rows.append(Row(name, seed, method, numbers, intervals))
-            if plan.samples is not None:
-                rows.append(_samples_row(context, plan.samples, plan.count or count, masks))
-            if seed == plan.seeds[0]:
-                worst = _worst(measured.get("model"), plan.worst)
-                methods = _methods(plan, masks)
-                shown[name] = examples(context, plan.model, methods, masks, plan.typical, worst)
+    all_masks = mask_sets(plan, count, resolution, out)
+    for masks in all_masks:
+        methods = _methods(plan, masks)
+        measured = {method.name: context.measure(method, masks) for method in methods}
+        for method, measurement in measured.items():
+            numbers, intervals = score(context.originals, measurement)
+            if method == "model" and plan.model and masks.seed == plan.seeds[0]:
+                numbers |= diversity(context, plan.model, masks, min(plan.diversity, count))
+            rows.append(Row(masks.name, masks.seed, method, numbers, intervals))
+        if plan.samples is not None:
+            rows.append(_samples_row(context, plan.samples, plan.count or count, masks))
+        if masks.seed == plan.seeds[0]:
+            worst = _worst(measured.get("model"), plan.worst)
+            shown[masks.name] = examples(context, plan.model, methods, masks, plan.typical, worst)
     anchors = [originals_row(context.originals), split_half(context.originals)]
     sheet = None
     if plan.samples is not None:
@@ -88,6 +98,7 @@ def run(context: EvaluationContext, plan: Plan, about: Mapping[str, str], out: P
 def _methods(plan: Plan, masks: MaskSet) -> list[Method]:
     # Baselines need known pixels.
     methods: list[Method] = [] if plan.model is None else [plan.model]
+    methods += plan.results(masks)
     if plan.baselines and not bool(masks.holes.all()):
         methods += BASELINES
     return methods
