@@ -23,9 +23,10 @@ from inpaint_model.training.framer.backgrounds import (
 
 POSITIVES = 0.65  # share of scenes that show an aligned image
 DECOYS = 0.6  # share of the other scenes that show a scrambled image
-MAX_HIDDEN = 0.55  # holes that hide a larger share of the frame are dropped
+MAX_HIDDEN = 0.55  # other holes that hide a larger share of the frame are dropped
 _MIRRORED = 1.35  # images are reflected up to this coordinate and smeared beyond
 _HOLES = ("lasso", "brush", "box", "mat-256", "empty")
+FACES = 0.25  # share of scenes whose hole is an ellipse on the face or the head
 
 
 class Scenes(NamedTuple):
@@ -192,4 +193,20 @@ def _draw_hidden(inside: Tensor, size: int, generator: Generator) -> Tensor:
     holes = torch.where(on_frame, framed, holes)
     core = (inside.abs() < 0.7).all(dim=-1)[:, None].to(holes.dtype)
     hidden = (holes * core).sum((1, 2, 3)) / core.sum((1, 2, 3)).clamp(min=1)
-    return holes * (hidden < MAX_HIDDEN)[:, None, None, None]
+    holes = holes * (hidden < MAX_HIDDEN)[:, None, None, None]
+    on_face = torch.rand(n, 1, 1, 1, generator=generator) < FACES
+    return torch.where(on_face, _draw_face_holes(inside, generator), holes)
+
+
+def _draw_face_holes(inside: Tensor, generator: Generator) -> Tensor:
+    """Draw ellipses on the face, with or without hair [N, 1, S, S], as selections of it are.
+
+    Scenes without a face get them too, so that their shape does not betray one.
+    """
+    n = len(inside)
+    size = uniform(0.75, 1.35, (n, 1, 1), generator)
+    radius = size * uniform(0.85, 1.15, (2, n, 1, 1), generator)
+    middle = torch.randn(2, n, 1, 1, generator=generator) * 0.08
+    u = (inside[..., 0] - middle[0]) / (0.58 * radius[0])
+    v = (inside[..., 1] - middle[1] + 0.04) / (0.72 * radius[1])
+    return (u.square() + v.square() < 1)[:, None].to(inside.dtype)
