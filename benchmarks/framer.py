@@ -1,9 +1,10 @@
 """How well a framer finds frames: `python -m benchmarks.framer [--framer FILE]`; needs ../shared.
 
 Photographs are rotated by up to 30 degrees and scaled so that the frame is 150 to 1100 px wide. In
-half of them part of the face is selected (and therefore hidden), in the others a dot. The ground
-truth is the FFHQ alignment computed from YuNet's landmarks in the original photograph. Confidence
-is measured on the validation portraits, pasted in the same way, and on crops without a face.
+half of them part of the face is selected (and therefore hidden), in the others a dot; in the cases
+`whole_faces`, all of it. The ground truth is the FFHQ alignment computed from YuNet's landmarks in
+the original photograph. Confidence is measured on the validation portraits, pasted in the same way,
+and on crops without a face.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -96,19 +97,26 @@ def transformed(
     return quantize(flat, np.uint8), Frame(float(cx), float(cy), side, truth.angle + turn)
 
 
-def selection(
-    shape: tuple[int, ...], frame: Frame, random: np.random.Generator, hides: bool
+def ellipse(
+    shape: tuple[int, ...], frame: Frame, middle: Sequence[float], radius: Sequence[float]
 ) -> Hole:
-    """Return an ellipse over a part of the face, or a dot on it."""
+    """Select an ellipse, relative to the frame."""
     rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
     points = np.stack([columns.ravel(), rows.ravel()], axis=1)
     u, v = geometry.transform_points(geometry.unit_from_document(frame), points).T.reshape(
         2, *shape[:2]
     )
-    middle = random.uniform(0.3, 0.7, 2)
-    radius = random.uniform(0.08, 0.28, 2) if hides else (0.02, 0.02)
     inside = ((u - middle[0]) / radius[0]) ** 2 + ((v - middle[1]) / radius[1]) ** 2 < 1
     return Hole(np.where(inside, 255, 0).astype(np.uint8))
+
+
+def selection(
+    shape: tuple[int, ...], frame: Frame, random: np.random.Generator, hides: bool
+) -> Hole:
+    """Return an ellipse over a part of the face, or a dot on it."""
+    middle = random.uniform(0.3, 0.7, 2)
+    radius = random.uniform(0.08, 0.28, 2) if hides else np.array([0.02, 0.02])
+    return ellipse(shape, frame, middle.tolist(), radius.tolist())
 
 
 def photographs(shared: Path, seed: int) -> Iterator[Case]:
@@ -123,6 +131,17 @@ def photographs(shared: Path, seed: int) -> Iterator[Case]:
         side = float(np.exp(random.uniform(np.log(150), np.log(1100))))
         shown, frame = transformed(pixels, truth, side, random.uniform(-30, 30))
         yield Case(shown, selection(shown.shape, frame, random, index % 2 == 0), frame)
+
+
+def whole_faces(shared: Path, seed: int) -> Iterator[Case]:
+    """Yield the photographs with the whole face selected, about as far as the hairline."""
+    random = np.random.default_rng(seed)
+    for case in photographs(shared, seed):
+        assert case.truth is not None
+        middle = random.normal(0, 0.02, 2) + (0.5, 0.48)
+        radius = random.uniform(0.9, 1.1, 2) * (0.29, 0.36)
+        hole = ellipse(case.pixels.shape, case.truth, middle.tolist(), radius.tolist())
+        yield Case(case.pixels, hole, case.truth)
 
 
 def portraits(shared: Path, seed: int, part: str = "val") -> Iterator[Case]:
@@ -249,14 +268,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="number of CPU threads (default: 2)")
     parser.add_argument(
         "--only",
-        help="run one kind of cases: photographs, portraits, without_faces or training_portraits",
+        help="run one kind of cases: photographs, whole_faces, portraits, without_faces or "
+        "training_portraits",
     )
     parser.add_argument("--limit", type=int, help="maximum number of cases of each kind")
     parser.add_argument("--seed", type=int, default=0, help="seed of the cases (default: 0)")
     args = parser.parse_args()
     framer = load_framer(args.framer)
     torch.set_num_threads(args.threads)
-    sources = (photographs, portraits, without_faces, training_portraits)
+    sources = (photographs, whole_faces, portraits, without_faces, training_portraits)
     for source in sources:
         if source.__name__ != args.only and (args.only or source is training_portraits):
             continue

@@ -99,6 +99,24 @@ def test_holes_never_show_and_are_zero() -> None:
     assert scenes.views.abs().max() <= 1
 
 
+def test_some_scenes_hide_the_whole_face_and_leave_surroundings() -> None:
+    """Whether or not there is a face, so that a hole does not reveal one."""
+    scenes = draw_scenes(Images(marked_images()), 2000, 32, torch.Generator().manual_seed(2))
+    inside = frame_coordinates(scenes.center, 2**scenes.log_side, scenes.angle, 32)
+    known = scenes.views[:, 3]
+    face = ((inside[..., 0] / 0.35) ** 2 + ((inside[..., 1] + 0.04) / 0.45) ** 2) < 1
+    frame = (inside.abs() < 1).all(dim=-1)
+    seen = face.sum((1, 2)) > 4
+    hidden = ((1 - known) * face).sum((1, 2)) > 0.9 * face.sum((1, 2))
+    partly = (known * frame).sum((1, 2)) > 0.1 * frame.sum((1, 2))
+    shares = [
+        float((hidden & partly)[seen & (scenes.present == there)].float().mean())
+        for there in (True, False)
+    ]
+    assert min(shares) > 0.15
+    assert shares[0] == pytest.approx(shares[1], abs=0.08)
+
+
 def test_images_are_drawn_according_to_their_weights() -> None:
     weights = torch.tensor([0.0, 1.0, 3.0])
     images = Images(marked_images(3), weights)
