@@ -90,6 +90,7 @@ class DocumentSession(QtCore.QObject):
             "",
             frozenset(),
         )  # a run and its `missing` layers
+        self._undrawn: dict[tuple[str, str], tuple[PastRun, int]] = {}  # by run and layer
         self._drawing: CooperativeTask[None] | None = None
         self._compares = False
         self._asked = 0.0  # start time of the run that waits for its selection
@@ -281,6 +282,7 @@ class DocumentSession(QtCore.QObject):
         self._draw(merged, position)
         if merged.chosen == position:
             self._show_edits_of_chosen()
+        self.changed.emit()
 
     def _take_end(self, error: InpaintError | None) -> None:
         fill, self.fill = self.fill, None
@@ -289,7 +291,7 @@ class DocumentSession(QtCore.QObject):
             current = self.book.find(past.key)
             if current is not None and len(past.results) < len(current.results):
                 self._shrink(current, past)
-        self._scratch.close()
+        self._close_scratch()
         if error is not None:
             self._take_failure(error)
         self.changed.emit()
@@ -575,8 +577,7 @@ class DocumentSession(QtCore.QObject):
         self.changed.emit()
 
     def _take_live(self) -> None:
-        if not self.live.is_busy:
-            self._scratch.close()
+        self._close_scratch()
         self.changed.emit()
 
     def _show_edits_of_chosen(self) -> None:
@@ -666,28 +667,37 @@ class DocumentSession(QtCore.QObject):
         self._look_for_layers()
 
     def _draw_later(self) -> None:
-        """Draw the thumbnails of an earlier run, one per turn of the event loop."""
-        run = self.shown
-        if self._drawing is not None:
-            self._drawing.cancel()
-        if run is not None:
-            self._drawing = CooperativeTask(self._draw_all(run), self._drawn, self._not_drawn)
+        """Draw the missing thumbnails of the run that is shown."""
+        if (run := self.shown) is not None:
+            for position in range(len(run.results)):
+                if self._thumbnails.get(run, position) is None:
+                    self._draw(run, position)
 
-    def _draw_all(self, run: PastRun) -> Generator[None, None, None]:
-        for position in range(len(run.results)):
+    def _draw(self, run: PastRun, position: int) -> None:
+        """Draw a thumbnail between turns of the event loop, after those that wait."""
+        self._undrawn[run.key, run.results[position].layer] = run, position
+        if self._drawing is None:
+            self._drawing = CooperativeTask(self._draw_all(), self._drawn, self._not_drawn)
+
+    def _draw_all(self) -> Generator[None, None, None]:
+        while self._undrawn and self.document.is_open:
+            run, position = self._undrawn.pop(next(iter(self._undrawn)))
+            yield from self._thumbnails.draw(run, position)
+            if self.shown is not None and self.shown.key == run.key:
+                self.changed.emit()
             yield
-            if self._thumbnails.get(run, position) is None and self.document.is_open:
-                self._draw(run, position)
 
     def _drawn(self, _: None) -> None:
         self._drawing = None
-        if self.fill is None and not self.live.is_busy:
+        self._close_scratch()
+
+    def _close_scratch(self) -> None:
+        """Close the scratch documents as soon as nothing is converted anymore."""
+        if self.fill is None and not self.live.is_busy and self._drawing is None:
             self._scratch.close()
 
     def _not_drawn(self, error: Exception) -> None:
+        self._drawing = None
         log.warning("a thumbnail cannot be drawn", exc_info=error)
-
-    def _draw(self, run: PastRun, position: int) -> None:
-        self._thumbnails.draw(run, position)
-        if self.shown is not None and self.shown.key == run.key:
-            self.changed.emit()
+        if self._undrawn:
+            self._drawing = CooperativeTask(self._draw_all(), self._drawn, self._not_drawn)

@@ -19,7 +19,6 @@ from .selection import Selection
 
 ACTIVATION_MS = 60
 BAND = 256  # rows read at once
-THUMBNAIL_DETAIL = 4  # px read per thumbnail px: enough for smooth scaling
 ACTIVATION_TURNS = 80
 AFTERTHOUGHTS = 25  # turns to keep watching after the active layer was restored
 RETURNS = 3  # times to restore it: further changes are the artist's
@@ -101,14 +100,14 @@ class KritaDocument:
     def pixels(self, source: Source, selection: Selection, scratch: Scratch) -> DocumentPixels:
         return DocumentPixels(self._document, source.node, source.rendered, selection, scratch)
 
-    def view(self, box: Box, extent: Extent) -> QtGui.QImage:
-        """Return the visible image in `box`, scaled to `extent`, as sRGB."""
-        image: QtGui.QImage = self._document.projection(*box)
-        return image.scaled(
-            *extent,
-            QtCore.Qt.AspectRatioMode.IgnoreAspectRatio,
-            QtCore.Qt.TransformationMode.SmoothTransformation,
-        )
+    def overview(self, extent: Extent) -> QtGui.QImage:
+        """Return the visible image, scaled to `extent`, as sRGB. Fast for images of any size."""
+        image: QtGui.QImage = self._document.thumbnail(*extent)
+        return image
+
+    def view(self, box: Box, step: int) -> QtGui.QImage:
+        """Return the visible image in `box` with one pixel per square of `step` px, as sRGB."""
+        return _reduced(self._document.projection(*box), step)
 
     # -- the layers of a run -----------------------------------------------------------------
 
@@ -283,22 +282,15 @@ class KritaDocument:
         return self.find(layer_id) is not None
 
     def thumbnail(
-        self, layer_id: str, box: Box, extent: Extent, scratch: Scratch
+        self, layer_id: str, box: Box, step: int, scratch: Scratch
     ) -> QtGui.QImage | None:
-        """Return a layer's pixels in a box, scaled to `extent`, as sRGB; None if it is gone.
+        """Return a layer's pixels in a box, one per square of `step` px, as sRGB.
 
-        Krita's `Node.thumbnail` is not used: in 5.1 it shows whole tiles, beyond the layer's
-        bounds.
+        None if the layer is gone. Krita's `Node.thumbnail` is not used: in 5.1 it shows whole
+        tiles, beyond the layer's bounds.
         """
         layer = self._known.get(layer_id) or self.find(layer_id)
-        if layer is None:
-            return None
-        step = max(1, box.extent.longest // (THUMBNAIL_DETAIL * extent.longest))
-        return _view(layer, box, scratch, step).scaled(
-            *extent,
-            QtCore.Qt.AspectRatioMode.IgnoreAspectRatio,
-            QtCore.Qt.TransformationMode.SmoothTransformation,
-        )
+        return None if layer is None else _view(layer, box, scratch, step)
 
     def layer_view(self, layer_id: str, box: Box, scratch: Scratch) -> QtGui.QImage:
         """Return a layer's pixels in a box, as sRGB."""
@@ -410,12 +402,7 @@ class DocumentPixels:
             image: QtGui.QImage = self._document.projection(*box)
         else:
             image = _image(self.read(box), box.extent, self.space, self._scratch)
-        image = image.scaled(
-            box.width // step,
-            box.height // step,
-            QtCore.Qt.AspectRatioMode.IgnoreAspectRatio,
-            QtCore.Qt.TransformationMode.SmoothTransformation,
-        ).convertToFormat(QtGui.QImage.Format.Format_RGBA8888)
+        image = _reduced(image, step).convertToFormat(QtGui.QImage.Format.Format_RGBA8888)
         pointer: Any = image.constBits()
         pointer.setsize(image.sizeInBytes())
         return bytes(pointer)
@@ -434,6 +421,16 @@ def _id(node: Any) -> str:
 def _bounds(layer: Any) -> Box:
     bounds = layer.bounds()
     return Box(bounds.x(), bounds.y(), bounds.width(), bounds.height())
+
+
+def _reduced(image: QtGui.QImage, step: int) -> QtGui.QImage:
+    """Return an image with one pixel per square of `step` px."""
+    return image.scaled(
+        max(1, image.width() // step),
+        max(1, image.height() // step),
+        QtCore.Qt.AspectRatioMode.IgnoreAspectRatio,
+        QtCore.Qt.TransformationMode.SmoothTransformation,
+    )
 
 
 def _view(node: Any, box: Box, scratch: Scratch, step: int = 1) -> QtGui.QImage:
