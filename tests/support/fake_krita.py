@@ -5,7 +5,7 @@ It has only what the docker's tests need. Krita's actual behavior is tested in a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,7 +87,8 @@ class FakeDocument:
     def selection(self) -> Selection | None:
         return self.selected
 
-    def select_transparent_part(self) -> bool:
+    def select_transparent_part(self) -> Generator[None, None, bool]:
+        yield
         if self.is_opaque:
             return False
         self.selected = KeptSelection(Box(0, 0, 8, 8), b"\xff" * 64)

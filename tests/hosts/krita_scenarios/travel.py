@@ -26,7 +26,7 @@ def steps(stage):
     yield 2000
     at, done = {}, []
     turns, drawings = [0.0], [0.0]  # of the plug-in without Krita's drawings, and these
-    computing = [0.0]  # processor time of the turns, which other programs do not lengthen
+    computing = [0.0]  # CPU time of the turns, which other programs do not lengthen
 
     def time_turns(owner, name):
         """Time every call of a method in which the plug-in blocks the window."""

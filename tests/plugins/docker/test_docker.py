@@ -341,6 +341,7 @@ def test_nothing_selected(docker: Docker) -> None:
     assert notice.action is NoticeAction.SELECT_TRANSPARENT
     docker.panel.notice.button.click()
     assert docker.document.selected is None
+    until(lambda: docker.controller.state.notice is not None)
     notice = docker.controller.state.notice
     assert notice is not None
     assert notice.action is NoticeAction.NONE
@@ -349,7 +350,7 @@ def test_nothing_selected(docker: Docker) -> None:
     docker.panel.run_row.go.click()
     until(docker.panel.notice.button.isVisible)
     docker.panel.notice.button.click()
-    assert docker.document.selected is not None
+    until(lambda: docker.document.selected is not None)
     fill(docker)
     assert docker.controller.state.notice is None
 

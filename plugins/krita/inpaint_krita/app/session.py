@@ -85,6 +85,7 @@ class DocumentSession(QtCore.QObject):
         self._thumbnails = Thumbnails(document, scratch)
         # Waits for a selection that was just drawn.
         self._finding: CooperativeTask[None] | None = None
+        self._selecting: CooperativeTask[bool] | None = None
         self._keeping: CooperativeTask[str] | CooperativeTask[None] | None = None
         self._followed: tuple[str, frozenset[str]] = (
             "",
@@ -237,10 +238,23 @@ class DocumentSession(QtCore.QObject):
             self.fill.cancel()
 
     def select_transparent_part(self) -> None:
+        if self._selecting is not None:
+            return
         self.notice = None
-        if not self.document.select_transparent_part():
+        self._selecting = CooperativeTask(
+            self.document.select_transparent_part(), self._take_selected, self._not_selected
+        )
+        self.changed.emit()
+
+    def _take_selected(self, found: bool) -> None:
+        self._selecting = None
+        if not found:
             self.notice = nothing_transparent()
         self.changed.emit()
+
+    def _not_selected(self, error: Exception) -> None:
+        self._selecting = None
+        log.error("selecting what is transparent failed", exc_info=error)
 
     def _take_frame(self, chosen: FrameChosen) -> None:
         if chosen.group == 0:
@@ -654,7 +668,7 @@ class DocumentSession(QtCore.QObject):
         if self.fill is not None:
             self.fill.abandon()
         self.live.stop()
-        for steps in (self._finding, self._keeping, self._drawing):
+        for steps in (self._finding, self._selecting, self._keeping, self._drawing):
             if steps is not None:
                 steps.cancel()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from typing import Any
 
 from inpaint_client.geometry import Box, Extent
@@ -12,13 +12,13 @@ from .color import SRGB, SRGB_NAMES, Space
 from .document_protocol import Painting
 from .guard import later
 from .layer_placement import InsertPosition, Node, Source
-from .opacity import is_opaque
+from .opacity import transparency
 from .qt import QtCore, QtGui
 from .scratch import Scratch
 from .selection import Selection
 
 ACTIVATION_MS = 60
-BAND = 256  # rows read at once
+BAND = 64  # rows read at once
 ACTIVATION_TURNS = 80
 AFTERTHOUGHTS = 25  # turns to keep watching after the active layer was restored
 RETURNS = 3  # times to restore it: further changes are the artist's
@@ -71,29 +71,32 @@ class KritaDocument:
                     return own
         return selection
 
-    def select_transparent_part(self) -> bool:
-        """Select the transparent part of the active layer, as the menu would.
+    def select_transparent_part(self) -> Generator[None, None, bool]:
+        """Select the transparent part of the active layer, in one undo step.
+
+        Krita's actions "Select Opaque" and "Invert Selection" would be two steps, and in Krita 6
+        they are done some time later. Reads in bands, since the layer may be large.
 
         Returns:
             False if nothing is transparent; the selection is then unchanged.
         """
-        if self._is_opaque(self._document.activeNode()):
-            return False
-        for action in ("selectopaque", "invert_selection"):
-            self._application.action(action).trigger()
-            self._document.waitForDone()
-        return True
+        from krita import Selection as KritaSelection  # tests of this module have no Krita
 
-    def _is_opaque(self, node: Any) -> bool:
-        """Return whether a layer covers the canvas; read in bands, since it may be large."""
+        node = self._document.activeNode()
         if node is None:
-            return True
-        width, height = self.extent
+            return False
+        selection, found = KritaSelection(), False
         space = Space(node.colorModel(), node.colorDepth(), node.colorProfile())
-        return all(
-            is_opaque(bytes(node.projectionPixelData(0, y, width, min(BAND, height - y))), space)
-            for y in range(0, height, BAND)
-        )
+        for band in Box.of_extent(self.extent).strips(BAND):
+            part = transparency(bytes(node.projectionPixelData(*band)), space)
+            if part.strip(b"\0"):
+                found = True
+                selection.setPixelData(QtCore.QByteArray(part), *band)
+            yield
+        if found:
+            self._document.setSelection(selection)
+            self._document.waitForDone()
+        return found
 
     # -- pixels ------------------------------------------------------------------------------
 
