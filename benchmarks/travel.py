@@ -280,9 +280,7 @@ def main() -> None:
     args = parser.parse_args()
     cases = [Case(s, b, h) for s in args.sides for b in args.bits for h in args.holes]
     print("Times in s; the daemon's own times start with its work. Blocked: the longest time that")
-    print(
-        "the plug-in blocked the window, in ms; computing: the same in CPU time; drawing: the"
-    )
+    print("the plug-in blocked the window, in ms; computing: the same in CPU time; drawing: the")
     print("longest call in which Krita drew the image, in ms, not part of it. Sent, received: MB.")
     columns = "dialog | accepted | first | last | daemon: first | last | blocked | computing"
     print(f"| | {columns} | drawing | sent | received |")

@@ -26,21 +26,20 @@ def steps(stage):
     yield 2000
     at, done = {}, []
     turns, drawings = [0.0], [0.0]  # of the plug-in without Krita's drawings, and these
-    computing = [0.0]  # CPU time of the turns, which other programs do not lengthen
+    computing, drawing_cpu = [0.0], [0.0]  # the CPU time of both, which no other program lengthens
 
     def time_turns(owner, name):
         """Time every call of a method in which the plug-in blocks the window."""
         method = getattr(owner, name)
 
         def timed(*args):
-            began, drawn, used = time.perf_counter(), sum(drawings), time.thread_time()
+            began, drawn = time.perf_counter(), sum(drawings)
+            used, drawn_cpu = time.thread_time(), sum(drawing_cpu)
             try:
                 return method(*args)
             finally:
-                own = time.perf_counter() - began - (sum(drawings) - drawn)
-                turns.append(own)
-                if sum(drawings) == drawn:
-                    computing.append(time.thread_time() - used)
+                turns.append(time.perf_counter() - began - (sum(drawings) - drawn))
+                computing.append(time.thread_time() - used - (sum(drawing_cpu) - drawn_cpu))
 
         setattr(owner, name, timed)
 
@@ -49,11 +48,12 @@ def steps(stage):
         method = getattr(owner, name)
 
         def timed(*args):
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.thread_time()
             try:
                 return method(*args)
             finally:
                 drawings.append(time.perf_counter() - began)
+                drawing_cpu.append(time.thread_time() - used)
 
         setattr(owner, name, timed)
 

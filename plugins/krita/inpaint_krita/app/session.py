@@ -85,6 +85,7 @@ class DocumentSession(QtCore.QObject):
         self._thumbnails = Thumbnails(document, scratch)
         # Waits for a selection that was just drawn.
         self._finding: CooperativeTask[None] | None = None
+        self._is_planning = False  # some calls of Krita run the event loop meanwhile
         self._selecting: CooperativeTask[bool] | None = None
         self._keeping: CooperativeTask[str] | CooperativeTask[None] | None = None
         self._followed: tuple[str, frozenset[str]] = (
@@ -94,7 +95,7 @@ class DocumentSession(QtCore.QObject):
         self._undrawn: dict[tuple[str, str], tuple[PastRun, int]] = {}  # by run and layer
         self._drawing: CooperativeTask[None] | None = None
         self._compares = False
-        self._asked = 0.0  # start time of the run that waits for its selection
+        self._asked = 0.0  # when the last run was asked for
         self.live = LayerEdits(
             document,
             self._read_again,
@@ -115,14 +116,14 @@ class DocumentSession(QtCore.QObject):
 
     @property
     def progress(self) -> RunStatus:
-        if self._finding is not None:
+        if self._finding is not None or self._is_planning:
             return RunStatus(Stage.READING, started=self._asked)
         return self.fill.progress if self.fill else RunStatus()
 
     @property
     def is_filling(self) -> bool:
-        """Whether a run is in progress, or waits for its selection."""
-        return self.fill is not None or self._finding is not None
+        """Whether a run is in progress, is being planned, or waits for its selection."""
+        return self.fill is not None or self._finding is not None or self._is_planning
 
     @property
     def is_busy(self) -> bool:
@@ -137,13 +138,13 @@ class DocumentSession(QtCore.QObject):
             self.notice = merging()
             self.changed.emit()
             return
+        self._asked = time.monotonic()
         self.document.settle()
         self.live.stop()
         if self._is_selected():
             self._begin(fill_settings, model)
             return
         self.notice = None
-        self._asked = time.monotonic()
         self._finding = CooperativeTask(
             self._wait_for_selection(), lambda _: self._begin(fill_settings, model), self._not_found
         )
@@ -173,18 +174,22 @@ class DocumentSession(QtCore.QObject):
         if model is not None and fill_settings.model != model.name:
             # A model chosen earlier that this daemon does not have.
             fill_settings = replace(fill_settings, model="")
-        plan, self.notice = plan_run(
-            self.document,
-            self._scratch,
-            fill_settings,
-            model,
-            edits_of_new(fill_settings, self.edits, model),
-            self._limits(),
-            self.book.runs,
-        )
-        if plan is not None:
-            self.values.forget()
-            self._watch(FillRun(self.document, plan, self._submit, self._scratch.convert, self))
+        self._is_planning = True
+        try:
+            plan, self.notice = plan_run(
+                self.document,
+                self._scratch,
+                fill_settings,
+                model,
+                edits_of_new(fill_settings, self.edits, model),
+                self._limits(),
+                self.book.runs,
+            )
+            if plan is not None:
+                self.values.forget()
+                self._watch(FillRun(self.document, plan, self._submit, self._scratch.convert, self))
+        finally:
+            self._is_planning = False
         self.changed.emit()
 
     def add_candidates(self, fill_settings: FillSettings, model: Model | None) -> None:

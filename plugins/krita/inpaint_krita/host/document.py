@@ -32,6 +32,7 @@ class KritaDocument:
         self._document = document
         # Keeps layers that an undo removed from the image writable.
         self._known: dict[str, Any] = {}
+        self._activations = 0  # deliberate ones; each ends the watch over the active layer
 
     def is_same(self, other: KritaDocument) -> bool:
         """Return whether both are the same open document, possibly in two views."""
@@ -242,8 +243,13 @@ class KritaDocument:
             self._return(layer, others)
 
     def _return(self, before: Any, ours: Collection[str]) -> None:
+        self._activations += 1
+        number = self._activations
+
         def go_back(turns: int, returns: int) -> None:
             if not turns or not returns or before.parentNode() is None:
+                return
+            if number != self._activations:
                 return
             active = self._document.activeNode()
             if active is not None and _id(active) in ours:
@@ -318,6 +324,7 @@ class KritaDocument:
     def activate(self, layer_id: str) -> bool:
         if (layer := self.find(layer_id)) is None:
             return False
+        self._activations += 1  # else the watch after a run would undo this one
         self._document.setActiveNode(layer)
         return True
 
