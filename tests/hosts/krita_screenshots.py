@@ -3,7 +3,7 @@
     .venv/bin/python tests/hosts/krita_screenshots.py docs/images
     .venv/bin/python tests/hosts/krita_screenshots.py build/shots --states --language de
 
-The second command takes the docker in all its states, to look at after a change of its looks.
+The second command takes the docker in all its states, to check a change of its looks.
 Needs what `make test-hosts` needs. Examine the images before you commit them.
 """
 

@@ -305,7 +305,7 @@ def test_a_first_start_on_a_small_screen(
     assert seen["height"] >= 300
     assert seen["narrow"] <= 260
     assert seen["slider"] >= 80
-    assert seen["shortcuts"] == [f"Ctrl+Alt+Shift+{key}" for key in "FXNPMK"]
+    assert seen["shortcuts"] == [f"Ctrl+Alt+Shift+{key}" for key in "FXNPAE"]
     if folder := os.environ.get("INPAINT_SCREENSHOTS"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         for shot in run.out.glob("*.png"):
