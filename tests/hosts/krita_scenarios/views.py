@@ -20,6 +20,7 @@ from studio import (
 
 def steps(stage):
     window = app.activeWindow().qwindow()
+    window.move(0, 0)
     window.resize(1366, 768)
     docker = yield from ready()
     control, panel = docker.controller, docker.panel
@@ -87,8 +88,8 @@ def steps(stage):
     set_option(docker, candidates=4, seed=stage.arguments.get("seed", 5), context="auto")
 
     control.run()
-    yield from until(lambda: control.state.progress.done >= 2, 60, "two candidates")
-    yield 300
+    yield from until(lambda: control.state.progress.done >= 1, 60, "a candidate")
+    yield 40
     photograph("running")
     yield from until(lambda: not control.is_busy, 60, "the run")
     set_option(docker, sections_closed="settings")
