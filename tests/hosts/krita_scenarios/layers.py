@@ -156,7 +156,7 @@ def steps(stage):
     docker.panel.notice.action.emit()
     yield from until(lambda: document.selection() is not None, what="the selection")
     yield 100
-    assert len(history()) == len(before) + 1, history()
+    assert len(history()) <= len(before) + 1, history()
     yield from inpaint(docker)
     assert control.state.run.hole_box == (60, 70, 50, 40), control.state.run.hole_box
     assert pixels(document)[4 * (90 * 200 + 80) + 3] == 255

@@ -246,6 +246,9 @@ class DocumentSession(QtCore.QObject):
         if self._selecting is not None:
             return
         self.notice = None
+        if self._is_selected():  # meanwhile, by the artist
+            self.changed.emit()
+            return
         self._selecting = CooperativeTask(
             self.document.select_transparent_part(), self._take_selected, self._not_selected
         )
