@@ -51,9 +51,11 @@ test-gpu: setup  ## run the tests that need a GPU; they fail without one
 
 test-hosts: setup  ## test the plug-ins in real Krita and GIMP, after installing them (Debian, root)
 	@scripts/setup-hosts
+	@scripts/setup-hosts unstable optional
 	REQUIRE_HOSTS=1 $(PY) -m pytest tests/hosts -k "not unstable"
+	REQUIRE_HOSTS=1 $(PY) -m pytest tests/hosts -k unstable -m next_host
 
-test-hosts-next: setup  ## the same with Krita 6 and GIMP 3.2 from Debian unstable
+test-hosts-next: setup  ## run all of them in Krita 6 and GIMP 3.2 from Debian unstable
 	@scripts/setup-hosts unstable
 	REQUIRE_HOSTS=1 $(PY) -m pytest tests/hosts -k unstable
 

@@ -2,9 +2,10 @@
 
 In the real Krita and GIMP, with the shipped model on this CPU, it measures the time from the click
 to GIMP's dialog and from *Fill* to the first layer and to the last, the daemon's share of that, how
-long the plug-in blocks the window, and how many bytes are sent and received. The image is an
-enlarged portrait with grain that covers half of it; the holes are its eyes and half of its head.
-Needs both editors on this machine (scripts/setup-hosts).
+long the plug-in blocks the window, and how many bytes are sent and received. In Krita, a candidate
+is then chosen and edited, and the calls in which Krita draws the image are timed separately. The
+image is an enlarged portrait with grain that covers half of it; the holes are its eyes and half of
+its head. Needs both editors on this machine (scripts/setup-hosts).
 """
 
 from __future__ import annotations
@@ -159,6 +160,7 @@ def print_row(editor: str, case: Case, found: dict[str, Any], counter: Counter) 
         *(f"{found[name]:.1f}" for name in ("sent", "first", "last")),
         *(f"{found[name] / 1000:.1f}" for name in ("daemon_first_ms", "daemon_total_ms")),
         f"{found['blocked_ms']:.0f}",
+        *(f"{found[name]:.0f}" if name in found else "" for name in ("computing_ms", "drawing_ms")),
         f"{counter.up / 1e6:.1f}",
         f"{counter.down / 1e6:.1f}",
     )
@@ -278,11 +280,11 @@ def main() -> None:
     args = parser.parse_args()
     cases = [Case(s, b, h) for s in args.sides for b in args.bits for h in args.holes]
     print("Times in s; the daemon's own times start with its work. Blocked: the longest time that")
-    print("the plug-in blocked the window, in ms. Sent and received in MB.")
-    print(
-        "| | dialog | accepted | first | last | daemon: first | last | blocked | sent | received |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("the plug-in blocked the window, in ms; computing: the same in CPU time; drawing: the")
+    print("longest call in which Krita drew the image, in ms, not part of it. Sent, received: MB.")
+    columns = "dialog | accepted | first | last | daemon: first | last | blocked | computing"
+    print(f"| | {columns} | drawing | sent | received |")
+    print("|" + 12 * "---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         images = {}

@@ -1,7 +1,9 @@
 """Take the images of the page about Krita: the docker in a live Krita, and the portrait model.
 
     .venv/bin/python tests/hosts/krita_screenshots.py docs/images
+    .venv/bin/python tests/hosts/krita_screenshots.py build/shots --states --language de
 
+The second command takes the docker in all its states, to check a change of its looks.
 Needs what `make test-hosts` needs. Examine the images before you commit them.
 """
 
@@ -32,22 +34,30 @@ def main() -> None:
     parser.add_argument("--model", default="portrait", help="a bundle")
     parser.add_argument("--edit", nargs=2, action="append", metavar=("NAME", "VALUE"))
     parser.add_argument("--host", default="native", choices=("native", "trixie", "unstable"))
+    parser.add_argument("--states", action="store_true", help="take all states of the docker")
+    parser.add_argument("--theme", default="Krita dark", help="Krita's color theme")
+    parser.add_argument("--language", default="", help="of the plug-in (default: English)")
     arguments = parser.parse_args()
+    box = [int(part) for part in arguments.box.split(",")]
     with display() as screen:
         run = run_for_images(
-            "screenshots",
+            "views" if arguments.states else "screenshots",
             screen,
             arguments.image,
             {
-                "box": [int(part) for part in arguments.box.split(",")],
+                "box": box,
+                "selection": box,
                 "seed": arguments.seed,
                 "edits": {name: float(value) for name, value in arguments.edit or EDITS},
             },
             model=arguments.model,
             host=arguments.host,
+            settings=f"language={arguments.language}\n[theme]\nTheme={arguments.theme}\n",
         )
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for image in sorted(run.out.glob("krita-*.png")):
+    for image in sorted(run.out.glob("*.png" if arguments.states else "krita-*.png")):
+        if image.name == "image.png":
+            continue
         print(shutil.copy(image, arguments.out))
 
 

@@ -1,4 +1,4 @@
-"""Opaque or not, in every kind of document."""
+"""How transparent pixels are, in every kind of document."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inpaint_krita.host.color import Space
-from inpaint_krita.host.opacity import is_opaque
+from inpaint_krita.host.opacity import transparency
 
 LETTERS = {"U8": "B", "U16": "H", "F16": "e", "F32": "f"}
 CHANNELS = {"RGBA": 4, "GRAYA": 2, "CMYKA": 5}
@@ -16,8 +16,8 @@ CHANNELS = {"RGBA": 4, "GRAYA": 2, "CMYKA": 5}
 
 @pytest.mark.parametrize("depth", LETTERS)
 @pytest.mark.parametrize("model", CHANNELS)
-@given(alphas=st.lists(st.sampled_from([0.0, 0.25, 0.996, 1.0]), min_size=1, max_size=12))
-def test_one_pixel_that_lets_something_through_is_enough(
+@given(alphas=st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.996, 1.0]), min_size=1, max_size=12))
+def test_what_lets_something_through_is_transparent(
     model: str, depth: str, alphas: list[float]
 ) -> None:
     top = {"U8": 255, "U16": 65535}.get(depth)
@@ -25,4 +25,6 @@ def test_one_pixel_that_lets_something_through_is_enough(
     for alpha in alphas:
         samples += [0] * (CHANNELS[model] - 1) + [alpha if top is None else int(alpha * top)]
     data = struct.pack(f"<{len(samples)}{LETTERS[depth]}", *samples)
-    assert is_opaque(data, Space(model, depth, "any")) == (min(alphas) == 1.0)
+    seen = transparency(data, Space(model, depth, "any"))
+    assert [value > 0 for value in seen] == [alpha < 1 for alpha in alphas]
+    assert list(seen) == pytest.approx([255 * (1 - alpha) for alpha in alphas], abs=1.5)

@@ -16,6 +16,7 @@ from inpaint_client.session.translation import CLIENT, read_catalog
 from inpaint_gimp.runs.arguments import fill_arguments
 from inpaint_gimp.translation import CATALOG, _, say_error
 from inpaint_krita import text
+from inpaint_model.directions.attributes import PORTRAIT
 from inpaint_protos.sentences import SENTENCES
 
 PACKAGES = {
@@ -76,9 +77,12 @@ def test_a_catalog_is_complete_and_has_nothing_else(function: str, language: str
     assert len(source) > 50
     assert source - translated == set(), "missing"
     leftovers = translated - source
-    if function == "_":
-        leftovers = {text for text in leftovers if not NAME.fullmatch(text)}
-    assert leftovers == set()
+    assert {text for text in leftovers if not NAME.fullmatch(text)} == set()
+
+
+def test_krita_names_the_sliders_of_a_portrait_model_in_german() -> None:
+    names = {name for attribute in PORTRAIT for name in (attribute.name, attribute.group)}
+    assert {name.replace("_", " ").capitalize() for name in names} <= entries("tr", "de").keys()
 
 
 @pytest.mark.parametrize(("function", "language"), CATALOGS)

@@ -5,7 +5,7 @@ It has only what the docker's tests need. Krita's actual behavior is tested in a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,7 +87,8 @@ class FakeDocument:
     def selection(self) -> Selection | None:
         return self.selected
 
-    def select_transparent_part(self) -> bool:
+    def select_transparent_part(self) -> Generator[None, None, bool]:
+        yield
         if self.is_opaque:
             return False
         self.selected = KeptSelection(Box(0, 0, 8, 8), b"\xff" * 64)
@@ -96,10 +97,13 @@ class FakeDocument:
     def pixels(self, source: Source, selection: Selection, scratch: Any) -> FakePixels:
         return FakePixels(self, selection)
 
-    def view(self, box: Box, extent: Extent) -> QtGui.QImage:
+    def overview(self, extent: Extent) -> QtGui.QImage:
         image = QtGui.QImage(*extent, QtGui.QImage.Format.Format_ARGB32)
         image.fill(QtGui.QColor(120, 90, 60))
         return image
+
+    def view(self, box: Box, step: int) -> QtGui.QImage:
+        return self.overview(Extent(max(1, box.width // step), max(1, box.height // step)))
 
     def insert_run(
         self, insert_position: InsertPosition, title: str, names: list[str]
@@ -189,12 +193,11 @@ class FakeDocument:
     def is_attached(self, layer_id: str) -> bool:
         return self.find(layer_id) is not None
 
-    def thumbnail(
-        self, layer_id: str, box: Box, extent: Extent, scratch: Any
-    ) -> QtGui.QImage | None:
+    def thumbnail(self, layer_id: str, box: Box, step: int, scratch: Any) -> QtGui.QImage | None:
         if layer_id not in self.layers:
             return None
-        return self.layer_view(layer_id, box, scratch).scaled(*extent)
+        view = self.layer_view(layer_id, box, scratch)
+        return view.scaled(max(1, box.width // step), max(1, box.height // step))
 
     def layer_view(self, layer_id: str, box: Box, scratch: Any) -> QtGui.QImage:
         data = self.layers[layer_id].data or bytes(4 * self.extent.area)

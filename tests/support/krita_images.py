@@ -21,11 +21,12 @@ def run_for_images(
     *,
     model: str = "portrait",
     host: str = "native",
+    settings: str = "",
 ) -> Run:
     """Run a scenario with the plug-in as it is shipped.
 
     The image lies in its output folder as `image.png`. To its arguments comes `pid`, the
-    daemon's.
+    daemon's. `settings` go to the top of its kritarc.
     """
     subprocess.run([sys.executable, ROOT / "plugins/build.py", "krita"], check=True)
     krita = find(host)
@@ -49,5 +50,6 @@ def run_for_images(
                 "INPAINT_SERVER": runtime["address"],
                 "INPAINT_TOKEN": runtime["token"],
             },
+            settings=settings,
             timeout=300,
         )

@@ -139,6 +139,7 @@ def steps(stage):
     control.run()
     yield from until(lambda: control.state.notice is not None, 5, "the offer")
     docker.panel.notice.action.emit()
+    yield from until(lambda: control.state.notice is not None, 10, "the answer")
     assert "no transparent part" in control.state.notice.text, control.state.notice
     assert document.selection() is None
     assert history() == before
@@ -151,9 +152,11 @@ def steps(stage):
     control.document_changed()
     control.run()
     yield from until(lambda: control.state.notice is not None, 5, "the offer")
+    before = history()
     docker.panel.notice.action.emit()
     yield from until(lambda: document.selection() is not None, what="the selection")
     yield 100
+    assert len(history()) <= len(before) + 1, history()
     yield from inpaint(docker)
     assert control.state.run.hole_box == (60, 70, 50, 40), control.state.run.hole_box
     assert pixels(document)[4 * (90 * 200 + 80) + 3] == 255

@@ -99,6 +99,7 @@ def steps(stage):
         no_problem(docker)
         control.choose(0)
         document.waitForDone()
+        yield from until(lambda: None not in control.state.strip.thumbnails, 20, "the thumbnails")
         image = control.state.strip.thumbnails[0]
         region = client_region(document, BOXES[0])
         scale = image.width() / region[2]

@@ -39,13 +39,13 @@ def steps(stage):
     # -- cancel after the first candidate ------------------------------------------------------
     control.run()
     yield from until(lambda: control.state.progress.done >= 1, what="the first candidate")
-    yield 50
+    yield from until(lambda: len(tree(document)) == 2, 5, "the layers")
     assert panel.run_row.stop.isVisible()
     assert panel.run_row.words.text()
     assert len(tree(document)[1][3]) == 6
     first = pixels(document)
     assert first != before, "the first candidate is not on the canvas while others come"
-    yield from until(lambda: drawn()[0], 5, "the thumbnail")
+    yield from until(lambda: any(drawn()[:1]), 5, "the thumbnail")
     blank = []
     control.state_changed.connect(lambda state: blank.append(drawn(state)[0] is False))
     started = time.monotonic()

@@ -5,11 +5,22 @@ from __future__ import annotations
 import os
 import signal
 
-from studio import QtCore, app, below_layers, ready, select, set_option, show, until
+from studio import (
+    QtCore,
+    app,
+    below_layers,
+    ready,
+    select,
+    set_option,
+    show,
+    undo,
+    until,
+)
 
 
 def steps(stage):
     window = app.activeWindow().qwindow()
+    window.move(0, 0)
     window.resize(1366, 768)
     docker = yield from ready()
     control, panel = docker.controller, docker.panel
@@ -34,15 +45,51 @@ def steps(stage):
     window.resizeDocks([layers, docker], [150, 520], QtCore.Qt.Orientation.Vertical)
     window.resizeDocks([layers, docker], [300, 300], QtCore.Qt.Orientation.Horizontal)
     control.document_changed()
+    set_option(docker, candidates=4, sections_closed="")
+    control.run()
+    yield from until(lambda: control.state.notice is not None, 10, "the notice")
+    yield 300
+    photograph("nothing-selected")
+    control.dismiss()
     x, y, width, height = stage.arguments["selection"]
     yield from select(document, x, y, width, height, feather=max(2, width // 20))
     set_option(docker, candidates=4, seed=stage.arguments.get("seed", 5), sections_closed="")
     yield 1200
     photograph("idle")
 
+    for name, frame in (
+        ("preview", {"context": "box"}),
+        (
+            "preview-warning",
+            {
+                "context": "frame",
+                "frame_cx": x,
+                "frame_cy": y,
+                "frame_side": width,
+                "frame_angle": 0,
+            },
+        ),
+    ):
+        set_option(docker, candidates=4, seed=stage.arguments.get("seed", 5), **frame)
+        panel._show_preview()
+        yield 300
+        panel.frame_tip.grab().save(str(stage.out / f"{name}-tip.png"))
+        window.screen().grabWindow(0).save(str(stage.out / f"{name}.png"))
+        panel.run_row.left.emit()
     control.run()
-    yield from until(lambda: control.state.progress.done >= 2, 60, "two candidates")
+    yield from until(lambda: not control.is_busy, 60, "a run with a frame")
     yield 300
+    photograph("notice")
+    control.dismiss()
+    yield from undo()
+    yield from until(lambda: not control.state.run_is_attached, 10, "the undo")
+    yield 300
+    photograph("undone", panel.results)
+    set_option(docker, candidates=4, seed=stage.arguments.get("seed", 5), context="auto")
+
+    control.run()
+    yield from until(lambda: control.state.progress.done >= 1, 60, "a candidate")
+    yield 40
     photograph("running")
     yield from until(lambda: not control.is_busy, 60, "the run")
     set_option(docker, sections_closed="settings")
@@ -64,6 +111,11 @@ def steps(stage):
     control.dismiss()
     yield 500
     photograph("more", panel.results.more)
+
+    panel.results.keep.click()
+    yield from until(lambda: control.state.run_is_kept, 20, "keep")
+    yield 500
+    photograph("kept", panel.results)
 
     set_option(docker, candidates=2, smooth="always")
     control.run()

@@ -37,9 +37,8 @@ def test_more_candidates_join_the_run(docker: Docker, daemon: FakeDaemon) -> Non
     assert [result.starred for result in run.results] == [False, True, False, False, False]
     assert [result.index for result in run.results] == [0, 1, 2, 3, 4]
     assert run.results[4].edits == {"smile": 1.0}
-    thumbnails = docker.controller.state.strip.thumbnails
-    assert len(thumbnails) == 5
-    assert all(thumbnails)
+    assert len(docker.controller.state.strip.thumbnails) == 5
+    until(lambda: all(docker.controller.state.strip.thumbnails))
     assert len(docker.document.annotations) == 1
     sent = daemon.service.edits[asked:]
     assert [edit.seed for edit in sent] == [8, 9]

@@ -47,7 +47,7 @@ def test_a_run_from_the_button_to_the_layers(docker: Docker) -> None:
     assert [layer.title for layer in group.children] == ["3 · seed 7", "2 · seed 6", "1 · seed 5"]
     assert [layer.is_visible for layer in group.children] == [False, False, True]
     assert [center(docker, i) for i in range(3)] == [bgra(5), bgra(6), bgra(7)]
-    assert all(image is not None for image in state.strip.thumbnails)
+    until(lambda: all(docker.controller.state.strip.thumbnails))
     assert len(docker.document.annotations) == 1
 
 
@@ -266,7 +266,7 @@ def test_cancel_acts_at_once_and_keeps_what_came(docker: Docker, script: Script)
     script.delay_s = 0.3
     docker.panel.run_row.go.click()
     until(lambda: docker.controller.state.progress.done == 1)
-    until(lambda: docker.controller.state.strip.thumbnails[0] is not None)
+    until(lambda: any(docker.controller.state.strip.thumbnails[:1]))
     docker.panel.run_row.stop.click()
     assert not docker.controller.state.progress.is_running
     until(lambda: not docker.controller.is_busy)
@@ -341,6 +341,7 @@ def test_nothing_selected(docker: Docker) -> None:
     assert notice.action is NoticeAction.SELECT_TRANSPARENT
     docker.panel.notice.button.click()
     assert docker.document.selected is None
+    until(lambda: docker.controller.state.notice is not None)
     notice = docker.controller.state.notice
     assert notice is not None
     assert notice.action is NoticeAction.NONE
@@ -349,7 +350,7 @@ def test_nothing_selected(docker: Docker) -> None:
     docker.panel.run_row.go.click()
     until(docker.panel.notice.button.isVisible)
     docker.panel.notice.button.click()
-    assert docker.document.selected is not None
+    until(lambda: docker.document.selected is not None)
     fill(docker)
     assert docker.controller.state.notice is None
 

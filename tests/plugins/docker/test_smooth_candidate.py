@@ -60,7 +60,7 @@ def test_a_smooth_candidate_is_the_last(docker: Docker, daemon: FakeDaemon) -> N
     assert run is not None
     assert is_smooth(docker) == [False, False, False, True]
     assert [caption_of(result) for result in run.results] == ["5", "6", "7", "smooth"]
-    assert all(docker.controller.state.strip.thumbnails)
+    until(lambda: all(docker.controller.state.strip.thumbnails))
     wish_smooth(docker, "never")
     fill(docker)
     assert SmoothFill(daemon.service.fills[-1].smooth) is SmoothFill.NEVER

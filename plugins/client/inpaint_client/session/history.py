@@ -11,6 +11,7 @@ import base64
 import json
 import zlib
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from ..errors import InputError
@@ -119,7 +120,7 @@ def pack(run: PastRun) -> bytes:
         "group": run.group,
         "document": list(run.document),
         "hole_box": list(run.hole_box),
-        "coverage": _text(zlib.compress(run.coverage)),
+        "coverage": _coverage_text(run.coverage),
         "source": run.source,
         "chosen": run.chosen,
         "kept": run.kept,
@@ -219,6 +220,12 @@ def _inflate(data: bytes, size: int) -> bytes:
     if coverage and len(coverage) != size:
         raise ValueError("the coverage and its box differ in size")
     return coverage
+
+
+@lru_cache(maxsize=2)
+def _coverage_text(coverage: bytes) -> str:
+    """Return the compressed coverage, cached: a run is stored again after every change."""
+    return _text(zlib.compress(coverage))
 
 
 def _text(data: bytes) -> str:

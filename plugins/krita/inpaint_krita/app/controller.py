@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import Any, Protocol
 
-from inpaint_client.geometry import Box, Extent
+from inpaint_client.geometry import Extent
 from inpaint_client.info import Limits
 from inpaint_client.requests import Edits
 from inpaint_client.session.history import Mix
@@ -298,7 +298,7 @@ class Controller(QtCore.QObject):
         extent = document.extent
         scale = OVERVIEW_SIDE / extent.longest
         size = Extent(max(1, round(extent.width * scale)), max(1, round(extent.height * scale)))
-        return document.view(Box.of_extent(extent), size), extent
+        return document.overview(size), extent
 
     def preview(self) -> Preview | None:
         """Return what the next run would see; None without a document."""

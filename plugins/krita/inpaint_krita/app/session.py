@@ -85,14 +85,17 @@ class DocumentSession(QtCore.QObject):
         self._thumbnails = Thumbnails(document, scratch)
         # Waits for a selection that was just drawn.
         self._finding: CooperativeTask[None] | None = None
+        self._is_planning = False  # some calls of Krita run the event loop meanwhile
+        self._selecting: CooperativeTask[bool] | None = None
         self._keeping: CooperativeTask[str] | CooperativeTask[None] | None = None
         self._followed: tuple[str, frozenset[str]] = (
             "",
             frozenset(),
         )  # a run and its `missing` layers
+        self._undrawn: dict[tuple[str, str], tuple[PastRun, int]] = {}  # by run and layer
         self._drawing: CooperativeTask[None] | None = None
         self._compares = False
-        self._asked = 0.0  # start time of the run that waits for its selection
+        self._asked = 0.0  # when the last run was asked for
         self.live = LayerEdits(
             document,
             self._read_again,
@@ -113,14 +116,14 @@ class DocumentSession(QtCore.QObject):
 
     @property
     def progress(self) -> RunStatus:
-        if self._finding is not None:
+        if self._finding is not None or self._is_planning:
             return RunStatus(Stage.READING, started=self._asked)
         return self.fill.progress if self.fill else RunStatus()
 
     @property
     def is_filling(self) -> bool:
-        """Whether a run is in progress, or waits for its selection."""
-        return self.fill is not None or self._finding is not None
+        """Whether a run is in progress, is being planned, or waits for its selection."""
+        return self.fill is not None or self._finding is not None or self._is_planning
 
     @property
     def is_busy(self) -> bool:
@@ -135,13 +138,13 @@ class DocumentSession(QtCore.QObject):
             self.notice = merging()
             self.changed.emit()
             return
+        self._asked = time.monotonic()
         self.document.settle()
         self.live.stop()
         if self._is_selected():
             self._begin(fill_settings, model)
             return
         self.notice = None
-        self._asked = time.monotonic()
         self._finding = CooperativeTask(
             self._wait_for_selection(), lambda _: self._begin(fill_settings, model), self._not_found
         )
@@ -171,18 +174,22 @@ class DocumentSession(QtCore.QObject):
         if model is not None and fill_settings.model != model.name:
             # A model chosen earlier that this daemon does not have.
             fill_settings = replace(fill_settings, model="")
-        plan, self.notice = plan_run(
-            self.document,
-            self._scratch,
-            fill_settings,
-            model,
-            edits_of_new(fill_settings, self.edits, model),
-            self._limits(),
-            self.book.runs,
-        )
-        if plan is not None:
-            self.values.forget()
-            self._watch(FillRun(self.document, plan, self._submit, self._scratch.convert, self))
+        self._is_planning = True
+        try:
+            plan, self.notice = plan_run(
+                self.document,
+                self._scratch,
+                fill_settings,
+                model,
+                edits_of_new(fill_settings, self.edits, model),
+                self._limits(),
+                self.book.runs,
+            )
+            if plan is not None:
+                self.values.forget()
+                self._watch(FillRun(self.document, plan, self._submit, self._scratch.convert, self))
+        finally:
+            self._is_planning = False
         self.changed.emit()
 
     def add_candidates(self, fill_settings: FillSettings, model: Model | None) -> None:
@@ -236,10 +243,26 @@ class DocumentSession(QtCore.QObject):
             self.fill.cancel()
 
     def select_transparent_part(self) -> None:
+        if self._selecting is not None:
+            return
         self.notice = None
-        if not self.document.select_transparent_part():
+        if self._is_selected():  # meanwhile, by the artist
+            self.changed.emit()
+            return
+        self._selecting = CooperativeTask(
+            self.document.select_transparent_part(), self._take_selected, self._not_selected
+        )
+        self.changed.emit()
+
+    def _take_selected(self, found: bool) -> None:
+        self._selecting = None
+        if not found:
             self.notice = nothing_transparent()
         self.changed.emit()
+
+    def _not_selected(self, error: Exception) -> None:
+        self._selecting = None
+        log.error("selecting what is transparent failed", exc_info=error)
 
     def _take_frame(self, chosen: FrameChosen) -> None:
         if chosen.group == 0:
@@ -281,6 +304,7 @@ class DocumentSession(QtCore.QObject):
         self._draw(merged, position)
         if merged.chosen == position:
             self._show_edits_of_chosen()
+        self.changed.emit()
 
     def _take_end(self, error: InpaintError | None) -> None:
         fill, self.fill = self.fill, None
@@ -289,7 +313,7 @@ class DocumentSession(QtCore.QObject):
             current = self.book.find(past.key)
             if current is not None and len(past.results) < len(current.results):
                 self._shrink(current, past)
-        self._scratch.close()
+        self._close_scratch()
         if error is not None:
             self._take_failure(error)
         self.changed.emit()
@@ -575,8 +599,7 @@ class DocumentSession(QtCore.QObject):
         self.changed.emit()
 
     def _take_live(self) -> None:
-        if not self.live.is_busy:
-            self._scratch.close()
+        self._close_scratch()
         self.changed.emit()
 
     def _show_edits_of_chosen(self) -> None:
@@ -653,7 +676,7 @@ class DocumentSession(QtCore.QObject):
         if self.fill is not None:
             self.fill.abandon()
         self.live.stop()
-        for steps in (self._finding, self._keeping, self._drawing):
+        for steps in (self._finding, self._selecting, self._keeping, self._drawing):
             if steps is not None:
                 steps.cancel()
 
@@ -666,28 +689,37 @@ class DocumentSession(QtCore.QObject):
         self._look_for_layers()
 
     def _draw_later(self) -> None:
-        """Draw the thumbnails of an earlier run, one per turn of the event loop."""
-        run = self.shown
-        if self._drawing is not None:
-            self._drawing.cancel()
-        if run is not None:
-            self._drawing = CooperativeTask(self._draw_all(run), self._drawn, self._not_drawn)
+        """Draw the missing thumbnails of the run that is shown."""
+        if (run := self.shown) is not None:
+            for position in range(len(run.results)):
+                if self._thumbnails.get(run, position) is None:
+                    self._draw(run, position)
 
-    def _draw_all(self, run: PastRun) -> Generator[None, None, None]:
-        for position in range(len(run.results)):
+    def _draw(self, run: PastRun, position: int) -> None:
+        """Draw a thumbnail between turns of the event loop, after those that wait."""
+        self._undrawn[run.key, run.results[position].layer] = run, position
+        if self._drawing is None:
+            self._drawing = CooperativeTask(self._draw_all(), self._drawn, self._not_drawn)
+
+    def _draw_all(self) -> Generator[None, None, None]:
+        while self._undrawn and self.document.is_open:
+            run, position = self._undrawn.pop(next(iter(self._undrawn)))
+            yield from self._thumbnails.draw(run, position)
+            if self.shown is not None and self.shown.key == run.key:
+                self.changed.emit()
             yield
-            if self._thumbnails.get(run, position) is None and self.document.is_open:
-                self._draw(run, position)
 
     def _drawn(self, _: None) -> None:
         self._drawing = None
-        if self.fill is None and not self.live.is_busy:
+        self._close_scratch()
+
+    def _close_scratch(self) -> None:
+        """Close the scratch documents as soon as nothing is converted anymore."""
+        if self.fill is None and not self.live.is_busy and self._drawing is None:
             self._scratch.close()
 
     def _not_drawn(self, error: Exception) -> None:
+        self._drawing = None
         log.warning("a thumbnail cannot be drawn", exc_info=error)
-
-    def _draw(self, run: PastRun, position: int) -> None:
-        self._thumbnails.draw(run, position)
-        if self.shown is not None and self.shown.key == run.key:
-            self.changed.emit()
+        if self._undrawn:
+            self._drawing = CooperativeTask(self._draw_all(), self._drawn, self._not_drawn)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from typing import Any
 
 from inpaint_client.geometry import Box, Extent
@@ -12,14 +12,13 @@ from .color import SRGB, SRGB_NAMES, Space
 from .document_protocol import Painting
 from .guard import later
 from .layer_placement import InsertPosition, Node, Source
-from .opacity import is_opaque
+from .opacity import transparency
 from .qt import QtCore, QtGui
 from .scratch import Scratch
 from .selection import Selection
 
 ACTIVATION_MS = 60
-BAND = 256  # rows read at once
-THUMBNAIL_DETAIL = 4  # px read per thumbnail px: enough for smooth scaling
+BAND = 64  # rows read at once
 ACTIVATION_TURNS = 80
 AFTERTHOUGHTS = 25  # turns to keep watching after the active layer was restored
 RETURNS = 3  # times to restore it: further changes are the artist's
@@ -33,6 +32,7 @@ class KritaDocument:
         self._document = document
         # Keeps layers that an undo removed from the image writable.
         self._known: dict[str, Any] = {}
+        self._activations = 0  # deliberate ones; each ends the watch over the active layer
 
     def is_same(self, other: KritaDocument) -> bool:
         """Return whether both are the same open document, possibly in two views."""
@@ -72,43 +72,46 @@ class KritaDocument:
                     return own
         return selection
 
-    def select_transparent_part(self) -> bool:
-        """Select the transparent part of the active layer, as the menu would.
+    def select_transparent_part(self) -> Generator[None, None, bool]:
+        """Select the transparent part of the active layer: one undo step in Krita 6, none in 5.
+
+        Krita's actions "Select Opaque" and "Invert Selection" would be two steps, and in Krita 6
+        they are done some time later. Reads in bands, since the layer may be large.
 
         Returns:
             False if nothing is transparent; the selection is then unchanged.
         """
-        if self._is_opaque(self._document.activeNode()):
-            return False
-        for action in ("selectopaque", "invert_selection"):
-            self._application.action(action).trigger()
-            self._document.waitForDone()
-        return True
+        from krita import Selection as KritaSelection  # tests of this module have no Krita
 
-    def _is_opaque(self, node: Any) -> bool:
-        """Return whether a layer covers the canvas; read in bands, since it may be large."""
+        node = self._document.activeNode()
         if node is None:
-            return True
-        width, height = self.extent
+            return False
+        selection, found = KritaSelection(), False
         space = Space(node.colorModel(), node.colorDepth(), node.colorProfile())
-        return all(
-            is_opaque(bytes(node.projectionPixelData(0, y, width, min(BAND, height - y))), space)
-            for y in range(0, height, BAND)
-        )
+        for band in Box.of_extent(self.extent).strips(BAND):
+            part = transparency(bytes(node.projectionPixelData(*band)), space)
+            if part.strip(b"\0"):
+                found = True
+                selection.setPixelData(QtCore.QByteArray(part), *band)
+            yield
+        if found:
+            self._document.setSelection(selection)
+            self._document.waitForDone()
+        return found
 
     # -- pixels ------------------------------------------------------------------------------
 
     def pixels(self, source: Source, selection: Selection, scratch: Scratch) -> DocumentPixels:
         return DocumentPixels(self._document, source.node, source.rendered, selection, scratch)
 
-    def view(self, box: Box, extent: Extent) -> QtGui.QImage:
-        """Return the visible image in `box`, scaled to `extent`, as sRGB."""
-        image: QtGui.QImage = self._document.projection(*box)
-        return image.scaled(
-            *extent,
-            QtCore.Qt.AspectRatioMode.IgnoreAspectRatio,
-            QtCore.Qt.TransformationMode.SmoothTransformation,
-        )
+    def overview(self, extent: Extent) -> QtGui.QImage:
+        """Return the visible image, scaled to `extent`, as sRGB. Fast for images of any size."""
+        image: QtGui.QImage = self._document.thumbnail(*extent)
+        return image
+
+    def view(self, box: Box, step: int) -> QtGui.QImage:
+        """Return the visible image in `box` with one pixel per square of `step` px, as sRGB."""
+        return _reduced(self._document.projection(*box), step)
 
     # -- the layers of a run -----------------------------------------------------------------
 
@@ -240,8 +243,13 @@ class KritaDocument:
             self._return(layer, others)
 
     def _return(self, before: Any, ours: Collection[str]) -> None:
+        self._activations += 1
+        number = self._activations
+
         def go_back(turns: int, returns: int) -> None:
             if not turns or not returns or before.parentNode() is None:
+                return
+            if number != self._activations:
                 return
             active = self._document.activeNode()
             if active is not None and _id(active) in ours:
@@ -283,22 +291,15 @@ class KritaDocument:
         return self.find(layer_id) is not None
 
     def thumbnail(
-        self, layer_id: str, box: Box, extent: Extent, scratch: Scratch
+        self, layer_id: str, box: Box, step: int, scratch: Scratch
     ) -> QtGui.QImage | None:
-        """Return a layer's pixels in a box, scaled to `extent`, as sRGB; None if it is gone.
+        """Return a layer's pixels in a box, one per square of `step` px, as sRGB.
 
-        Krita's `Node.thumbnail` is not used: in 5.1 it shows whole tiles, beyond the layer's
-        bounds.
+        None if the layer is gone. Krita's `Node.thumbnail` is not used: in 5.1 it shows whole
+        tiles, beyond the layer's bounds.
         """
         layer = self._known.get(layer_id) or self.find(layer_id)
-        if layer is None:
-            return None
-        step = max(1, box.extent.longest // (THUMBNAIL_DETAIL * extent.longest))
-        return _view(layer, box, scratch, step).scaled(
-            *extent,
-            QtCore.Qt.AspectRatioMode.IgnoreAspectRatio,
-            QtCore.Qt.TransformationMode.SmoothTransformation,
-        )
+        return None if layer is None else _view(layer, box, scratch, step)
 
     def layer_view(self, layer_id: str, box: Box, scratch: Scratch) -> QtGui.QImage:
         """Return a layer's pixels in a box, as sRGB."""
@@ -323,6 +324,7 @@ class KritaDocument:
     def activate(self, layer_id: str) -> bool:
         if (layer := self.find(layer_id)) is None:
             return False
+        self._activations += 1  # else the watch after a run would undo this one
         self._document.setActiveNode(layer)
         return True
 
@@ -410,12 +412,7 @@ class DocumentPixels:
             image: QtGui.QImage = self._document.projection(*box)
         else:
             image = _image(self.read(box), box.extent, self.space, self._scratch)
-        image = image.scaled(
-            box.width // step,
-            box.height // step,
-            QtCore.Qt.AspectRatioMode.IgnoreAspectRatio,
-            QtCore.Qt.TransformationMode.SmoothTransformation,
-        ).convertToFormat(QtGui.QImage.Format.Format_RGBA8888)
+        image = _reduced(image, step).convertToFormat(QtGui.QImage.Format.Format_RGBA8888)
         pointer: Any = image.constBits()
         pointer.setsize(image.sizeInBytes())
         return bytes(pointer)
@@ -434,6 +431,16 @@ def _id(node: Any) -> str:
 def _bounds(layer: Any) -> Box:
     bounds = layer.bounds()
     return Box(bounds.x(), bounds.y(), bounds.width(), bounds.height())
+
+
+def _reduced(image: QtGui.QImage, step: int) -> QtGui.QImage:
+    """Return an image with one pixel per square of `step` px."""
+    return image.scaled(
+        max(1, image.width() // step),
+        max(1, image.height() // step),
+        QtCore.Qt.AspectRatioMode.IgnoreAspectRatio,
+        QtCore.Qt.TransformationMode.SmoothTransformation,
+    )
 
 
 def _view(node: Any, box: Box, scratch: Scratch, step: int = 1) -> QtGui.QImage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator, Sequence
 from typing import Protocol
 
 from inpaint_client.geometry import Box, Extent
@@ -11,15 +12,17 @@ from ..host.qt import QtCore, QtGui
 from ..host.scratch import Scratch
 
 SIDE = 192  # px; shown at half this size, to be sharp on high-density screens
+DETAIL = 4  # px read per thumbnail px: enough for smooth scaling
+STRIP_PX = 1 << 17  # read and converted in about 5 ms
 MARGIN = 0.35  # around the hole, relative to its longer side
 
 
 class Images(Protocol):
     @property
     def extent(self) -> Extent: ...
-    def view(self, box: Box, extent: Extent) -> QtGui.QImage: ...
+    def view(self, box: Box, step: int) -> QtGui.QImage: ...
     def thumbnail(
-        self, layer_id: str, box: Box, extent: Extent, scratch: Scratch
+        self, layer_id: str, box: Box, step: int, scratch: Scratch
     ) -> QtGui.QImage | None: ...
     def is_attached(self, layer_id: str) -> bool: ...
 
@@ -33,7 +36,10 @@ def region(hole: Box, canvas: Box) -> Box:
 
 
 class Thumbnails:
-    """Draws in `draw` only: a widget must not access the document while it is painted."""
+    """Draws in `draw` only: a widget must not access the document while it is painted.
+
+    `draw` is a generator: each `yield` returns control to Krita after one strip.
+    """
 
     def __init__(self, images: Images, scratch: Scratch) -> None:
         self._images = images
@@ -45,29 +51,34 @@ class Thumbnails:
         """Return the thumbnail drawn last; None if there is none."""
         return self._drawn.get((run.key, run.results[position].layer))
 
-    def draw(self, run: PastRun, position: int) -> None:
+    def draw(self, run: PastRun, position: int) -> Generator[None, None, None]:
         result = run.results[position]
         area = region(run.hole_box, Box.of_extent(self._images.extent))
-        scale = SIDE / area.extent.longest
         layer = result.layer
         if run.kept and position == run.chosen and not self._images.is_attached(layer):
             layer = run.kept
         box = run.hole_box
-        size = Extent(max(1, round(box.width * scale)), max(1, round(box.height * scale)))
-        fill = self._images.thumbnail(layer, box, size, self._scratch)
-        if fill is None:
-            return
-        image = self._backdrop(run, area).copy()
+        step = max(1, area.extent.longest // (DETAIL * SIDE))
+        parts = []
+        for strip in _strips(box, step):
+            part = self._images.thumbnail(layer, strip, step, self._scratch)
+            if part is None:
+                return
+            parts.append(part)
+            yield
+        if run.key not in self._backdrops:
+            views = []
+            for strip in _strips(area, step):
+                views.append(self._images.view(strip, step))
+                yield
+            self._backdrops[run.key] = _joined(views, _size(area, area))
+        image = self._backdrops[run.key].copy()
+        scale = SIDE / area.extent.longest
         painter = QtGui.QPainter(image)
         painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(
-            QtCore.QRectF(
-                (box.x - area.x) * scale,
-                (box.y - area.y) * scale,
-                box.width * scale,
-                box.height * scale,
-            ),
-            fill,
+            QtCore.QRectF(*(scale * value for value in box.relative(area))),
+            _joined(parts, _size(box, area)),
         )
         painter.end()
         self._drawn[run.key, result.layer] = image
@@ -77,12 +88,34 @@ class Thumbnails:
         self._backdrops.pop(run.key, None)
         self._drawn = {key: image for key, image in self._drawn.items() if key[0] != run.key}
 
-    def _backdrop(self, run: PastRun, area: Box) -> QtGui.QImage:
-        if run.key not in self._backdrops:
-            scale = SIDE / area.extent.longest
-            size = Extent(max(1, round(area.width * scale)), max(1, round(area.height * scale)))
-            image = self._images.view(area, size)
-            self._backdrops[run.key] = image.convertToFormat(
-                QtGui.QImage.Format.Format_ARGB32_Premultiplied
-            )
-        return self._backdrops[run.key]
+
+def _strips(box: Box, step: int) -> Iterator[Box]:
+    """Yield strips of complete squares of `step` px; the last one may be incomplete."""
+    return box.strips(step * max(1, STRIP_PX // (step * box.width)))
+
+
+def _size(box: Box, area: Box) -> Extent:
+    """Return the size of a box in a thumbnail of `area`."""
+    scale = SIDE / area.extent.longest
+    return Extent(max(1, round(box.width * scale)), max(1, round(box.height * scale)))
+
+
+def _joined(strips: Sequence[QtGui.QImage], extent: Extent) -> QtGui.QImage:
+    """Return the strips as one image, scaled to `extent`."""
+    image = QtGui.QImage(
+        strips[0].width(),
+        sum(strip.height() for strip in strips),
+        QtGui.QImage.Format.Format_ARGB32_Premultiplied,
+    )
+    image.fill(0)
+    painter = QtGui.QPainter(image)
+    y = 0
+    for strip in strips:
+        painter.drawImage(0, y, strip)
+        y += strip.height()
+    painter.end()
+    return image.scaled(
+        *extent,
+        QtCore.Qt.AspectRatioMode.IgnoreAspectRatio,
+        QtCore.Qt.TransformationMode.SmoothTransformation,
+    )

@@ -10,7 +10,7 @@ from ..host.guard import connect
 from ..host.qt import QtCore, QtGui, QtWidgets
 from ..text import tr
 from .narrow import ElidedButton, ElidedCheck, FoldingRow
-from .parts import IconButton, ValueSlider, column, row
+from .parts import IconButton, ValueSlider, column, muted, row
 
 STEP = 0.1
 REST_MS = 40  # minimum interval between renderings while a slider is dragged
@@ -34,9 +34,8 @@ class Edits(QtWidgets.QWidget):
         self._edited: tuple[str, int] | None = None  # run and candidate of `_pending`
         self._rows = column()
         self._rows.setSpacing(1)
-        self._empty = QtWidgets.QLabel()
+        self._empty = muted(QtWidgets.QLabel())
         self._empty.setWordWrap(True)
-        self._empty.setEnabled(False)
         self.apply = ElidedCheck(tr("Apply to new candidates"))
         self.apply.setToolTip(
             tr("Start new candidates with these edits. Otherwise they are unedited.")
@@ -183,9 +182,8 @@ def _heading(group: str) -> QtWidgets.QLabel:
     font.setPointSizeF(max(6.0, font.pointSizeF() * 0.9))
     font.setCapitalization(QtGui.QFont.Capitalization.AllUppercase)
     label.setFont(font)
-    label.setEnabled(False)
     label.setContentsMargins(0, 6, 0, 0)
-    return label
+    return muted(label)
 
 
 def _title(name: str) -> str:

@@ -10,6 +10,7 @@ from ..text import tr
 from .icons import icon
 
 SPACING = 6
+MUTED = 0.7  # opacity
 KNOB = 5  # px: radius of a slider's handle
 LEAST_SLIDER = 80  # px: minimum width that can be set precisely
 
@@ -36,6 +37,14 @@ def named(widget: W, name: str, tip: str) -> W:
     widget.setAccessibleName(name)
     widget.setToolTip(tip)
     return widget
+
+
+def muted(label: QtWidgets.QLabel) -> QtWidgets.QLabel:
+    """Make text less prominent; Qt's disabled labels are unreadable in Krita's dark themes."""
+    effect = QtWidgets.QGraphicsOpacityEffect(label)
+    effect.setOpacity(MUTED)
+    label.setGraphicsEffect(effect)
+    return label
 
 
 class IconButton(QtWidgets.QToolButton):

@@ -10,7 +10,7 @@ from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
 from .icons import paint_star
 from .narrow import ElidedButton, FoldingRow
-from .parts import IconButton, column, named
+from .parts import MUTED, IconButton, column, named
 
 CELL = 88  # px: minimum side of a thumbnail, which grows with the docker
 CAPTION = 17
@@ -135,7 +135,8 @@ class Grid(QtWidgets.QWidget):
         if image is not None and (result.starred or position == self._hover):
             paint_star(painter, QtCore.QRectF(self.star_box(position)), result.starred)
         caption = QtCore.QRect(cell.left(), area.bottom() + 1, cell.width(), CAPTION)
-        painter.setPen(palette.color(role.WindowText))
+        painter.setOpacity(MUTED if gone else 1.0)
+        painter.setPen(palette.color(QtGui.QPalette.ColorGroup.Active, role.WindowText))
         painter.drawText(caption, int(Qt.AlignmentFlag.AlignCenter), caption_of(result))
         painter.setOpacity(1.0)
 

@@ -11,7 +11,7 @@ from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import tr
 from .edits import in_words
 from .narrow import ElidedButton, ElidedLabel
-from .parts import column, named, row
+from .parts import column, muted, named, row
 
 _TICK_MS = 250
 DIM = 0.6  # blend between the button's color and its text color when disabled
@@ -52,9 +52,8 @@ class RunRow(QtWidgets.QWidget):
         running.addLayout(bar)
         self.remark = QtWidgets.QLabel()
         self.remark.setWordWrap(True)
-        self.details = QtWidgets.QLabel()  # information on the last run; needs no action
+        self.details = muted(QtWidgets.QLabel())  # information on the last run; needs no action
         self.details.setWordWrap(True)
-        self.details.setEnabled(False)
         layout = column(self)
         layout.addWidget(self.go)
         layout.addWidget(self._running)
