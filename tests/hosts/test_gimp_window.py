@@ -155,6 +155,49 @@ def test_fill_choose_change_insert_undo_redo(live: LiveGimp, slow: FakeProcess) 
     wait_for(lambda: live.run("layers")["tree"] == tree, "one redo", 20)
 
 
+def test_sliders_and_mixing_are_undone_in_the_dialog(live: LiveGimp, slow: FakeProcess) -> None:
+    remember_seed(live, 7)
+    answer = begin(live)
+    fill_and_wait(live, slow)
+    wait_for(lambda: stands_still(live), "the last candidate", 30)
+
+    def shows(what: str, rgb: tuple[float, ...]) -> None:
+        wait_for(lambda: len(places_of(live, rgb)) > 2000, what, 30)
+
+    live.key(DIALOG, "alt+j", "End")
+    shows("the slider at its end", color_of(7, {"smile": 3}))
+    live.key(DIALOG, "Home")
+    shows("the slider at its start", color_of(7, {"smile": -3}))
+    live.key(DIALOG, "alt+x", "Down")
+    wait_for(lambda: stands_still(live), "half of the next one", 30)
+    live.key(DIALOG, "ctrl+z")
+    shows("the candidate before mixing", color_of(7, {"smile": -3}))
+    live.key(DIALOG, "ctrl+z")
+    shows("the slider at its end again", color_of(7, {"smile": 3}))
+    look(live, "undone")
+    live.key(DIALOG, "ctrl+z", "ctrl+z")  # once more than there are steps
+    shows("the candidate as it came", color_of(7))
+    live.key(DIALOG, "ctrl+shift+z")
+    shows("the slider at its end once more", color_of(7, {"smile": 3}))
+    live.key(DIALOG, "ctrl+y")
+    shows("and at its start", color_of(7, {"smile": -3}))
+    live.key(DIALOG, "alt+j", "Tab", "1")  # a number that is not entered yet keeps the keys
+    live.key(DIALOG, "ctrl+z")
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+    look(live, "typing")
+    assert len(places(live, 7, smile=-3)) > 2000
+    live.key(DIALOG, "Tab")
+    shows("the entered number", color_of(7, {"smile": 1}))
+    live.key(DIALOG, "ctrl+z")
+    shows("the number before", color_of(7, {"smile": -3}))
+    live.key(DIALOG, "ctrl+z", "ctrl+z", "alt+i")
+    result = live.result(answer)
+    assert result["status"] == "success", live.log()
+    assert result["tree"][0][1][0] == "1 · seed 7"
+    live.key(IMAGE_WINDOW, "ctrl+z")
+    wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo of everything", 20)
+
+
 def test_candidates_are_added_and_deleted(live: LiveGimp, slow: FakeProcess) -> None:
     remember_seed(live, 7)
     answer = begin(live)

@@ -32,7 +32,7 @@ from inpaint_client import (
 )
 from inpaint_gimp.app.presenter import Phase, Presenter, State
 from inpaint_gimp.runs.layers import Rendering, layer_name, short_name
-from inpaint_gimp.runs.mixing import Mix, Other, nothing_there
+from inpaint_gimp.runs.mixing import NOTHING, Mix, Other, nothing_there
 from inpaint_gimp.translation import CATALOG
 from inpaint_protos.sentences import DOMAIN
 from inpaint_protos.status.v1.status_pb2 import ErrorInfo
@@ -783,3 +783,92 @@ def test_what_the_daemon_refuses_is_not_kept(
     assert (window.mix, window.edits) == (Mix(), {})  # where the controls are is what is shown
     assert presenter.renderings[0] is before
     assert not presenter.is_rendering
+
+
+def drag(presenter: Presenter, window: Window, *steps: Edits, mix: Mix = NOTHING) -> None:
+    """Move sliders through these values and release them."""
+    for edits in steps:
+        presenter.slide(edits, mix)
+    presenter.rest()
+    window.until(lambda: not presenter.is_rendering)
+
+
+def test_one_drag_is_one_step_to_undo(presenter: Presenter, window: Window) -> None:
+    filled(presenter, window)
+    drag(presenter, window, {"smile": 0.5}, {"smile": 1.0}, {"smile": 2.0})
+    drag(presenter, window, {"smile": 2.0, "age": -1.0})
+    presenter.undo()
+    assert window.edits == {"smile": 2.0}
+    window.until(lambda: color(presenter.renderings[0]) == expected(7, smile=2.0))
+    presenter.undo()
+    assert window.edits == {}
+    window.until(lambda: color(presenter.renderings[0]) == expected(7))
+    presenter.undo()
+    assert window.edits == {}, "nothing is left to undo"
+    presenter.redo()
+    presenter.redo()
+    assert window.edits == {"smile": 2.0, "age": -1.0}
+    window.until(lambda: presenter.renderings[0].edits == {"smile": 2.0, "age": -1.0})
+    presenter.redo()
+    assert window.edits == {"smile": 2.0, "age": -1.0}
+
+
+def test_undo_chooses_the_candidate_that_was_changed(presenter: Presenter, window: Window) -> None:
+    filled(presenter, window)
+    drag(presenter, window, {"smile": 1.0})
+    presenter.choose(2)
+    mix = Mix(other=window.other("2 · seed 8"), amount=1.0, levels=tuple(StyleLevel))
+    drag(presenter, window, {}, mix=mix)
+    assert color(presenter.renderings[2]) == expected(8)
+    presenter.undo()
+    assert (presenter.chosen, window.mix.other) == (2, None)
+    window.until(lambda: color(presenter.renderings[2]) == expected(9))
+    presenter.undo()
+    assert (presenter.chosen, window.edits) == (0, {})
+    window.until(lambda: color(presenter.renderings[0]) == expected(7))
+    presenter.redo()
+    presenter.redo()
+    assert (presenter.chosen, window.mix) == (2, mix)
+    window.until(lambda: color(presenter.renderings[2]) == expected(8))
+
+
+def test_steps_of_a_deleted_candidate_are_skipped(presenter: Presenter, window: Window) -> None:
+    filled(presenter, window)
+    drag(presenter, window, {"smile": 1.0})
+    presenter.choose(1)
+    drag(presenter, window, {"age": 1.0})
+    presenter.delete()
+    presenter.undo()
+    assert (presenter.chosen, window.edits) == (0, {})
+    window.until(lambda: color(presenter.renderings[0]) == expected(7))
+
+
+def test_sliders_moved_before_the_fill_are_undone_until_then(
+    presenter: Presenter, window: Window
+) -> None:
+    presenter.connect()
+    presenter.slide({"smile": 0.5})  # from the last values, while the dialog is opened
+    window.until(lambda: presenter.state.phase is Phase.IDLE)
+    presenter.slide({"smile": 1.5})
+    presenter.rest()
+    presenter.undo()
+    assert window.edits == {"smile": 0.5}
+    presenter.undo()
+    assert window.edits == {"smile": 0.5}
+    presenter.redo()
+    assert window.edits == {"smile": 1.5}
+    filled(presenter, window, edits={"smile": 1.5})
+    presenter.undo()
+    assert window.edits == {"smile": 1.5}, "a new fill starts a new history"
+
+
+def test_nothing_is_undone_during_a_fill(presenter: Presenter, window: Window) -> None:
+    filled(presenter, window)
+    drag(presenter, window, {"smile": 1.0})
+    presenter.add_candidates(2, {"smile": 1.0})
+    assert presenter.state.phase is Phase.RUNNING
+    presenter.undo()
+    window.until(lambda: presenter.state.phase is Phase.READY)
+    assert presenter.renderings[0].edits == {"smile": 1.0}
+    presenter.undo()
+    window.until(lambda: presenter.renderings[0].edits == {})

@@ -36,6 +36,7 @@ from inpaint_client import (
 from inpaint_client.session.killed_notice import KilledNotice
 from inpaint_client.session.live_edit import LiveEdit, Session
 from inpaint_client.session.strip import seeds_after
+from inpaint_client.session.value_history import ValueHistory
 
 from ..runs.collector import Collector
 from ..runs.layers import Rendering, layer_name
@@ -45,6 +46,8 @@ from ..translation import _, say, say_error
 log = logging.getLogger(__name__)
 Post = Callable[[Callable[[], None]], None]
 SourceOf = Callable[[Rendering], RecipeSource]  # the source of an edit without a session
+Values = tuple[Edits, Mix]  # of the sliders and of the mixing
+BEFORE_FILL = 0  # key of the values that are set while there are no candidates
 
 
 class Phase(Enum):
@@ -121,6 +124,8 @@ class Presenter:
         self._live: LiveEdit[_Wanted] = LiveEdit(self)
         self._slots: list[_Slot] = []
         self.chosen = 0
+        self._values: Values = ({}, NOTHING)  # that the controls show
+        self._history: ValueHistory[int, Values] = ValueHistory()  # the places are keys of slots
         self.state = State(Phase.CONNECTING, "")
         self.notice = ""  # stays visible while the status changes
         self._last_killed = KilledNotice()
@@ -209,6 +214,8 @@ class Presenter:
         self._slots, self.chosen = [], 0
         self._view.show_renderings([], 0)
         self._view.show_mix(NOTHING)
+        self._values = self._values[0], NOTHING
+        self._history.forget()
         self.dismiss()
         self.offer()
         self._job, self._seeds, self._numbers = job, (), 0
@@ -240,6 +247,7 @@ class Presenter:
         self._view.show_renderings(self.renderings, 0)
         self.offer()
         self._view.show_mix(rendering.mix)
+        self._values = rendering.edits, rendering.mix
 
     def stop(self) -> None:
         """Stop the run and keep the candidates received so far."""
@@ -333,6 +341,7 @@ class Presenter:
     def _show_controls(self) -> None:
         """Set the controls to the edits and the mix of the chosen rendering."""
         shown = self._slots[self.chosen].rendering
+        self._values = shown.edits, shown.mix
         self._view.show_mix(shown.mix)
         self._view.show_edits(shown.edits)
 
@@ -399,8 +408,61 @@ class Presenter:
 
         While the daemon is rendering, only the latest values are kept.
         """
+        before, self._values = self._values, (edits, mix)
+        if self._may_change:
+            self._history.record(self._place, _changed(before, self._values), before, self._values)
+        self._render()
+
+    def rest(self) -> None:
+        """Note that a slider was released: its next change is another step of `undo`."""
+        self._history.rest()
+
+    def undo(self) -> None:
+        """Undo the last change of the sliders or of the mixing."""
+        while self._may_change and (change := self._history.undo()) is not None:
+            if self._go_to(change.place, change.before):
+                return
+
+    def redo(self) -> None:
+        """Redo the change that was undone last."""
+        while self._may_change and (change := self._history.redo()) is not None:
+            if self._go_to(change.place, change.after):
+                return
+
+    @property
+    def _may_change(self) -> bool:
+        """Whether the sliders may be moved, and so undone."""
+        return self.state.phase in (Phase.IDLE, Phase.READY)
+
+    @property
+    def _place(self) -> int:
+        """The key of the values in the history."""
+        return self._slots[self.chosen].key if self._slots else BEFORE_FILL
+
+    def _go_to(self, place: int, values: Values) -> bool:
+        """Choose the candidate that had these values, and render it with them.
+
+        Returns:
+            False if the candidate has been deleted.
+        """
+        keys = [slot.key for slot in self._slots] or [BEFORE_FILL]
+        if place not in keys:
+            return False
+        if self._slots and keys.index(place) != self.chosen:
+            self.chosen = keys.index(place)
+            self._view.show_renderings(self.renderings, self.chosen)
+            self.offer()
+        self._values = values
+        self._view.show_mix(values[1])
+        self._view.show_edits(values[0])
+        self._render()
+        return True
+
+    def _render(self) -> None:
+        """Render the chosen one with the values of the controls."""
         if self.state.phase is not Phase.READY or not self._slots or self._why_fixed():
             return
+        edits, mix = self._values
         wanted = _Wanted(self._slots[self.chosen], edits, mix)
         if self.state.is_error and not self.is_rendering and wanted.is_shown:
             self._show(State(Phase.READY, ""))  # already shown, so the error no longer applies
@@ -459,6 +521,13 @@ def _rendered(wanted: _Wanted, new: Candidate, mixing: Mixing | None) -> Renderi
     )
     mixed = mixed_of(old.unmixed, wanted.mix, mixing)
     return Rendering(candidate, wanted.edits, wanted.mix, mixed, old.copy)
+
+
+def _changed(before: Values, after: Values) -> str:
+    """Return the names of the controls whose values differ."""
+    (edits, mix), (new_edits, new_mix) = before, after
+    names = {name for name in (*edits, *new_edits) if edits.get(name) != new_edits.get(name)}
+    return ",".join(sorted(names | ({"mix"} if mix != new_mix else set())))
 
 
 def _same(first: Edits, second: Edits) -> bool:

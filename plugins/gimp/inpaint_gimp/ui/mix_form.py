@@ -10,17 +10,19 @@ from inpaint_client import StyleLevel
 from ..runs.mixing import NOTHING, Mix, Other, with_other
 from ..translation import _
 from .gtk import GimpUi, GLib, Gtk, Pango
+from .undo_keys import on_release
 from .widgets import SLIDE_PAUSE_MS, describe, labeled, widen
 
 
 class MixForm(Gtk.Box):  # type: ignore[misc]
     """The section "Mix" of a dialog; it calls `changed` as `Sliders` does."""
 
-    def __init__(self, changed: Callable[[Mix], None]) -> None:
+    def __init__(self, changed: Callable[[Mix], None], rested: Callable[[], None]) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_top=6)
         labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self.mix = NOTHING
         self._changed = changed
+        self._rested = rested
         self.others: Sequence[Other] = ()
         self._is_setting = False
         self._timer = 0
@@ -49,6 +51,7 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         widen(self._amount)
         describe(self._amount, _("Amount"), _("0: this candidate, 1: the other one"))
         self._amount.connect("value-changed", lambda entry: self._moved())
+        on_release(self._amount, self._released)
         labels.add_widget(self._amount.get_label())
         self.pack_start(labeled(_("Mi_x"), self._combo, labels), False, False, 0)
         self.pack_start(checks, False, False, 0)
@@ -106,13 +109,23 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         if other is not None:
             self.mix = with_other(self.mix, other)
         self._draw_values()
-        self._changed(self.mix)
+        self._change_at_once()
 
     def _checked(self) -> None:
         if not self._is_setting:
             levels = tuple(level for level, box in self._checks.items() if box.get_active())
             self.mix = replace(self.mix, levels=levels)
-            self._changed(self.mix)
+            self._change_at_once()
+
+    def _change_at_once(self) -> None:
+        """Report a change that is complete; it is a step of its own to undo."""
+        self._released()
+        self._changed(self.mix)
+        self._rested()
+
+    def _released(self) -> None:
+        self.finish()
+        self._rested()
 
     def _moved(self) -> None:
         if self._is_setting:

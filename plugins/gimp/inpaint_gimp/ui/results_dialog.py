@@ -22,6 +22,7 @@ from .notice_bar import NoticeBar
 from .preview import Preview
 from .program import choose_program
 from .quiet_wheel import QuietWheel
+from .undo_keys import UndoKeys
 from .widgets import PREVIEW_SIZE, PreviewPane, Result, Sliders, StatusLine, scrolling
 
 _LEFT_WIDTH = 420  # px
@@ -51,21 +52,22 @@ class ResultsDialog:
         self._buttons = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._buttons.set_size_request(_BUTTONS_WIDTH, -1)
         self._pane = PreviewPane(self._presenter.choose, self._buttons)
-        self._sliders = Sliders(self._slid)
+        self._sliders = Sliders(self._slid, self._presenter.rest)
         self._zero = Gtk.Button.new_with_mnemonic(_("Reset all to _0"))
-        self._mix = MixForm(self._mixed)
+        self._mix = MixForm(self._mixed, self._presenter.rest)
         self._fixed = Gtk.Label(xalign=0, wrap=True, max_width_chars=40, no_show_all=True)
         self._status = StatusLine(
             self._presenter.stop, self._presenter.connect, self._choose_program
         )
         self._notice = NoticeBar(self._presenter.dismiss)
         self._wheel = QuietWheel()
+        self._undo_keys = UndoKeys(self._undo, self._redo)
         self._left = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._left.set_size_request(_LEFT_WIDTH, -1)
         self._form = scrolling(self._left)
         config.connect("notify::edits", lambda *args: self._follow_edits())
         # The user may have added, moved or deleted layers in the image.
-        self._dialog.connect("key-press-event", lambda dialog, event: self._help_key(event))
+        self._dialog.connect("key-press-event", self._key_pressed)
         self._dialog.connect("focus-in-event", lambda *args: self._presenter.offer())
 
     def close(self) -> None:
@@ -91,8 +93,7 @@ class ResultsDialog:
         Returns:
             False if that failed. The status shows the error, and the dialog stays open.
         """
-        self._sliders.finish()
-        self._mix.finish()
+        self._report_moves()
         if not self._presenter.is_rendering:
             return True
         end = time.monotonic() + _PATIENCE_S
@@ -104,10 +105,23 @@ class ResultsDialog:
     def _help(self) -> None:
         show_manual(self._dialog, self._presenter.warn)
 
-    def _help_key(self, event: Gdk.EventKey) -> bool:
+    def _key_pressed(self, dialog: Gtk.Window, event: Gdk.EventKey) -> bool:
         if event.keyval == Gdk.KEY_F1:
             self._help()
-        return bool(event.keyval == Gdk.KEY_F1)
+            return True
+        return self._undo_keys.press(dialog, event)
+
+    def _undo(self) -> None:
+        self._report_moves()
+        self._presenter.undo()
+
+    def _redo(self) -> None:
+        self._report_moves()
+        self._presenter.redo()
+
+    def _report_moves(self) -> None:
+        self._sliders.finish()
+        self._mix.finish()
 
     def _take_over_help(self) -> None:
         """Replace GIMP's Help button, which opens a page of GIMP's manual, by our own.
@@ -208,7 +222,9 @@ class ResultsDialog:
             return  # incomplete input; keep the sliders
         if format_edits(edits) != format_edits(self._sliders.edits()):
             self._sliders.show_edits(edits)
+            self._presenter.rest()
             self._presenter.slide(edits, self._mix.mix)
+            self._presenter.rest()
 
     def _build(self) -> None:
         right = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)

@@ -12,6 +12,7 @@ from ..translation import _
 from .gtk import GdkPixbuf, GimpUi, GLib, Gtk
 from .model_names import spoken
 from .preview import thumbnail
+from .undo_keys import on_release
 
 PREVIEW_SIZE = 320  # px
 THUMBNAIL_SIZE = 84
@@ -177,9 +178,11 @@ def scrolling(column: Gtk.Box) -> Gtk.Box:
 class Sliders(Gtk.Box):  # type: ignore[misc]
     """One slider with an entry for each of the model's directions, in groups."""
 
-    def __init__(self, changed: Callable[[Edits], None]) -> None:
+    def __init__(self, changed: Callable[[Edits], None], rested: Callable[[], None]) -> None:
+        """Create it; `rested` is called when a slider is released, after the last `changed`."""
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=4)
         self._changed = changed
+        self._rested = rested
         self._entries: dict[str, GimpUi.ScaleEntry] = {}
         self._unknown: dict[str, float] = {}  # edits of another model: kept, not shown
         self._is_setting = False
@@ -219,6 +222,7 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
         widen(entry)
         describe(entry, spoken(direction.name), direction.description or spoken(direction.name))
         entry.connect("value-changed", lambda widget: self._moved())
+        on_release(entry, self._released)
         self._entries[direction.name] = entry
         return entry
 
@@ -235,8 +239,10 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
         self._is_setting = False
 
     def reset(self) -> None:
+        self._released()
         self.show_edits({})
         self._changed({})
+        self._rested()
 
     def _focus(self) -> bool:
         """Focus the first slider, when the mnemonic of the heading is pressed."""
@@ -254,6 +260,10 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
         if self._timer:
             GLib.source_remove(self._timer)
             self._tell()
+
+    def _released(self) -> None:
+        self.finish()
+        self._rested()
 
     def _tell(self) -> bool:
         self._timer = 0
