@@ -80,9 +80,10 @@ def test_a_catalog_is_complete_and_has_nothing_else(function: str, language: str
     assert {text for text in leftovers if not NAME.fullmatch(text)} == set()
 
 
-def test_krita_names_the_sliders_of_a_portrait_model_in_german() -> None:
+@pytest.mark.parametrize("function", ["tr", "_"])
+def test_the_sliders_of_a_portrait_model_have_german_names(function: str) -> None:
     names = {name for attribute in PORTRAIT for name in (attribute.name, attribute.group)}
-    assert {name.replace("_", " ").capitalize() for name in names} <= entries("tr", "de").keys()
+    assert {name.replace("_", " ").capitalize() for name in names} <= entries(function, "de").keys()
 
 
 @pytest.mark.parametrize(("function", "language"), CATALOGS)
