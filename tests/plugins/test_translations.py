@@ -86,6 +86,16 @@ def test_the_sliders_of_a_portrait_model_have_german_names(function: str) -> Non
     assert {name.replace("_", " ").capitalize() for name in names} <= entries(function, "de").keys()
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_no_two_controls_of_gimps_fill_dialog_share_a_mnemonic(language: str) -> None:
+    CATALOG.use_languages([language])
+    labels = [argument.label for argument in fill_arguments() if argument.name != "edits"]
+    labels += map(_, ("_Fill", "_Keep a copy", "Ad_just", "Mi_x", "_Levels", "Reset all to _0"))
+    letters = [label[label.index("_") + 1].lower() for label in labels if "_" in label]
+    assert len(letters) > 15
+    assert len(set(letters)) == len(letters), sorted(letters)
+
+
 @pytest.mark.parametrize(("function", "language"), CATALOGS)
 def test_translations_fill_the_same_blanks(function: str, language: str) -> None:
     for english, translated in entries(function, language).items():
