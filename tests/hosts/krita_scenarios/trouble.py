@@ -43,8 +43,9 @@ def steps(stage):
     assert panel.run_row.stop.isVisible()
     assert panel.run_row.words.text()
     assert len(tree(document)[1][3]) == 6
+    yield from until(lambda: pixels(document) != before, 5, "the first candidate on the canvas")
+    assert control.state.progress.is_running
     first = pixels(document)
-    assert first != before, "the first candidate is not on the canvas while others come"
     yield from until(lambda: any(drawn()[:1]), 5, "the thumbnail")
     blank = []
     control.state_changed.connect(lambda state: blank.append(drawn(state)[0] is False))
