@@ -316,9 +316,15 @@ def check_hole(image: DocumentImage, hole: Hole) -> None:
         raise RefusalError("NOTHING_SELECTED")
 
 
-def _check_frame(frame: Frame, image: DocumentImage) -> None:
+def is_usable(frame: Frame, image: DocumentImage) -> bool:
+    """Return whether a frame's numbers are finite and its side is in range."""
     largest = _LARGEST_FRAME * max(image.document_size)
-    if not np.isfinite(frame).all() or not _SMALLEST_FRAME <= frame.side <= largest:
+    return bool(np.isfinite(frame).all()) and _SMALLEST_FRAME <= frame.side <= largest
+
+
+def _check_frame(frame: Frame, image: DocumentImage) -> None:
+    if not is_usable(frame, image):
+        largest = _LARGEST_FRAME * max(image.document_size)
         raise RefusalError(
             "FRAME_SIZE",
             side=f"{frame.side:g}",

@@ -11,7 +11,13 @@ from inpaint_model.document.geometry import Box, Frame, FrameChoice
 from inpaint_model.document.grouping import Choice
 from inpaint_model.document.hole import Hole, inside_frame
 from inpaint_model.document.notices import Notice
-from inpaint_model.document.placement import Placement, check_hole, place, sharing_memory
+from inpaint_model.document.placement import (
+    Placement,
+    check_hole,
+    is_usable,
+    place,
+    sharing_memory,
+)
 from inpaint_model.framing.network import Framer
 from inpaint_model.framing.refining import Reconstructor, is_cheap, refine_by_reconstruction
 from inpaint_model.framing.search import propose
@@ -102,7 +108,10 @@ def _choice(
     frame = best.frame
     if is_cheap(model):
         frame = refine_by_reconstruction(model, image, hole, [frame], overview)
-    return Choice(_expand_to_contain(frame, box), "auto", best.confidence)
+    frame = _expand_to_contain(frame, box)
+    if not is_usable(frame, image):  # smaller than a pixel, for example
+        return Choice(square, "box", best.confidence, (Notice("UNKNOWN_CONTENT"),))
+    return Choice(frame, "auto", best.confidence)
 
 
 def _expand_to_contain(frame: Frame, box: Box) -> Frame:

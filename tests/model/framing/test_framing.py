@@ -431,6 +431,14 @@ def test_all_of_the_selection_is_filled_with_any_frame(
     assert not any("Only the part inside" in placement.warning for placement in placements)
 
 
+def test_a_frame_smaller_than_a_pixel_is_not_used() -> None:
+    coverage = np.zeros((180, 220), np.uint8)
+    coverage[90, 133] = 255
+    model: Any = Model(Guess(0.0, 0.0, -6.0, 0.0, 4.0))
+    (placement,) = frame_holes(model, located(220, 180), Hole(coverage), frame="auto")
+    assert placement.frame.side >= 32
+
+
 def test_a_known_bias_of_the_side_is_taken_out(eye: Eye) -> None:
     image = located(700, 600)
     coverage = np.zeros((600, 700), np.uint8)
