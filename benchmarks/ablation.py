@@ -13,7 +13,7 @@ import argparse
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from inpaint_model.networks.config import ARCHS, Arch
+from inpaint_model.networks.config import TABLE_2, Ablation
 
 from benchmarks import trainings
 from benchmarks.trainings import Measure, Scores
@@ -31,8 +31,8 @@ class Ordering(NamedTuple):
     """A claim of the paper: the first arch is better than the second."""
 
     claim: str
-    better: Arch
-    worse: Arch
+    better: Ablation
+    worse: Ablation
 
 
 ORDERINGS = (
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     trainings.add_arguments(parser)
     args = parser.parse_args(arguments)
-    results = trainings.results_of(args, {arch: ["--arch", arch] for arch in ARCHS}, MEASURES)
+    results = trainings.results_of(args, {arch: ["--arch", arch] for arch in TABLE_2}, MEASURES)
     text = f"{trainings.table(results, MEASURES, 'arch')}\n{orderings(results)}\n"
     (args.out / "table.md").write_text(text, "utf-8")
     print(text)

@@ -36,6 +36,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from inpaint_model.baselines.archs import make_model
 from inpaint_model.bundle.direction_store import add_directions
 from inpaint_model.bundle.directions import Direction
 from inpaint_model.bundle.manifest import Card
@@ -45,7 +46,6 @@ from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.networks.config import DiscriminatorConfig, GeneratorConfig, channel_table
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
-from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.networks.presets import Preset, inpainting_config, preset
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.generator_loop import train_generator
@@ -170,7 +170,7 @@ def through_socket(name: str, device: torch.device) -> dict[str, float]:
     )
 
     torch.manual_seed(0)
-    model = InpaintingModel(inpainting_config(sizes_of(name)))
+    model = make_model(inpainting_config(sizes_of(name)))
     model.estimate_w_statistics(1000)
     w_dim, num_ws = model.config.generator.w_dim, model.config.generator.num_ws
     vector = nn.functional.normalize(torch.randn(w_dim), dim=0)
@@ -211,7 +211,7 @@ def floors(name: str, ceiling: dict[str, float]) -> dict[str, float]:
 def yardsticks(name: str, device: torch.device, compiled: bool) -> dict[str, float]:
     """Time synthesis with grouped convolutions and ours, interleaved, in ms."""
     torch.manual_seed(0)
-    plain: nn.Module = InpaintingModel(inpainting_config(sizes_of(name))).generator.synthesis
+    plain: nn.Module = make_model(inpainting_config(sizes_of(name))).generator.synthesis
     plain = plain.to(device).eval().requires_grad_(False)
     ours = untrained(sizes_of(name), "hierarchical", device, best_dtype(device))
     function: Callable[..., Any] = grouped_synthesis
@@ -291,7 +291,7 @@ def learning(
                 lambda_coarse=2.0,
                 lambda_whole=2.0,
             )
-            model = InpaintingModel(inpainting_config(sizes, "hierarchical"), G)
+            model = make_model(inpainting_config(sizes, "hierarchical"), G)
             perceptual = PerceptualLoss(discriminator_features(D.to(device), torch.bfloat16))
             train_inpainter(
                 fill,

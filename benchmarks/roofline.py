@@ -32,10 +32,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from inpaint_model.baselines.archs import make_model
 from inpaint_model.data.dataset import ImageSet
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
-from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.hierarchical_model import HierarchicalModel
 from inpaint_model.networks.presets import Preset, inpainting_config, preset
 from inpaint_model.training import phases
 from inpaint_model.training.generator_loop import train_generator
@@ -185,6 +186,7 @@ def filling(sizes: Preset) -> Iterator[tuple[str, Cost]]:
     with meta_device():
         inpainter = untrained(sizes, "hierarchical", META, "bf16")
     model = inpainter._model
+    assert isinstance(model, HierarchicalModel)
     encoder = model.encoder
     yield "encode", cost_of(lambda: inpainter.encode(image, hole), encoder)
     with meta_device():
@@ -237,7 +239,7 @@ def training(
 
     def inpainter(heads: bool, **changes: bool) -> tuple[Callable[[], object], list[nn.Module]]:
         G, D, P, images = networks(sizes, feature_networks if heads else [])
-        model = InpaintingModel(inpainting_config(sizes, "hierarchical"), G)
+        model = make_model(inpainting_config(sizes, "hierarchical"), G)
         options = InpainterTraining(
             **length,
             d_warmup_kimg=0,

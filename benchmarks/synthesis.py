@@ -18,12 +18,12 @@ from functools import partial
 import numpy as np
 import torch
 import torch.nn.functional as F
+from inpaint_model.baselines.archs import make_model
 from inpaint_model.bundle.manifest import BundleInfo, Card
 from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.networks.config import ARCHS, Arch, resolutions
 from inpaint_model.networks.generator import SynthesisLayer, SynthesisNetwork, ToRGBLayer
-from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.networks.ops import SQRT2, filter2d, upsample2d
 from inpaint_model.networks.presets import Preset, inpainting_config, preset
 from torch import Tensor
@@ -89,7 +89,7 @@ def milliseconds(calls: dict[str, Callable[[], object]], repeats: int) -> dict[s
 def untrained(sizes: Preset, arch: Arch, device: torch.device, dtype: str) -> Inpainter:
     """Create an inpainter with random weights, whose images have the contrast of photos."""
     torch.manual_seed(0)
-    model = InpaintingModel(inpainting_config(sizes, arch))
+    model = make_model(inpainting_config(sizes, arch))
     with torch.no_grad():
         G = model.generator
         contrast = 0.5 / float(G(torch.randn(1, G.config.z_dim)).std())
@@ -107,7 +107,7 @@ def run(preset_name: str, device: torch.device, repeats: int, archs: bool) -> No
     name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     print(f"\n{preset_name} on {name}, {dtype}, {torch.get_num_threads()} threads; medians in ms")
     torch.manual_seed(0)
-    plain = InpaintingModel(inpainting_config(preset(preset_name))).generator.synthesis
+    plain = make_model(inpainting_config(preset(preset_name))).generator.synthesis
     plain = plain.to(device).eval().requires_grad_(False)
     inpainter = untrained(preset(preset_name), "hierarchical", device, dtype)
     exact = untrained(preset(preset_name), "hierarchical", device, "fp32")

@@ -129,9 +129,10 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "networks": set(),
         "document": set(),
         "framing": {"document", "networks"},
-        "bundle": {"framing", "networks"},
+        "baselines": {"networks"},
+        "bundle": {"baselines", "framing", "networks"},
         "data": {"bundle", "document"},
-        "inference": {"data", "bundle", "framing", "document", "networks"},
+        "inference": {"data", "bundle", "baselines", "framing", "document", "networks"},
         "pipeline": {"inference", "framing", "document", "networks"},
         "importing": {"bundle", "networks"},
         "training": {"data", "bundle", "framing", "networks"},
@@ -145,6 +146,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
             "inference",
             "data",
             "bundle",
+            "baselines",
             "document",
             "networks",
         },
@@ -264,7 +266,7 @@ def test_the_model_has_few_rooms() -> None:
     entries = {p.name for p in package.iterdir() if p.is_file() or any(p.rglob("*.py"))}
     assert entries == {*rooms, "__init__.py", "py.typed"}
     assert len(rooms) <= 13
-    assert sum(map(len, rooms.values())) <= 40
+    assert sum(map(len, rooms.values())) <= 44
 
 
 def test_a_planted_arrow_is_found(tmp_path: Path) -> None:

@@ -26,11 +26,11 @@ from checkpoint_files import write_nvidia
 from daemons import DaemonProcess
 from documented_commands import ROOT, Command, commands_of
 from foreign_networks import Sizes, nvidia_discriminator, nvidia_generator
+from inpaint_model.baselines.archs import make_model
 from inpaint_model.bundle.manifest import Card, read_bundle
 from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.inference.tiny import tiny_model
-from inpaint_model.networks.inpainting_model import InpaintingModel
 from PIL import Image
 from tiny_feature_networks import tiny_feature_network
 from tiny_onnx import tiny_recognition
@@ -182,7 +182,7 @@ def test_directions_are_found_checked_and_named(
     wide = replace(config, generator=replace(config.generator, z_dim=64, w_dim=64))
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = InpaintingModel(wide)
+        model = make_model(wide)
     model.estimate_w_statistics(1000)
     save_bundle(tmp_path / "BUNDLE", model, Card("tiny"))
     save_bundle(tmp_path / "OTHER_BUNDLE", model, Card("other"))

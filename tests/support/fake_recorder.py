@@ -35,12 +35,12 @@ class FakeRecorder:
             self.replays += 1
             new: Any = work()
             self._destroy_results()
-            for there, value in zip(result, new, strict=True):
-                there.copy_(value)
+            for name, value in new.items():
+                result[name].copy_(value)
 
         return replay, result
 
     def _destroy_results(self) -> None:
         for result in self._results:
-            for x in result:
+            for x in result.values():
                 x.fill_(torch.nan)

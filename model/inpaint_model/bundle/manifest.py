@@ -15,7 +15,13 @@ import yaml
 
 from inpaint_model.bundle.directions import Direction
 from inpaint_model.framing.network import FramerConfig
-from inpaint_model.networks.config import DiscriminatorConfig, GeneratorConfig, InpaintingConfig
+from inpaint_model.networks.config import (
+    BaselineConfig,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    InpaintingConfig,
+    ModelConfig,
+)
 from inpaint_model.networks.validation import Number, Several, Text, shown, validated
 
 FORMAT = 1
@@ -48,7 +54,7 @@ class BundleInfo:
     folder: Path
     kind: Kind
     card: Card
-    config: GeneratorConfig | InpaintingConfig
+    config: GeneratorConfig | ModelConfig
     weights_sha256: str
     generator_sha256: str
     dtype: str
@@ -100,7 +106,7 @@ def read_bundle(folder: Path) -> BundleInfo:
     # A key without a value counts as absent.
     given = {key: value for key, value in document.items() if value is not None}
     try:
-        read = validated(DOCUMENTS[kind], given)
+        read = validated(_document_type(kind, given), given)
     except ValueError as error:
         raise BundleError(f"{path}: {error}") from None
     return BundleInfo(
@@ -211,7 +217,21 @@ class InpainterDocument(Document):
     config: InpaintingConfig
 
 
-DOCUMENTS: Mapping[Kind, type[GeneratorDocument | InpainterDocument]] = {
-    "generator": GeneratorDocument,
-    "inpainter": InpainterDocument,
-}
+@dataclass(frozen=True, kw_only=True)
+class BaselineDocument(Document):
+    """`model.yaml` of an inpainting model of another method, which its configuration names."""
+
+    kind: Literal["inpainter"]
+    config: BaselineConfig
+
+
+AnyDocument = GeneratorDocument | InpainterDocument | BaselineDocument
+
+
+def _document_type(kind: Kind, document: Mapping[str, object]) -> type[AnyDocument]:
+    if kind == "generator":
+        return GeneratorDocument
+    config = document.get("config")
+    if isinstance(config, Mapping) and "arch" in config:
+        return BaselineDocument
+    return InpainterDocument

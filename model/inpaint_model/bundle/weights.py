@@ -10,8 +10,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from inpaint_model.baselines.archs import make_model
 from inpaint_model.bundle.manifest import WEIGHTS, BundleError, BundleInfo, first_line
-from inpaint_model.networks.config import InpaintingConfig
+from inpaint_model.networks.config import GeneratorConfig
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
@@ -88,10 +89,10 @@ def check_weights(info: BundleInfo) -> None:
         BundleError: They are missing, damaged, or do not match model.yaml.
     """
     config = info.config
-    if isinstance(config, InpaintingConfig):
-        _check_shapes(lambda: InpaintingModel(config), info.folder / WEIGHTS)
-    else:
+    if isinstance(config, GeneratorConfig):
         _check_shapes(lambda: Generator(config), info.folder / WEIGHTS, "generator.")
+    else:
+        _check_shapes(lambda: make_model(config), info.folder / WEIGHTS)
     _checked_weights(info)
 
 
@@ -158,16 +159,16 @@ def load_model(info: BundleInfo) -> InpaintingModel:
     Raises:
         BundleError: There is only a generator, or weights are missing, damaged, or do not match.
     """
-    if not isinstance(info.config, InpaintingConfig):
+    if isinstance(info.config, GeneratorConfig):
         raise BundleError(
             f"{info.folder} holds only a generator; first train an inpainting model around it with "
             "`inpaint-model train inpainter --generator`"
         )
     config = info.config
-    _check_shapes(lambda: InpaintingModel(config), info.folder / WEIGHTS)
+    _check_shapes(lambda: make_model(config), info.folder / WEIGHTS)
     with torch.device("meta"):
-        model = InpaintingModel(config)
-    parts = ["generator", "encoder", "mixer", "skip", "second_encoder"]
+        model = make_model(config)
+    parts = [name for name, _ in model.named_children()]
     _fill(model, _stored_tensors(_checked_weights(info), info.folder, parts), info.folder)
     return model.eval().requires_grad_(False)
 

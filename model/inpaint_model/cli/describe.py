@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from inpaint_model.baselines.archs import make_model
 from inpaint_model.bundle.manifest import BundleInfo
 from inpaint_model.importing import Checkpoint, CheckpointError
-from inpaint_model.networks.config import GeneratorConfig, InpaintingConfig, to_dict
+from inpaint_model.networks.config import GeneratorConfig, ModelConfig, to_dict
 from inpaint_model.networks.generator import Generator
-from inpaint_model.networks.inpainting_model import InpaintingModel
 
 Description = Mapping[str, Any]  # ready for JSON
 
@@ -39,7 +39,7 @@ def describe_bundle(info: BundleInfo) -> Description:
         "discriminator": info.discriminator is not None,
         "parameters": _parameters(config),
     }
-    if isinstance(config, InpaintingConfig):
+    if not isinstance(config, GeneratorConfig):
         description["arch"] = config.arch
         description["skip_resolution"] = config.skip_resolution if config.skip else None
     return description | {"generator": to_dict(info.generator_config)}
@@ -103,12 +103,12 @@ def size_line(config: GeneratorConfig) -> str:
     )
 
 
-def _parameters(config: GeneratorConfig | InpaintingConfig) -> dict[str, int]:
+def _parameters(config: GeneratorConfig | ModelConfig) -> dict[str, int]:
     """Count parameters without allocating them."""
     with torch.device("meta"):
         if isinstance(config, GeneratorConfig):
             return {"generator": _count(Generator(config))}
-        return {name: _count(part) for name, part in InpaintingModel(config).named_children()}
+        return {name: _count(part) for name, part in make_model(config).named_children()}
 
 
 def _count(module: nn.Module) -> int:

@@ -53,7 +53,7 @@ def _fill(inpainter: Inpainter, image: ImageU8, hole: MaskU8, seed: int) -> Subj
     def bare(ws: Tensor) -> Tensor:
         return inpainter.synthesis(ws.to(inpainter.device)).float().cpu()
 
-    has_skip = inpainter.config.skip is not None
+    has_skip = inpainter.config.abilities.corrected
     return Subject(ws, render, bare if has_skip else None, mask, known)
 
 

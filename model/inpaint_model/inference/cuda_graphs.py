@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -76,7 +76,7 @@ class CudaRecorder:
 
 class _Recorded(NamedTuple):
     replay: Callable[[], None]
-    output: Any  # tensors, overwritten by every replay of any graph
+    output: Mapping[str, Tensor]  # overwritten by every replay of any graph
 
 
 class GraphedPasses:
@@ -97,56 +97,56 @@ class GraphedPasses:
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
         """See `Passes.encode`."""
         given = {"image": image, "hole": hole}
-        return Encoding(*self._run("encode", 1, self._passes.encode, given))
+        return Encoding(self._run("encode", 1, self._passes.encode, given))
 
     def code(self, encoding: Encoding, z: Tensor, truncation_psi: float) -> Tensor:
         """See `Passes.code`."""
 
-        def work(z: Tensor, psi: Tensor, **encoded: Tensor) -> tuple[Tensor]:
-            return (self._passes.code(Encoding(**encoded), z, psi),)
+        def work(z: Tensor, psi: Tensor, **encoded: Tensor) -> Mapping[str, Tensor]:
+            return {"ws": self._passes.code(Encoding(encoded), z, psi)}
 
         psi = torch.full((), truncation_psi, device=z.device)
-        return self._run("code", 1, work, {"z": z, "psi": psi, **encoding._asdict()})[0]
+        return self._run("code", 1, work, {"z": z, "psi": psi, **encoding})["ws"]
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
         """See `Passes.render`."""
 
-        def work(ws: Tensor, **encoded: Tensor) -> tuple[Tensor]:
-            return (self._passes.render(Encoding(**encoded), ws),)
+        def work(ws: Tensor, **encoded: Tensor) -> Mapping[str, Tensor]:
+            return {"images": self._passes.render(Encoding(encoded), ws)}
 
         sizes = batch_sizes(len(ws), self._largest_batch)
         encodings = [encoding] * len(sizes)
-        if len(encoding.tokens) > 1:
+        if encoding.count > 1:
             encodings = encoding.split(sizes)
         images: list[Tensor] = []
         for part, own in zip(ws.split(sizes), encodings, strict=True):
-            name = "render" if len(own.tokens) == 1 else "render each"
-            given = {"ws": part, **own._asdict()}
-            images += self._run(name, len(part), work, given)
+            name = "render" if own.count == 1 else "render each"
+            given = {"ws": part, **own}
+            images.append(self._run(name, len(part), work, given)["images"])
         return images[0] if len(images) == 1 else torch.cat(images)
 
     def _run(
         self,
         name: str,
         count: int,
-        work: Callable[..., tuple[Tensor, ...]],
+        work: Callable[..., Mapping[str, Tensor]],
         given: dict[str, Tensor],
-    ) -> tuple[Tensor, ...]:
+    ) -> dict[str, Tensor]:
         """Run `work(**given)`, of shapes set by `count`; return copies of its results."""
         if (name, count) not in self._graphs:
             self._graphs[name, count] = self._record(name, count, work, given)
         recorded = self._graphs[name, count]
         if recorded is None:
-            return work(**given)
+            return dict(work(**given))
         self._write(given)
         recorded.replay()
-        return tuple(x.clone() for x in recorded.output)
+        return {name: x.clone() for name, x in recorded.output.items()}
 
     def _record(
         self,
         name: str,
         count: int,
-        work: Callable[..., tuple[Tensor, ...]],
+        work: Callable[..., Mapping[str, Tensor]],
         given: dict[str, Tensor],
     ) -> _Recorded | None:
         try:

@@ -87,21 +87,12 @@ def freeze_for_inference(
     precision = DTYPES[dtype]
     model.eval().requires_grad_(False)
     model.precision = precision
-    for block in model.generator.synthesis.children():
+    for block in (block for network in model.synthesis_networks() for block in network.children()):
         for name, layer in list(block.named_children()):
             if isinstance(layer, SynthesisLayer):
                 setattr(block, name, FrozenSynthesisLayer(layer, precision))
             elif isinstance(layer, ToRGBLayer):
                 layer.weight.data = layer.weight.data.to(precision)
-    for convolutional in (
-        model.encoder.body,
-        model.encoder.coarse,
-        model.encoder.lateral1,
-        model.encoder.lateral2,
-        model.encoder.trunks,
-        model.skip,
-        model.second_encoder,
-    ):
-        if convolutional is not None:
-            convolutional.to(precision)
+    for convolutional in model.convolutional_parts():
+        convolutional.to(precision)
     return channels_last(model.to(device))

@@ -20,7 +20,7 @@ from inpaint_model.framing.network import Framer, framer_from
 from inpaint_model.inference.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.inference.freeze import best_dtype, freeze_for_inference
 from inpaint_model.inference.passes import EagerPasses, Passes
-from inpaint_model.networks.config import InpaintingConfig
+from inpaint_model.networks.config import ModelConfig
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 
 MAX_SEED = 2**32 - 1
@@ -85,7 +85,7 @@ class Inpainter:
         self.w_dim, self.z_dim = config.w_dim, config.z_dim
 
     @property
-    def config(self) -> InpaintingConfig:
+    def config(self) -> ModelConfig:
         """The networks' configuration."""
         return self._model.config
 

@@ -1,23 +1,27 @@
-"""Estimate a model's memory on a device from its configuration.
+"""Measure a model's memory on a device by running it on torch's meta device, without values.
 
-Features dominate: a convolution holds its input, the input scaled by styles, and its output at
-once. Workspaces of libraries and the allocator's rounding are not included.
+Workspaces of libraries and the allocator's rounding are not included.
 """
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from inpaint_model.baselines.archs import make_model
 from inpaint_model.inference.freeze import freeze_for_inference
-from inpaint_model.networks.config import EncoderConfig, InpaintingConfig, resolutions
-from inpaint_model.networks.inpainting_model import InpaintingModel
-from inpaint_model.networks.precision import DTYPES
+from inpaint_model.inference.passes import EagerPasses
+from inpaint_model.networks.config import ModelConfig
+from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 
-LIVE = 3  # tensors of a layer's size at once
-FLOAT = 4  # bytes
+META = torch.device("meta")
 
 
 @dataclass(frozen=True)
@@ -42,37 +46,76 @@ class Footprint:
 
 
 @cache
-def footprint(config: InpaintingConfig, dtype: str) -> Footprint:
+def footprint(config: ModelConfig, dtype: str) -> Footprint:
     """Return the footprint with convolutions in `dtype`."""
-    p = DTYPES[dtype].itemsize
-    G, R = config.generator, config.generator.resolution
-    s, E = config.skip_resolution, config.encoder_resolution
-    layer = LIVE * max(G.channels_at(r) * r * r for r in resolutions(R)) * p
-    body = _body(config.encoder, E, p)
-    skip = 0
-    if config.skip is not None:
-        widths = 2 * config.encoder.widths[1] + G.channels_at(s) + 3 * config.skip.widths[0]
-        skip = widths * s * s * p
-    second = body + 7 * E**2 * (FLOAT + p) if config.two_stage else 0
-    held = G.channels_at(s) * s * s * p + 3 * R * R * FLOAT  # features before the skip; an image
-    seen = 4 * E**2 + (config.encoder.widths[1] + 1) * s * s
-    tokens = (1 + config.mixer.tokens_per_style) * G.num_ws * G.w_dim
-    return Footprint(
-        weights=weight_bytes(config, dtype),
-        encoding=body + 12 * E**2 * FLOAT,  # image, hole, and twice the encoder's input
-        rendering=held + max(layer, skip, second),
-        kept=(seen + tokens + 3 * R * R) * FLOAT,
-    )
+    model, G = _frozen(config, dtype), config.generator
+    passes, R = EagerPasses(model), G.resolution
+    image = torch.empty(1, R, R, 3, dtype=torch.uint8, device=META)
+    hole = torch.empty(1, R, R, dtype=torch.bool, device=META)
+    ws = torch.empty(1, G.num_ws, G.w_dim, device=META)
+    made: list[Encoding] = []
+    with torch.inference_mode():
+        encoding = peak_bytes(lambda: made.append(passes.encode(image, hole)))
+        rendered: list[Tensor] = []
+        rendering = peak_bytes(lambda: rendered.append(passes.render(made[0], ws)))
+    kept = (*made[0].values(), ws, *rendered)
+    return Footprint(_bytes(model), encoding, rendering, sum(x.nbytes for x in kept))
 
 
-def weight_bytes(config: InpaintingConfig, dtype: str) -> int:
+def weight_bytes(config: ModelConfig, dtype: str) -> int:
     """Return the bytes of a model's tensors after `freeze_for_inference`."""
-    with torch.device("meta"):
-        model = InpaintingModel(config)
-    model = freeze_for_inference(model, torch.device("meta"), dtype)
+    return _bytes(_frozen(config, dtype))
+
+
+def _frozen(config: ModelConfig, dtype: str) -> InpaintingModel:
+    with META:
+        model = make_model(config)
+    return freeze_for_inference(model, META, dtype)
+
+
+def _bytes(model: InpaintingModel) -> int:
     return sum(x.nbytes for x in (*model.parameters(), *model.buffers()))
 
 
-def _body(config: EncoderConfig, resolution: int, p: int) -> int:
-    """Return the bytes of the encoder's first group, the largest."""
-    return int((LIVE + 0.25) * config.widths[0] * resolution**2 * p)  # 0.25: the shortcut
+def peak_bytes(call: Callable[[], object]) -> int:
+    """Return the peak size in bytes of the meta tensors that `call` allocates."""
+    living = _LivingTensors()
+    with living:
+        call()
+    return living.peak
+
+
+class _LivingTensors(TorchDispatchMode):
+    """Count the bytes of all storages that operations allocate and that are still alive."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.peak = 0
+        self._now = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        given = {x.untyped_storage()._cdata for x in _tensors((args, kwargs))}
+        result = func(*args, **(kwargs or {}))
+        for x in _tensors(result):
+            storage = x.untyped_storage()
+            if storage._cdata not in given | self._known:
+                self._known.add(storage._cdata)
+                self._now += storage.nbytes()
+                self.peak = max(self.peak, self._now)
+                weakref.finalize(storage, self._freed, storage._cdata, storage.nbytes())
+        return result
+
+    def _freed(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self._now -= size
+
+
+def _tensors(tree: object) -> list[Tensor]:
+    return [x for x in tree_leaves(tree) if isinstance(x, Tensor) and x.device == META]

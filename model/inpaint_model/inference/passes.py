@@ -49,7 +49,7 @@ class EagerPasses:
 
     def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
         """See `Passes.render`."""
-        if len(encoding.tokens) != len(ws):
+        if encoding.count != len(ws):
             encoding = encoding.expand(len(ws))
         images = self._model.render(encoding, ws)
         return images.float().permute(0, 2, 3, 1).add(1).mul(0.5)

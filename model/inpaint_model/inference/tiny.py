@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import overload
 
 import torch
 
+from inpaint_model.baselines.archs import make_model
 from inpaint_model.bundle.directions import Direction
 from inpaint_model.bundle.manifest import BundleInfo, Card
 from inpaint_model.bundle.weights import generator_sha256
 from inpaint_model.inference.inpainter import Inpainter
-from inpaint_model.networks.config import Arch
+from inpaint_model.networks.config import Ablation, Arch
+from inpaint_model.networks.hierarchical_model import HierarchicalModel
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.networks.presets import inpainting_config, preset
 
@@ -26,7 +29,7 @@ def tiny_inpainter(
 
     Its directions, "brighter" and "warmer", change the image somehow.
     """
-    model = tiny_model(seed, resolution, arch)
+    model = tiny_model(seed, resolution, arch=arch)
     rng = torch.Generator().manual_seed(seed)
     config = model.config.generator
     names = ("brighter", "warmer")
@@ -48,6 +51,16 @@ def tiny_inpainter(
     return Inpainter(model, info, device, dtype, vectors)
 
 
+@overload
+def tiny_model(
+    seed: int = ..., resolution: int = ..., arch: Ablation = ...
+) -> HierarchicalModel: ...
+
+
+@overload
+def tiny_model(seed: int = ..., resolution: int = ..., *, arch: Arch) -> InpaintingModel: ...
+
+
 def tiny_model(seed: int = 0, resolution: int = 32, arch: Arch = "hierarchical") -> InpaintingModel:
     """Return the networks of `tiny_inpainter`."""
     from dataclasses import replace
@@ -62,7 +75,7 @@ def tiny_model(seed: int = 0, resolution: int = 32, arch: Arch = "hierarchical")
     )
     with torch.random.fork_rng():  # initialization draws from the global generator
         torch.manual_seed(seed)
-        model = InpaintingModel(inpainting_config(sizes, arch, generator))
+        model = make_model(inpainting_config(sizes, arch, generator))
     with torch.no_grad():
         for name, parameter in model.generator.named_parameters():
             if name.endswith("noise_strength"):

@@ -1,11 +1,12 @@
 """Configurations of the networks: frozen dataclasses, stored in `model.yaml`.
 
-An inpainting model has a *preset*, which gives the sizes, and an *arch*, a row of the paper's Table
-2.
+An inpainting model has a *preset*, which gives the sizes, and an *arch*, a row of the paper's
+tables.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -19,14 +20,30 @@ if TYPE_CHECKING:
 Context = Literal["prev", "all", "sum", "none"]
 Heads = Literal["separate", "shared"]
 Norm = Literal["batch", "group"]
-Arch = Literal[
+Ablation = Literal[
     "divinversion-first",
     "hierarchical-w",
     "divinversion-two-stage",
     "hierarchical-two-stage",
     "hierarchical",
 ]
-ARCHS: tuple[Arch, ...] = get_args(Arch)  # Table 2, top to bottom
+Baseline = Literal["psp", "hfgi", "hyperstyle", "comodgan", "invertfill"]
+Arch = Ablation | Baseline
+TABLE_2: tuple[Ablation, ...] = get_args(Ablation)  # top to bottom
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)  # of Table 1, top to bottom
+ARCHS: tuple[Arch, ...] = (*TABLE_2, *BASELINES)
+TITLES: Mapping[Arch, str] = {
+    "divinversion-first": "DivInversion, first stage",
+    "hierarchical-w": "Hierarchical, W+",
+    "divinversion-two-stage": "DivInversion",
+    "hierarchical-two-stage": "Hierarchical, two-stage",
+    "hierarchical": "Hierarchical",
+    "psp": "pSp",
+    "hfgi": "HFGI",
+    "hyperstyle": "HyperStyle",
+    "comodgan": "CoModGAN",
+    "invertfill": "InvertFill",
+}
 
 MIN_RESOLUTION, MAX_RESOLUTION = 32, 1024
 ENCODER_MAX_RESOLUTION = 256  # larger images are downsampled
@@ -134,10 +151,19 @@ class SkipConfig:
     widths: tuple[Count, Count, Count] = (128, 256, 512)  # at s, s/2 and s/4
 
 
+@dataclass(frozen=True)
+class Abilities:
+    """What an arch can do."""
+
+    diverse: bool  # candidates of different seeds differ
+    editable: bool  # candidates have codes of the generator, so directions and mixing apply
+    corrected: bool  # a fill is more than what the generator makes of the codes
+
+
 @closed
 @dataclass(frozen=True)
 class InpaintingConfig:
-    """A complete inpainting model. Parts that an arch does not use are None."""
+    """The paper's model or DivInversion. Parts that an arch does not use are None."""
 
     generator: GeneratorConfig
     encoder: EncoderConfig
@@ -147,11 +173,7 @@ class InpaintingConfig:
     skip_resolution: Count = 64  # s, where features are read and replaced, px
 
     def __post_init__(self) -> None:
-        if not 8 <= self.skip_resolution <= self.encoder_resolution // 4:
-            raise ValueError(
-                f"skip_resolution {self.skip_resolution} must lie between 8 and a quarter of "
-                f"the encoder's resolution ({self.encoder_resolution // 4})"
-            )
+        _check_skip_resolution(self.skip_resolution, self.encoder_resolution)
         if self.two_stage and self.skip is None:
             raise ValueError("a two-stage model needs a skip encoder")
 
@@ -161,13 +183,61 @@ class InpaintingConfig:
         return min(self.generator.resolution, ENCODER_MAX_RESOLUTION)
 
     @property
-    def arch(self) -> Arch:
+    def abilities(self) -> Abilities:
+        """What the arch can do."""
+        return Abilities(diverse=True, editable=True, corrected=self.skip is not None)
+
+    @property
+    def arch(self) -> Ablation:
         """The row of Table 2."""
         if self.skip is None:
             return "divinversion-first" if self.mixer.gated else "hierarchical-w"
         if self.two_stage:
             return "divinversion-two-stage" if self.mixer.gated else "hierarchical-two-stage"
         return "hierarchical"
+
+
+@closed
+@dataclass(frozen=True)
+class BaselineConfig:
+    """A method of Table 1 to which the paper compares."""
+
+    arch: Baseline
+    generator: GeneratorConfig
+    encoder: EncoderConfig
+    skip: SkipConfig  # sizes of the networks that correct features or weights
+    skip_resolution: Count = 64  # where features are read and replaced, px
+
+    def __post_init__(self) -> None:
+        _check_skip_resolution(self.skip_resolution, self.encoder_resolution)
+
+    @property
+    def encoder_resolution(self) -> int:
+        """Side of the encoder's input, px."""
+        return min(self.generator.resolution, ENCODER_MAX_RESOLUTION)
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the arch can do."""
+        return _ABILITIES[self.arch]
+
+
+_ABILITIES: Mapping[Baseline, Abilities] = {
+    "psp": Abilities(diverse=False, editable=True, corrected=False),
+    "hfgi": Abilities(diverse=False, editable=True, corrected=True),
+    "hyperstyle": Abilities(diverse=False, editable=True, corrected=True),
+    "comodgan": Abilities(diverse=True, editable=False, corrected=False),
+    "invertfill": Abilities(diverse=False, editable=True, corrected=True),
+}
+ModelConfig = InpaintingConfig | BaselineConfig
+
+
+def _check_skip_resolution(side: int, encoder_resolution: int) -> None:
+    if not 8 <= side <= encoder_resolution // 4:
+        raise ValueError(
+            f"skip_resolution {side} must lie between 8 and a quarter of the encoder's "
+            f"resolution ({encoder_resolution // 4})"
+        )
 
 
 def to_dict(config: DataclassInstance) -> dict[str, Any]:

@@ -145,6 +145,10 @@ class Encoder(nn.Module):
             FullyConnectedLayer(pyramid, tokens_per_style * w_dim) for _ in range(num_ws)
         )
 
+    def convolutional_parts(self) -> tuple[nn.Module, ...]:
+        """Return all parts except the last linear layers, which compute in float32."""
+        return self.body, self.coarse, self.lateral1, self.lateral2, self.trunks
+
     def forward(self, x: Tensor) -> EncoderOutput:
         """Return tokens and features."""
         _, c1, c2, c3 = self.body(x)

@@ -1,42 +1,45 @@
-"""The inpainting model, with all five rows of the paper's Table 2."""
+"""What all inpainting models have in common: a frozen generator, `encode`, `mix` and `render`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpaint_model.networks.config import InpaintingConfig
-from inpaint_model.networks.encoder import Body, Encoder, EncoderOutput
-from inpaint_model.networks.generator import Generator
-from inpaint_model.networks.mixer import Mixer
-from inpaint_model.networks.skip_encoder import SkipEncoder
+from inpaint_model.networks.config import ModelConfig
+from inpaint_model.networks.generator import Generator, SynthesisNetwork
 
 
-class Encoding(NamedTuple):
-    """What is known of N erased images, for all candidates."""
+class Encoding(dict[str, Tensor]):
+    """What a model knows of N erased images, for all candidates: tensors [N, ...] by name."""
 
-    tokens: Tensor  # [N, t * num_ws, w_dim]
-    features: Tensor  # [N, E, s, s]
-    hole_fraction: Tensor  # [N, 1, s, s], per cell, 0..1
-    encoder_input: Tensor  # [N, 4, r, r]: erased image and known mask
+    @property
+    def count(self) -> int:
+        """Number of images."""
+        return len(next(iter(self.values())))
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Encoding:
+        """Apply a function to every tensor."""
+        return Encoding({name: change(part) for name, part in self.items()})
 
     def expand(self, count: int) -> Encoding:
         """Repeat one image's encoding for `count` candidates, without a copy."""
-        return Encoding(*(part.expand(count, -1, *part.shape[2:]) for part in self))
+        return self.map(lambda part: part.expand(count, *part.shape[1:]))
 
     def split(self, counts: Sequence[int]) -> list[Encoding]:
         """Split into encodings of `counts` consecutive images."""
-        parts = zip(*(part.split(list(counts)) for part in self), strict=True)
-        return [Encoding(*part) for part in parts]
+        parts = zip(*(part.split(list(counts)) for part in self.values()), strict=True)
+        return [Encoding(zip(self, part, strict=True)) for part in parts]
 
     @classmethod
     def joined(cls, encodings: Sequence[Encoding]) -> Encoding:
         """Join encodings into one of all their images."""
-        return cls(*(torch.cat(parts) for parts in zip(*encodings, strict=True)))
+        names = encodings[0]
+        return cls({name: torch.cat([each[name] for each in encodings]) for name in names})
 
 
 def encoder_input(image: Tensor, hole: Tensor) -> Tensor:
@@ -45,37 +48,28 @@ def encoder_input(image: Tensor, hole: Tensor) -> Tensor:
     return torch.cat([image * known, known], dim=1)
 
 
-class InpaintingModel(nn.Module):
+def shrink(x: Tensor, side: int) -> Tensor:
+    """Average the pixels of each of `side` x `side` cells."""
+    return x if x.shape[-1] == side else F.adaptive_avg_pool2d(x, side)
+
+
+class InpaintingModel(nn.Module, ABC):
     """Fill holes [N, 1, R, R] (0 and 1) in images [N, 3, R, R] (-1..1).
 
     The generator is frozen; the rest is trained.
     """
 
-    def __init__(self, config: InpaintingConfig, generator: Generator | None = None) -> None:
+    config: ModelConfig
+
+    def __init__(self, config: ModelConfig, generator: Generator | None = None) -> None:
         super().__init__()
         self.config = config
-        self.precision = torch.float32  # of the generator's convolutions
-        G = config.generator
-        self.generator = generator or Generator(G)
-        self.encoder = Encoder(
-            config.encoder,
-            config.encoder_resolution,
-            G.num_ws,
-            G.w_dim,
-            config.mixer.tokens_per_style,
-        )
-        self.mixer = Mixer(config.mixer, G.num_ws, G.w_dim)
-        self.skip: SkipEncoder | None = None
-        self.second_encoder: Body | None = None
-        if config.skip is not None:
-            widths, units = config.encoder.widths[:2], config.encoder.units[:2]
-            self.skip = SkipEncoder(config.skip, widths[1], G.channels_at(config.skip_resolution))
-            if config.two_stage:  # input: first output, erased image and known mask
-                self.second_encoder = Body(7, widths, units, config.encoder.norm)
+        self.precision = torch.float32  # of the convolutions that `freeze_for_inference` converts
+        self.generator = generator or Generator(config.generator)
 
     @torch.no_grad()
     def estimate_w_statistics(self, samples: int = 10_000, seed: int = 0) -> None:
-        """Set the mixer's mean to `w_avg`, and measure w's deviation on `samples` codes."""
+        """Set the mean of w to `w_avg`, and its deviation to that of `samples` codes."""
         rng = torch.Generator().manual_seed(seed)
         mapping = self.generator.mapping
         z = torch.randn(samples, self.config.generator.z_dim, generator=rng)
@@ -84,7 +78,8 @@ class InpaintingModel(nn.Module):
             labels = torch.randint(mapping.c_dim, (samples,), generator=rng)
             c = F.one_hot(labels, mapping.c_dim).float().to(mapping.w_avg.device)
         w = mapping.map(z.to(mapping.w_avg.device), c)
-        self.mixer.set_statistics(mapping.w_avg, w.std(dim=0))
+        self.w_avg.copy_(mapping.w_avg)
+        self.w_std.copy_(w.std(dim=0).clamp_min(1e-6))
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
         """Encode images; their content inside the hole is ignored.
@@ -98,51 +93,7 @@ class InpaintingModel(nn.Module):
                 f"image {list(image.shape)} and hole {list(hole.shape)} must be "
                 f"[N, 3, {R}, {R}] and [N, 1, {R}, {R}]"
             )
-        given = _shrink(encoder_input(image, hole), self.config.encoder_resolution)
-        seen = given.to(self.encoder.body.dtype).contiguous(memory_format=torch.channels_last)
-        with self._mixed_precision():
-            out: EncoderOutput = self.encoder(seen)
-        s = self.config.skip_resolution
-        return Encoding(out.tokens.float(), _shrink(out.features, s), _shrink(hole, s), given)
-
-    def mix(self, encoding: Encoding, w_rand: Tensor) -> Tensor:
-        """Mix sampled codes `w_rand` with the encoding; in and out [N, num_ws, w_dim], float32.
-
-        Images without known pixels get the sampled codes unchanged.
-        """
-        nothing_known = encoding.encoder_input[:, 3].amax(dim=(1, 2)) == 0
-        return torch.where(
-            nothing_known[:, None, None], w_rand, self.mixer(w_rand, encoding.tokens)
-        )
-
-    def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
-        """Return images [N, 3, R, R], nominally -1..1, given ws_out [N, num_ws, w_dim]."""
-        synthesis, dtype = self.generator.synthesis, self.precision
-        x, image = synthesis.head(ws, self.config.skip_resolution, dtype=dtype)
-        if self.skip is None:
-            return synthesis.tail(x, image, ws)
-        if self.second_encoder is None:
-            return synthesis.tail(
-                self._corrected(encoding.features, x, encoding.hole_fraction), image, ws
-            )
-        first = _shrink(synthesis.tail(x, image, ws), self.config.encoder_resolution)
-        seen = torch.cat([first, encoding.encoder_input], dim=1)
-        with self._mixed_precision():
-            features = self.second_encoder(seen.to(self.second_encoder.dtype))[-1]
-        features = _shrink(features, self.config.skip_resolution)
-        x, image = synthesis.head(ws, self.config.skip_resolution, dtype=dtype)
-        return synthesis.tail(self._corrected(features, x, encoding.hole_fraction), image, ws)
-
-    def _corrected(self, encoded: Tensor, generated: Tensor, hole_fraction: Tensor) -> Tensor:
-        assert self.skip is not None
-        with self._mixed_precision():
-            features: Tensor = self.skip(encoded, generated, hole_fraction)
-        return features.to(generated.dtype)
-
-    def _mixed_precision(self) -> torch.autocast:
-        weight = next(self.encoder.parameters())
-        mixed = self.precision != weight.dtype
-        return torch.autocast(weight.device.type, self.precision, enabled=mixed)
+        return self._encode(shrink(encoder_input(image, hole), self.config.encoder_resolution))
 
     def forward(self, image: Tensor, hole: Tensor, w_rand: Tensor) -> Tensor:
         """Return the raw output [N, 3, R, R] for sampled codes `w_rand`, as in `mix`.
@@ -153,7 +104,42 @@ class InpaintingModel(nn.Module):
         encoding = self.encode(image, hole)
         return self.render(encoding, self.mix(encoding, w_rand))
 
+    @property
+    @abstractmethod
+    def w_avg(self) -> Tensor:
+        """The mean of the generator's w [w_dim], a buffer."""
 
-def _shrink(x: Tensor, side: int) -> Tensor:
-    """Average the pixels of each of `side` x `side` cells."""
-    return x if x.shape[-1] == side else F.adaptive_avg_pool2d(x, side)
+    @property
+    @abstractmethod
+    def w_std(self) -> Tensor:
+        """The standard deviation of the generator's w [w_dim], a buffer."""
+
+    @abstractmethod
+    def _encode(self, given: Tensor) -> Encoding:
+        """Encode `encoder_input` [N, 4, r, r] at the encoder's resolution r."""
+
+    @abstractmethod
+    def mix(self, encoding: Encoding, w_rand: Tensor) -> Tensor:
+        """Return the codes W_out of a candidate, given sampled codes `w_rand`.
+
+        Both are [N, num_ws, w_dim], float32. A deterministic model ignores the sampled codes.
+        """
+
+    @abstractmethod
+    def render(self, encoding: Encoding, ws: Tensor) -> Tensor:
+        """Return images [N, 3, R, R], nominally -1..1, given W_out [N, num_ws, w_dim]."""
+
+    @abstractmethod
+    def convolutional_parts(self) -> Sequence[nn.Module]:
+        """Return the parts that compute in `precision` at inference, besides the synthesis."""
+
+    def synthesis_networks(self) -> Sequence[SynthesisNetwork]:
+        """Return the networks whose weights do not depend on the image."""
+        return (self.generator.synthesis,)
+
+    def mixed_precision(self) -> AbstractContextManager[object]:
+        """Return a context in which convolutions of float32 weights compute in `precision`."""
+        weight = next(self.convolutional_parts()[0].parameters())
+        if weight.dtype == self.precision:
+            return nullcontext()
+        return torch.autocast(weight.device.type, self.precision)

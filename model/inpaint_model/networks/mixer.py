@@ -56,11 +56,6 @@ class Mixer(nn.Module):
         self.register_buffer("w_avg", torch.zeros(w_dim))
         self.register_buffer("w_std", torch.ones(w_dim))
 
-    def set_statistics(self, w_avg: Tensor, w_std: Tensor) -> None:
-        """Set mean and standard deviation of w, each [w_dim]."""
-        self.w_avg.copy_(w_avg)
-        self.w_std.copy_(w_std.clamp_min(1e-6))
-
     def forward(self, w_rand: Tensor, w_enc: Tensor) -> Tensor:
         """Return W_out."""
         N, t = w_rand.shape[0], self.config.tokens_per_style

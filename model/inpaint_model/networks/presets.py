@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import overload
 
 from inpaint_model.networks.config import (
     ARCHS,
+    BASELINES,
+    Ablation,
     Arch,
+    BaselineConfig,
     DiscriminatorConfig,
     EncoderConfig,
     GeneratorConfig,
     InpaintingConfig,
     MixerConfig,
+    ModelConfig,
     SkipConfig,
     channel_table,
     resolutions,
@@ -139,9 +144,21 @@ def reduced(sizes: Preset, factor: int) -> Preset:
     )
 
 
+@overload
+def inpainting_config(
+    sizes: Preset, arch: Ablation = ..., generator: GeneratorConfig | None = ...
+) -> InpaintingConfig: ...
+
+
+@overload
+def inpainting_config(
+    sizes: Preset, arch: Arch, generator: GeneratorConfig | None = ...
+) -> ModelConfig: ...
+
+
 def inpainting_config(
     sizes: Preset, arch: Arch = "hierarchical", generator: GeneratorConfig | None = None
-) -> InpaintingConfig:
+) -> ModelConfig:
     """Return the configuration of an arch; `generator` replaces the preset's.
 
     Raises:
@@ -150,6 +167,9 @@ def inpainting_config(
     if arch not in ARCHS:
         raise ValueError(f"unknown arch {arch!r}; known are {', '.join(ARCHS)}")
     generator = generator or sizes.generator
+    skip_resolution = min(64, generator.resolution // 4)
+    if arch in BASELINES:
+        return BaselineConfig(arch, generator, sizes.encoder, sizes.skip, skip_resolution)
     divinversion = arch.startswith("divinversion")
     return InpaintingConfig(
         generator=generator,
@@ -159,5 +179,5 @@ def inpainting_config(
         else MixerConfig(),
         skip=None if arch in ("divinversion-first", "hierarchical-w") else sizes.skip,
         two_stage=arch.endswith("two-stage"),
-        skip_resolution=min(64, generator.resolution // 4),
+        skip_resolution=skip_resolution,
     )

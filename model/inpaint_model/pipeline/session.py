@@ -145,7 +145,7 @@ class FillSession:
         """Approximate memory."""
         codes = sum(c.nbytes for made in list(self.candidates.values()) for c in made.codes)
         groups = self.encodings.groups if self.encodings else ()
-        encoded: int = sum(part.nbytes for parts in groups for part in parts)
+        encoded: int = sum(part.nbytes for parts in groups for part in parts.values())
         rendered = sum(part.nbytes for parts in list(self.unedited.values()) for part in parts)
         fitting = FITTING_BYTES * sum(placement.fitted_px for placement in self.placements)
         images = self.image.pixels.nbytes + self.hole.coverage.nbytes

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from inpaint_model.data.transfer import read_scalars
-from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.hierarchical_model import HierarchicalModel
+from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
 from inpaint_model.training.inpainter_step import Batch
 
 MIN_DIVERSITY = 0.05  # share of two random images' distance
@@ -23,12 +24,16 @@ def measure_dependence(model: InpaintingModel, batch: Batch) -> dict[str, float]
     """Measure a batch of at least two images.
 
     Returns:
-        diversity: distance of two candidates / distance of two random images, in the hole.
+        diversity: distance of two candidates / distance of two random images, in the hole; for
+            models whose candidates differ.
         sensitivity_*: how far W_out moves, in standard deviations of w, when the image (encoder),
-        the sampled code (z) or every second encoder token (confidence) is exchanged.
+            the sampled code (z) or every second encoder token (confidence) is exchanged; for models
+            that mix codes.
     """
+    if not model.config.abilities.diverse:
+        return {}
     encoding = model.encode(batch.same, batch.hole)
-    spread = model.mixer.w_std
+    spread = model.w_std
     ws = model.mix(encoding, batch.w_new)
     other = model.mix(encoding, batch.w_new.roll(1, 0))
     first, second = model.render(encoding, ws), model.render(encoding, other)
@@ -40,17 +45,20 @@ def measure_dependence(model: InpaintingModel, batch: Batch) -> dict[str, float]
         return ((a - b).abs() * batch.hole).sum()
 
     random = distance(batch.same, batch.same.roll(1, 0))
-    exchanged = encoding._replace(tokens=encoding.tokens.roll(1, 0))
+    diversity = distance(first, second) / random.clamp_min(1e-6)
+    if not isinstance(model, HierarchicalModel):
+        return {"diversity": read_scalars(diversity)[0]}
+    exchanged = Encoding({**encoding, "tokens": encoding["tokens"].roll(1, 0)})
     result = {
-        "diversity": distance(first, second) / random.clamp_min(1e-6),
+        "diversity": diversity,
         "sensitivity_encoder": moved(model.mix(exchanged, batch.w_new)),
         "sensitivity_z": moved(other),
     }
     if model.config.mixer.tokens_per_style == 2:
-        tokens = encoding.tokens.clone()
+        tokens = encoding["tokens"].clone()
         tokens[:, 1::2] = tokens[:, 1::2].roll(1, 0)
         result["sensitivity_confidence"] = moved(
-            model.mix(encoding._replace(tokens=tokens), batch.w_new)
+            model.mix(Encoding({**encoding, "tokens": tokens}), batch.w_new)
         )
     return dict(zip(result, read_scalars(*result.values()), strict=True))
 
@@ -58,8 +66,9 @@ def measure_dependence(model: InpaintingModel, batch: Batch) -> dict[str, float]
 def warnings_of(dependence: Mapping[str, float]) -> list[str]:
     """Return one sentence with a remedy for each collapse."""
     found = []
-    if dependence["sensitivity_encoder"] < MIN_DEPENDENCE:
+    if dependence.get("sensitivity_encoder", 1) < MIN_DEPENDENCE:
         found.append("the fill ignores the image; raise --lambda-rr or train longer")
-    if dependence["sensitivity_z"] < MIN_DEPENDENCE or dependence["diversity"] < MIN_DIVERSITY:
+    alike = dependence.get("diversity", 1) < MIN_DIVERSITY
+    if alike or dependence.get("sensitivity_z", 1) < MIN_DEPENDENCE:
         found.append("all candidates are alike; raise --lambda-rg or lower --lambda-rr")
     return found

@@ -43,7 +43,7 @@ def edit_loss(
     both = torch.cat([ws, ws + move])
     with torch.no_grad():
         bare = model.generator.synthesis(both, dtype=model.precision).float()
-    edited = model.render(Encoding(*(torch.cat([part, part]) for part in encoding)), both)
+    edited = model.render(encoding.map(lambda part: torch.cat([part, part])), both)
     wanted, found = ((after - before) * hole for before, after in (bare.chunk(2), edited.chunk(2)))
     return relative_error(found, wanted, model.config.skip_resolution)
 

@@ -225,9 +225,10 @@ def _check(
     if options.real_fraction and images is None:
         raise ValueError("real_fraction needs real images: give --data")
     for name in ("lambda_codes", "lambda_edit"):
-        if getattr(options, name) and model.skip is None:
+        if getattr(options, name) and not model.config.abilities.corrected:
             raise ValueError(
-                f"{name} needs a skip encoder, which this architecture does not have: set it to 0"
+                f"{name} needs a skip encoder or the like, which this architecture does not have: "
+                "set it to 0"
             )
     if options.lambda_adversarial and D is None:
         raise ValueError("lambda_adversarial needs a discriminator: give one, or set it to 0")
@@ -373,5 +374,5 @@ def _save(
         discriminator=state.D,
         write_extra=None if state.heads is None else partial(save_projected, state.heads.network),
     )
-    if kept:
+    if kept and state.ema.config.abilities.editable:
         add_directions(run.bundle_path, list(kept.values()))

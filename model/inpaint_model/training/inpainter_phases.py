@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from inpaint_model.networks.discriminator import Discriminator
-from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
+from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.training import losses
 from inpaint_model.training.adversaries import ProjectedAdversary
 from inpaint_model.training.edit_loss import edit_loss, moves
@@ -81,7 +81,7 @@ class InpainterPhases:
         `given` has the inputs of `images_of` and the step's other random choices.
         """
         data = images_of(self.model, given, self.dtype)
-        shift = given["shift"] * self.model.mixer.w_std if "shift" in given else None
+        shift = given["shift"] * self.model.w_std if "shift" in given else None
         fills = fill_both(self.model, data, shift)
         terms = self._reconstruct(data, fills, given)
         # The adversarial losses are sums over both branches, hence twice the means.
@@ -148,7 +148,7 @@ class InpainterPhases:
         if options.lambda_edit:
             some = slice(self.edited)
             move = moves(data.w_same[some], data.w_new[some], given["moves"])
-            encoding = Encoding(*(part[some] for part in fills.encoding_new))
+            encoding = fills.encoding_new.map(lambda part: part[some])
             kept = edit_loss(self.model, encoding, fills.ws_new[some], move, data.hole[some])
             terms["loss_edit"] = options.lambda_edit, kept
         return terms

@@ -64,7 +64,7 @@ def fill_both(model: InpaintingModel, batch: Batch, shift: Tensor | None = None)
         torch.cat([batch.same, batch.new[real]]), torch.cat([batch.hole, batch.hole[real]])
     )
     index = torch.cat([first, second])
-    encoding = type(encoding)(*(part[index] for part in encoding))
+    encoding = encoding.map(lambda part: part[index])
     ws = model.mix(encoding, torch.cat([batch.w_same, batch.w_new]))
     if shift is not None:
         ws = torch.cat([ws[:B], ws[B:] + shift])
@@ -74,7 +74,7 @@ def fill_both(model: InpaintingModel, batch: Batch, shift: Tensor | None = None)
         out_new,
         composite(out_same, batch.same, batch.hole),
         composite(out_new, batch.new, batch.hole),
-        Encoding(*(part[B:] for part in encoding)),
+        encoding.map(lambda part: part[B:]),
         ws[B:],
     )
 

@@ -14,7 +14,7 @@ from inpaint_model.bundle.manifest import BundleInfo, find_bundle, read_bundle
 from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.inference.memory_footprint import Footprint, footprint
 from inpaint_model.inference.tiny import tiny_inpainter
-from inpaint_model.networks.config import InpaintingConfig
+from inpaint_model.networks.config import GeneratorConfig, ModelConfig
 from inpaint_model.networks.precision import DTYPES
 from inpaint_model.pipeline.recipe import ModelIdentity
 
@@ -33,7 +33,7 @@ class ModelInfo(ModelIdentity):
     directions: tuple[Direction, ...]
     has_framer: bool
     memory_bytes: int  # of the weights in float32, without activations
-    config: InpaintingConfig
+    config: ModelConfig
     precision: str  # of the convolutions on the loader's device: fp32, bf16 or fp16
 
     @property
@@ -90,7 +90,7 @@ class BundleLoader:
 
     def _info(self, info: BundleInfo, memory_bytes: int) -> ModelInfo:
         generator = info.generator_config
-        assert isinstance(info.config, InpaintingConfig)
+        assert not isinstance(info.config, GeneratorConfig)
         return ModelInfo(
             name=info.name,
             title=info.card.title,

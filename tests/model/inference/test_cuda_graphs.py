@@ -33,7 +33,7 @@ def fill_all(inpainter: Inpainter) -> list[Any]:
         hole = (rng.random((32, 32)) < 0.5).astype(np.uint8)
         encodings.append(inpainter.encode(image, hole))
     for encoding in encodings:  # after both were made: neither may be rewritten
-        results += [part.numpy() for part in encoding]
+        results += [part.numpy() for part in encoding.values()]
         for seeds, psi in (([1], 0.7), ([2, 1], 1.0), ([3, 4, 5, 6, 7, 8, 9], 0.7)):
             codes = inpainter.sample(encoding, seeds, psi)
             results += [codes, inpainter.render(encoding, codes)]
@@ -102,7 +102,7 @@ def test_inputs_lie_outside_of_the_pool_and_serve_all_batch_sizes() -> None:
 
     class Watching(EagerPasses):
         def render(self, encoding: Any, ws: Tensor) -> Tensor:
-            seen[len(ws)] = tuple(part.data_ptr() for part in encoding)
+            seen[len(ws)] = tuple(part.data_ptr() for part in encoding.values())
             return super().render(encoding, ws)
 
     inpainter = tiny_inpainter()
@@ -111,7 +111,7 @@ def test_inputs_lie_outside_of_the_pool_and_serve_all_batch_sizes() -> None:
     codes = inpainter.sample(encoding, [1, 2, 3])
     inpainter.render(encoding, codes)
     assert seen[1] == seen[2]
-    assert seen[1] != tuple(part.data_ptr() for part in encoding)
+    assert seen[1] != tuple(part.data_ptr() for part in encoding.values())
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from inpaint_model.baselines.archs import make_model
 from inpaint_model.data.dataset import ImageSet
 from inpaint_model.data.transfer import download, upload
 from inpaint_model.inference.cuda_graphs import CudaRecorder, GraphedPasses
@@ -22,7 +23,7 @@ from inpaint_model.inference.tiny import tiny_inpainter, tiny_model
 from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
-from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
+from inpaint_model.networks.inpainting_model import Encoding
 from inpaint_model.networks.presets import inpainting_config, preset
 from inpaint_model.training.generator_loop import train_generator
 from inpaint_model.training.inpainter_loop import train_inpainter
@@ -130,7 +131,7 @@ def test_memory_computed_and_measured() -> None:
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     info = tiny_inpainter().info
-    inpainter = Inpainter(InpaintingModel(config), info, device, "bf16")
+    inpainter = Inpainter(make_model(config), info, device, "bf16")
     weights = torch.cuda.memory_allocated() - before
     assert 0.95 * need.weights <= weights <= 1.1 * need.weights
     encoding = inpainter.encode(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from inpaint_model.baselines.archs import make_model
 from inpaint_model.data.image_files import open_images
 from inpaint_model.data.sampler import weights_from_patterns
 from inpaint_model.networks.generator import Generator
-from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.networks.presets import PRESETS, inpainting_config, preset, reduced
 from shared_files import SHARED
 
@@ -43,7 +43,7 @@ def test_portrait_256_fills_while_it_grows(factor: int, skip_resolution: int) ->
     R = generator.resolution
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = InpaintingModel(config).eval()
+        model = make_model(config).eval()
         image, hole = torch.rand(2, 3, R, R) * 2 - 1, torch.zeros(2, 1, R, R)
         hole[:, :, R // 4 : R // 2, R // 3 :] = 1
         z = torch.randn(2, generator.z_dim)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from inpaint_model.baselines.archs import make_model
 from inpaint_model.bundle.manifest import Card, read_bundle
 from inpaint_model.bundle.weights import load_discriminator, load_generator
 from inpaint_model.bundle.writer import save_bundle
@@ -189,7 +190,7 @@ class TestInpainter:
         G, D = conditional_networks()
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            model = InpaintingModel(replace(tiny_model().config, generator=G.config), G)
+            model = make_model(replace(tiny_model().config, generator=G.config), G)
         model.estimate_w_statistics()
         return model, D
 

@@ -231,7 +231,7 @@ def test_an_edit_on_another_device_encodes_for_itself() -> None:
 def test_what_a_session_keeps_is_counted() -> None:
     (session,) = [e.served.session for e in events_of(Counting(), 2, 1) if isinstance(e, Encoded)]
     assert session.encodings
-    encoded = sum(part.nbytes for part in session.encodings.groups[0])
+    encoded = sum(part.nbytes for part in session.encodings.groups[0].values())
     images = session.image.pixels.nbytes + session.hole.coverage.nbytes
     assert encoded > 0
     assert session.num_bytes > encoded + images + sum(

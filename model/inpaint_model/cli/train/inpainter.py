@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--arch",
         default="hierarchical",
         choices=ARCHS,
-        help="network architecture, a row of the paper's Table 2 (default: hierarchical)",
+        help="network architecture, a row of the paper's tables (default: hierarchical)",
     )
     parser.add_argument(
         "--init",
@@ -71,12 +71,12 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     import torch
 
+    from inpaint_model.baselines.archs import make_model
     from inpaint_model.bundle.manifest import Card, read_bundle
     from inpaint_model.bundle.weights import load_model
     from inpaint_model.data.labels import read_classes
     from inpaint_model.importing import import_checkpoint
     from inpaint_model.networks.config import to_dict
-    from inpaint_model.networks.inpainting_model import InpaintingModel
     from inpaint_model.networks.presets import inpainting_config, preset
     from inpaint_model.training import distributed
     from inpaint_model.training.deadline import Deadline
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     config = inpainting_config(preset(args.preset), args.arch, checkpoint.generator.config)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
-        model = InpaintingModel(config, checkpoint.generator)
+        model = make_model(config, checkpoint.generator)
     nimg = 0
     if args.init:  # without its generator, which may differ from --generator
         info = read_bundle(args.init)
