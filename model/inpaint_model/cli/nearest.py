@@ -18,7 +18,7 @@ from inpaint_model.training.ranges import SEEDS, whole
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from inpaint_model.directions.identity import Embed
+    from inpaint_model.evaluation.metrics.identity import Embed
     from inpaint_model.networks.generator import Generator
 
 SHOWN = 12  # pairs on the sheet
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.data.dataset import load_images
     from inpaint_model.data.image_grid import contact_sheet
     from inpaint_model.data.image_tensors import from_uint8, to_uint8
-    from inpaint_model.directions.identity import load_identity
+    from inpaint_model.evaluation.metrics.identity import load_identity
     from inpaint_model.importing import find_source, import_checkpoint
 
     generator = import_checkpoint(find_source(args.source)).generator

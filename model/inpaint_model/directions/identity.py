@@ -1,55 +1,16 @@
-"""Whether an edit preserves identity: cosine similarity of face embeddings.
-
-The user's ONNX network takes RGB [1, 3, 112, 112] with ImageNet normalization, in the usual
-alignment of face recognition, and returns one embedding.
-"""
+"""How much another person an edit makes of a face."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from inpaint_model.directions.face_regions import Box, crop
-from inpaint_model.directions.onnx import load_onnx
+from inpaint_model.evaluation.metrics.identity import Embed, load_identity
 
-SIDE = 112
 FACES = 16  # images to measure; each takes three runs of the network
-# The square of the FFHQ alignment with eyes at 0.461 and mouth at 0.824 of its height, as these
-# networks expect.
-FACE: Box = (0.128, 0.128, 0.872, 0.872)
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-Embed = Callable[[Tensor], Tensor]
-"""Maps images [N, 3, H, W] in -1..1, in FFHQ alignment, to embeddings [N, K] of length 1."""
-
-
-def load_identity(path: Path) -> Embed:
-    """Load an embedding network.
-
-    Raises:
-        ValueError: if it cannot be run, or (when called) returns no vector.
-    """
-    network = load_onnx(path)
-    mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
-
-    def embed(images: Tensor) -> Tensor:
-        faces = F.interpolate(
-            crop(images.cpu(), FACE), (SIDE, SIDE), mode="bilinear", antialias=True
-        )
-        rows = []
-        for face in (faces - mean) / std:
-            row = torch.as_tensor(network(face[None].numpy())).flatten()
-            if len(row) < 2 or not bool(torch.isfinite(row).all()):
-                raise ValueError(f"{path} does not return an embedding for a face")
-            rows.append(F.normalize(row, dim=0))
-        return torch.stack(rows)
-
-    return embed
 
 
 @dataclass(frozen=True)

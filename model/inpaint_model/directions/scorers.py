@@ -13,7 +13,7 @@ from torch import Tensor
 
 from inpaint_model.bundle.torchscript import load_torchscript
 from inpaint_model.directions.measurements import Score
-from inpaint_model.directions.onnx import load_onnx
+from inpaint_model.evaluation.metrics.onnx import load_onnx
 
 
 def load_scorer(argument: str, device: torch.device | str = "cpu") -> tuple[str, Score]:

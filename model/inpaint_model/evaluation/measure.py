@@ -88,7 +88,8 @@ class EvaluationContext:
         tensor = torch.from_numpy(composites).permute(0, 3, 1, 2)
         judged = self._of_images(tensor)
         found = {name: np.array([value[name] for value in values]) for name in values[0]}
-        return replace(judged, values=judged.values | found | self._perceptual(tensor))
+        found |= self._perceptual(tensor) | self._identity(tensor)
+        return replace(judged, values=judged.values | found)
 
     def _of_faces(self, images: Tensor) -> Measurement:
         # Comparing eyes is slow (two more passes of Inception), so fills go without.
@@ -124,7 +125,7 @@ class EvaluationContext:
         )
         total = -(-len(composites) // batch)
         for pair in tqdm(pairs, "perceptual distances", total, disable=None, leave=False):
-            original, composite = (x.float() / 127.5 - 1 for x in pair)
+            original, composite = (_signed(x) for x in pair)
             if vgg is not None:
                 small = [_shrink(x, VGG_SIDE) for x in (original, composite)]
                 distance = tap_distance(vgg(small[0]), vgg(small[1]))
@@ -132,6 +133,18 @@ class EvaluationContext:
             if lpips is not None:
                 found.setdefault("lpips", []).append(lpips(original, composite).cpu())
         return {name: torch.cat(parts).double().numpy() for name, parts in found.items()}
+
+    def _identity(self, composites: Tensor) -> dict[str, Float64Array]:
+        """Return the cosine distance of the faces' embeddings from the originals'."""
+        if self._embedded is None:
+            return {}
+        assert self.judges.embed is not None
+        cosine = (self._embedded * self.judges.embed(_signed(composites))).sum(dim=1)
+        return {"identity": (1 - cosine).double().numpy()}
+
+    @cached_property
+    def _embedded(self) -> Tensor | None:
+        return None if self.judges.embed is None else self.judges.embed(_signed(self.images))
 
     def _kept(self, *parts: str, make: Callable[[], Measurement]) -> Measurement:
         """Return the measurement named by `parts` from the cache, or make it."""
@@ -142,6 +155,10 @@ class EvaluationContext:
         measurement = make()
         _write(path, measurement)
         return measurement
+
+
+def _signed(images: Tensor) -> Tensor:
+    return images.float() / 127.5 - 1
 
 
 def _shrink(images: Tensor, side: int) -> Tensor:

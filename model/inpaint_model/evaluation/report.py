@@ -42,6 +42,7 @@ COLUMNS = (
     Column("eyes_p95", "eyes 95th", 3, 0),
     Column("lpips", "LPIPS", 3, -1),
     Column("vgg", "VGG", 3, -1),
+    Column("identity", "identity distance", 3, -1),
     Column("psnr", "PSNR", 2, 1),
     Column("ssim", "SSIM", 3, 1),
     Column("psnr_known", "PSNR known", 2, 1),

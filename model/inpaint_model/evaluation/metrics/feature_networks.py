@@ -15,15 +15,17 @@ from inpaint_model.bundle.torchscript import load_torchscript
 from inpaint_model.bundle.weights import file_sha256
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.evaluation.metrics.detection import Detect, load_detector
+from inpaint_model.evaluation.metrics.identity import Embed, load_identity
 
-# Files in `--metrics-dir`; all but the detector's are TorchScript.
+# Files in `--metrics-dir`: TorchScript or ONNX.
 INCEPTION_2048 = "inception-2015-12-05.pt"  # NVIDIA's, as in stylegan2-ada
 INCEPTION_768 = "inception768_fp16.pt"
 VGG_TAPS = "vgg19_relu3_fp16.pt"
 LPIPS_VGG = "vgg16.pt"  # NVIDIA's, with the LPIPS heads
 DETECTOR = "face_detection_yunet_2026may.onnx"
 MESH = "landmarks468_fp16.pt"  # MediaPipe's
-NAMES = (INCEPTION_2048, INCEPTION_768, VGG_TAPS, LPIPS_VGG, DETECTOR, MESH)
+IDENTITY = "MobileFaceNet.onnx"
+NAMES = (INCEPTION_2048, INCEPTION_768, VGG_TAPS, LPIPS_VGG, DETECTOR, MESH, IDENTITY)
 MESH_SIDE = 192  # px of the mesh network's input
 
 
@@ -51,6 +53,7 @@ class EvaluationNetworks:
     lpips: Callable[[Tensor, Tensor], Tensor] | None = None  # two batches in -1..1 -> [N]
     detect: Detect | None = None
     mesh: Callable[[Tensor], Tensor] | None = None  # uint8 [N, 3, H, W] -> landmarks [N, 468, 3]
+    embed: Embed | None = None
 
     @property
     def key(self) -> str:
@@ -91,6 +94,7 @@ def load_evaluation_networks(
         _lpips_vgg(files[LPIPS_VGG], device) if LPIPS_VGG in files else None,
         load_detector(files[DETECTOR]) if DETECTOR in files else None,
         _mesh(files[MESH], device) if MESH in files else None,
+        load_identity(files[IDENTITY]) if IDENTITY in files else None,
     )
 
 

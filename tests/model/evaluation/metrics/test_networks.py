@@ -45,6 +45,7 @@ def test_files_that_are_there_decide_what_is_measured(tmp_path: Path) -> None:
     assert judges.maps is None
     assert judges.detect is None
     assert judges.mesh is None
+    assert judges.embed is None
     assert judges.lpips is not None
     black, white = -torch.ones(2, 3, 8, 8), torch.ones(2, 3, 8, 8)
     assert judges.lpips(black, white).tolist() == pytest.approx([3, 3])
