@@ -125,9 +125,16 @@ def _threads(args: argparse.Namespace) -> int:
 
 
 def scores_of(report: dict[str, Any], measures: Sequence[Measure]) -> Scores:
-    """Extract the model's measures from a report of `inpaint-model evaluate`."""
+    """Extract the model's measures from a report of `inpaint-model evaluate`.
+
+    Those whose evaluation network was missing are left out.
+    """
     rows = {row["set"]: row["numbers"] for row in report["rows"] if row["method"] == "model"}
-    return {measure: rows[measure.mask_set][measure.number] for measure in measures}
+    return {
+        measure: rows[measure.mask_set][measure.number]
+        for measure in measures
+        if measure.number in rows[measure.mask_set]
+    }
 
 
 def table(results: Mapping[str, list[Scores]], measures: Sequence[Measure], what: str) -> str:
