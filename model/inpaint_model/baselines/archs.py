@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import overload
 
 from inpaint_model.baselines.hfgi import HFGI
+from inpaint_model.baselines.invertfill import InvertFill
 from inpaint_model.baselines.psp import PSP
 from inpaint_model.networks.config import Baseline, BaselineConfig, InpaintingConfig, ModelConfig
 from inpaint_model.networks.generator import Generator
@@ -15,6 +16,7 @@ from inpaint_model.networks.inpainting_model import InpaintingModel
 MODELS: Mapping[Baseline, type[InpaintingModel]] = {
     "psp": PSP,
     "hfgi": HFGI,
+    "invertfill": InvertFill,
 }
 
 
