@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import overload
 
+from inpaint_model.baselines.hfgi import HFGI
+from inpaint_model.baselines.invertfill import InvertFill
 from inpaint_model.baselines.psp import PSP
 from inpaint_model.networks.config import Baseline, BaselineConfig, InpaintingConfig, ModelConfig
 from inpaint_model.networks.generator import Generator
@@ -13,6 +15,8 @@ from inpaint_model.networks.inpainting_model import InpaintingModel
 
 MODELS: Mapping[Baseline, type[InpaintingModel]] = {
     "psp": PSP,
+    "hfgi": HFGI,
+    "invertfill": InvertFill,
 }
 
 

@@ -107,6 +107,9 @@ def _trunk(channels: int, spatial: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Flatten())
 
 
+Levels = tuple[Tensor, Tensor, Tensor]  # [N, pyramid, r, r] at 1/16, 1/8 and 1/4
+
+
 class EncoderOutput(NamedTuple):
     """The encoder's output."""
 
@@ -151,11 +154,19 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> EncoderOutput:
         """Return tokens and features."""
+        features, levels = self.maps(x)
+        return EncoderOutput(self.tokens(self.style_vectors(levels)), features)
+
+    def maps(self, x: Tensor) -> tuple[Tensor, Levels]:
+        """Return the features of `EncoderOutput`, and the maps of the pyramid, coarsest first."""
         _, c1, c2, c3 = self.body(x)
         c3 = self.coarse(c3)
         p2 = self.lateral2(c2) + _double(c3)
         p1 = self.lateral1(c1) + _double(p2)
-        levels = (c3, p2, p1)
+        return c1, (c3, p2, p1)
+
+    def style_vectors(self, levels: Levels) -> Tensor:
+        """Return what the heads make of the pyramid: [N, num_ws, pyramid], float32."""
         if self.config.heads == "separate":
             pooled = [
                 trunk(levels[level]) for trunk, level in zip(self.trunks, self.levels, strict=True)
@@ -163,9 +174,13 @@ class Encoder(nn.Module):
         else:
             shared = [trunk(x) for trunk, x in zip(self.trunks, levels, strict=True)]
             pooled = [shared[level] for level in self.levels]
-        tokens = [head(x.float()) for head, x in zip(self.to_tokens, pooled, strict=True)]
+        return torch.stack([x.float() for x in pooled], dim=1)
+
+    def tokens(self, vectors: Tensor) -> Tensor:
+        """Return the tokens of `EncoderOutput`."""
+        tokens = [head(x) for head, x in zip(self.to_tokens, vectors.unbind(dim=1), strict=True)]
         stacked = torch.stack(tokens, dim=1)  # [N, num_ws, tokens_per_style * w_dim]
-        return EncoderOutput(stacked.reshape(x.shape[0], -1, self.w_dim), c1)
+        return stacked.reshape(len(vectors), -1, self.w_dim)
 
 
 def _double(x: Tensor) -> Tensor:

@@ -67,19 +67,23 @@ class InpaintingModel(nn.Module, ABC):
         self.precision = torch.float32  # of the convolutions that `freeze_for_inference` converts
         self.generator = generator or Generator(config.generator)
 
-    @torch.no_grad()
     def estimate_w_statistics(self, samples: int = 10_000, seed: int = 0) -> None:
         """Set the mean of w to `w_avg`, and its deviation to that of `samples` codes."""
+        w = self.sampled_codes(samples, seed)
+        self.w_avg.copy_(self.generator.mapping.w_avg)
+        self.w_std.copy_(w.std(dim=0).clamp_min(1e-6))
+
+    @torch.no_grad()
+    def sampled_codes(self, count: int, seed: int) -> Tensor:
+        """Return `count` codes w [count, w_dim] of the generator, of any class."""
         rng = torch.Generator().manual_seed(seed)
         mapping = self.generator.mapping
-        z = torch.randn(samples, self.config.generator.z_dim, generator=rng)
+        z = torch.randn(count, self.config.generator.z_dim, generator=rng)
         c = None
         if mapping.c_dim:
-            labels = torch.randint(mapping.c_dim, (samples,), generator=rng)
+            labels = torch.randint(mapping.c_dim, (count,), generator=rng)
             c = F.one_hot(labels, mapping.c_dim).float().to(mapping.w_avg.device)
-        w = mapping.map(z.to(mapping.w_avg.device), c)
-        self.w_avg.copy_(mapping.w_avg)
-        self.w_std.copy_(w.std(dim=0).clamp_min(1e-6))
+        return mapping.map(z.to(mapping.w_avg.device), c)
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
         """Encode images; their content inside the hole is ignored.
