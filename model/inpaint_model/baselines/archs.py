@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import overload
 
 from inpaint_model.baselines.hfgi import HFGI
-from inpaint_model.baselines.invertfill import InvertFill
 from inpaint_model.baselines.hyperstyle import HyperStyle
+from inpaint_model.baselines.invertfill import InvertFill
 from inpaint_model.baselines.psp import PSP
 from inpaint_model.networks.config import Baseline, BaselineConfig, InpaintingConfig, ModelConfig
 from inpaint_model.networks.generator import Generator
