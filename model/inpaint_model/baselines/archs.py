@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import overload
 
+from inpaint_model.baselines.comodgan import CoModGAN
 from inpaint_model.baselines.psp import PSP
 from inpaint_model.networks.config import Baseline, BaselineConfig, InpaintingConfig, ModelConfig
 from inpaint_model.networks.generator import Generator
@@ -13,6 +14,7 @@ from inpaint_model.networks.inpainting_model import InpaintingModel
 
 MODELS: Mapping[Baseline, type[InpaintingModel]] = {
     "psp": PSP,
+    "comodgan": CoModGAN,
 }
 
 
