@@ -87,6 +87,8 @@ class Script:
     reason: pb_status.ErrorInfo | None = None  # of failures
     busy: int = 0  # number of fills that are first refused with a hint to try again
     larger: str = ""  # a second model, used by fills that name none
+    single_candidate: bool = False  # as in Model, here and below
+    no_edits: bool = False
     last_killed: pb.LastKilled | None = None  # how the previous daemon ended
     tell: Callable[[str], None] = lambda line: None
 
@@ -114,6 +116,9 @@ class FakeInpaint(pb_grpc.InpaintServicer):
         model = pb.Model()
         model.CopyFrom(MODEL)
         model.loaded = self.loaded
+        model.single_candidate, model.no_edits = self.script.single_candidate, self.script.no_edits
+        if model.no_edits:
+            model.ClearField("directions")
         models = [model]
         if self.script.larger:
             models.append(pb.Model(name=self.script.larger, resolution=2 * RESOLUTION))
@@ -159,6 +164,10 @@ class FakeInpaint(pb_grpc.InpaintServicer):
         seeds = list(header.seeds) or [random.getrandbits(32)]
         if len(seeds) == 1:
             seeds = [(seeds[0] + i) % 2**32 for i in range(header.count or 1)]
+        if self.script.single_candidate and len(seeds) > 1:
+            await _refuse(context, "ONE_CANDIDATE")
+        if self.script.no_edits and (header.edits or any(v.edits for v in header.variants)):
+            await _refuse(context, "NO_EDITS")
         base = {edit.name: edit.value for edit in header.edits}
         renderings = [
             (index, variant, seed, base | extra)
@@ -202,6 +211,10 @@ class FakeInpaint(pb_grpc.InpaintServicer):
             seeds = self.sessions[session_id].header.seeds
             first = seeds[0] if seeds else 0
             seed = seeds[header.index] if len(seeds) > 1 else (first + header.index) % 2**32
+        if self.script.single_candidate and header.HasField("seed"):
+            await _refuse(context, "ONE_CANDIDATE")
+        if self.script.no_edits and (header.edits or header.HasField("mixing")):
+            await _refuse(context, "NO_EDITS")
         self.script.tell(f"edit {session_id}")
         edits = {edit.name: edit.value for edit in header.edits}
         renderings = [(header.index, -1, seed, edits)]
@@ -293,6 +306,11 @@ async def _check(image: pb.Picture, name: str, context: Any) -> None:
 async def _refuse_smooth(context: Any) -> None:
     message = "a smooth candidate cannot be edited or drawn from another seed"
     await context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+async def _refuse(context: Any, code: str) -> None:
+    reason = pb_status.ErrorInfo(reason=code, domain=DOMAIN, metadata={"model": MODEL.title})
+    await _fail(context, "INVALID_ARGUMENT", reason)
 
 
 async def _be_busy(context: Any) -> None:

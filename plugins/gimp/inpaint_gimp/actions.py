@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from gi.repository import Gimp
-from inpaint_client import EditJob, FillJob, Limits
+from inpaint_client import DaemonInfo, EditJob, FillJob, Model
 
 from .app import procedures
 from .host.image import GimpImage, parasite_bytes
@@ -36,18 +37,32 @@ def run_again(call: Call) -> None:
     """Fill with the last settings of the fill procedure and a new seed."""
     values = read_values(last_record(call.image), fill_arguments()) | {"new-seed": True}
     settings = FillSettings.read(values.__getitem__).with_seed(draw_seed)
-    fill_now(GimpImage(call.image, call.drawables), settings)
+    fill_now(GimpImage(call.image, call.drawables), settings, FillSettings.without_refused_edits)
 
 
-def fill_now(image: GimpImage, settings: FillSettings) -> None:
-    """Fill without a dialog, with GIMP's progress bar; the image changes only at the end."""
+def fill_now(
+    image: GimpImage,
+    settings: FillSettings,
+    adapted: Callable[[FillSettings, Model | None], FillSettings] = lambda settings, model: (
+        settings
+    ),
+) -> None:
+    """Fill without a dialog, with GIMP's progress bar; the image changes only at the end.
+
+    Args:
+        image: the image.
+        settings: what to request.
+        adapted: returns the settings that suit the model; by default the daemon refuses edits that
+            the model cannot make.
+    """
     target = find_target(image, settings.from_layer)
     collector = Collector(settings.edits, settings.variants)
     read: list[Captured] = []
 
-    def make(limits: Limits) -> FillJob:
-        read.append(read_all(capture(image, target, limits)))
-        return fill_job(read[0].capture, settings)
+    def make(info: DaemonInfo) -> FillJob:
+        read.append(read_all(capture(image, target, info.limits)))
+        model = info.model(settings.model)
+        return fill_job(read[0].capture, adapted(settings.possible(model), model))
 
     with ProgressBar() as progress:
         run_and_wait(make, collector, progress.report)
@@ -72,7 +87,7 @@ def run_edit(call: Call) -> None:
     collector = Collector(edits)
     with ProgressBar() as progress:
         job = EditJob(source=opened.source(), edits=edits, mixing=mixing)
-        run_and_wait(lambda limits: job, collector, progress.report)
+        run_and_wait(lambda info: job, collector, progress.report)
     rendering = collector.renderings[0]._replace(
         mix=mix, mixed=mixed_of(opened.unmixed, mix, mixing)
     )

@@ -189,7 +189,8 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
         self._timer = 0
         self.connect("mnemonic-activate", lambda box, cycling: self._focus())
 
-    def show_directions(self, directions: Sequence[Direction]) -> None:
+    def show_directions(self, directions: Sequence[Direction], why_none: str) -> None:
+        """Show one slider for each direction, or why there are none."""
         edits = self.edits()
         for child in self.get_children():
             child.destroy()
@@ -203,9 +204,8 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
                 if direction.group == group:
                     self.pack_start(self._entry(direction, labels), False, False, 0)
         if not directions:
-            self.pack_start(
-                Gtk.Label(label=_("This model has no sliders."), xalign=0), False, False, 0
-            )
+            empty = Gtk.Label(label=why_none, xalign=0, wrap=True, max_width_chars=40)
+            self.pack_start(empty, False, False, 0)
         self.show_all()
         self.show_edits(edits)
 
