@@ -14,7 +14,8 @@ Readings:
 - The mapping does not normalize its input to unit length, which would undo truncation.
 - The global vector has twice the width of w and no dropout (0.5 in the paper): a training step
   draws its random numbers before the networks run.
-- Noise is constant, as in all training here.
+- The layers' noise inputs are left out. Constant noise, as in all other training here, adds the same
+  grain to every fill while the generator learns.
 - It trains with the adversary plus the reconstruction losses that are on; the paper's own training
   has the adversary alone (`--lambda-rg 0 --lambda-rr 0`).
 """
@@ -97,10 +98,10 @@ class CoModulatedSynthesis(SynthesisNetwork):
         for k, side in enumerate(resolutions(self.config.resolution)):
             block = self.block(side)
             if k:
-                x = block.conv0(x, ws[:, 2 * k - 1], "const")
+                x = block.conv0(x, ws[:, 2 * k - 1], "none")
                 if side in features:
                     x = x + features[side].to(dtype)
-            x, image = block.finish(x, image, ws[:, 2 * k], ws[:, 2 * k + 1], "const")
+            x, image = block.finish(x, image, ws[:, 2 * k], ws[:, 2 * k + 1], "none")
         assert image is not None
         return image
 

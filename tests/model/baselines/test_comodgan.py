@@ -69,7 +69,7 @@ def modulated(layer: SynthesisLayer | ToRGBLayer, x: Tensor, style_of: Tensor) -
     weight = layer.weight * style[None, :, None, None]
     weight = torch.stack([w / (w.square().sum() + 1e-8).sqrt() for w in weight])
     y = up_conv2d(x[None], weight) if layer.up else F.conv2d(x[None], weight, padding=1)
-    y = y[0] + layer.noise_const * layer.noise_strength + layer.bias[:, None, None]
+    y = y[0] + layer.bias[:, None, None]
     return F.leaky_relu(y, 0.2) * SQRT2
 
 
