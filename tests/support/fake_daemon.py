@@ -11,7 +11,8 @@ seconds, and writes a runtime file like the real daemon. It returns a smooth can
 Lines on stdout: `ready ADDRESS`, `fill ...`, `edit ...`, `cancelled ...`, `done ...`.
 
     python tests/support/fake_daemon.py --port 0 --runtime DIR [--unix PATH] [--token T]
-        [--delay S] [--warning TEXT] [--tls-cert PEM --tls-key PEM [--tls-client-ca PEM]]
+        [--delay S] [--warning TEXT] [--single-candidate] [--no-edits]
+        [--tls-cert PEM --tls-key PEM [--tls-client-ca PEM]]
 """
 # ruff: noqa: N802 (gRPC's method names are the contract's)
 
@@ -449,7 +450,13 @@ async def serve(arguments: argparse.Namespace) -> None:
         print(line, flush=True)
 
     script = Script(
-        arguments.token, arguments.delay, arguments.fail, warning=arguments.warning, tell=tell
+        arguments.token,
+        arguments.delay,
+        arguments.fail,
+        warning=arguments.warning,
+        single_candidate=arguments.single_candidate,
+        no_edits=arguments.no_edits,
+        tell=tell,
     )
     listening = Listening(
         arguments.port,
@@ -482,6 +489,8 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each candidate")
     parser.add_argument("--fail", default="", help="error of all requests: STATUS[:AFTER]")
     parser.add_argument("--warning", default="", help="warning about the frame of each request")
+    for option in ("--single-candidate", "--no-edits"):
+        parser.add_argument(option, action="store_true", help="the model cannot do more")
     parser.add_argument("--tls-cert", default="", help="PEM file with the certificate")
     parser.add_argument("--tls-key", default="", help="PEM file with the private key")
     parser.add_argument("--tls-client-ca", default="", help="PEM file to verify clients")

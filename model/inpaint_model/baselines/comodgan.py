@@ -14,8 +14,8 @@ Readings:
 - The mapping does not normalize its input to unit length, which would undo truncation.
 - The global vector has twice the width of w and no dropout (0.5 in the paper): a training step
   draws its random numbers before the networks run.
-- The layers' noise inputs are left out. Constant noise, as in all other training here, adds the same
-  grain to every fill while the generator learns.
+- The layers' noise inputs are left out. Constant noise, as in all other training here, adds the
+  same grain to every fill while the generator learns.
 - It trains with the adversary plus the reconstruction losses that are on; the paper's own training
   has the adversary alone (`--lambda-rg 0 --lambda-rr 0`).
 """

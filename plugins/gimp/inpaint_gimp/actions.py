@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from gi.repository import Gimp
-from inpaint_client import DaemonInfo, EditJob, FillJob, Model
+from inpaint_client import DaemonInfo, EditJob, FillJob
 
 from .app import procedures
 from .host.image import GimpImage, parasite_bytes
@@ -30,30 +29,25 @@ def run_fill(call: Call) -> None:
         fill_with_dialog(call)
     else:
         settings = FillSettings.read(call.config.get_property).with_seed(draw_seed)
-        fill_now(GimpImage(call.image, call.drawables), settings)
+        repeats = call.run_mode == Gimp.RunMode.WITH_LAST_VALS
+        fill_now(GimpImage(call.image, call.drawables), settings, repeats=repeats)
 
 
 def run_again(call: Call) -> None:
     """Fill with the last settings of the fill procedure and a new seed."""
     values = read_values(last_record(call.image), fill_arguments()) | {"new-seed": True}
     settings = FillSettings.read(values.__getitem__).with_seed(draw_seed)
-    fill_now(GimpImage(call.image, call.drawables), settings, FillSettings.without_refused_edits)
+    fill_now(GimpImage(call.image, call.drawables), settings, repeats=True)
 
 
-def fill_now(
-    image: GimpImage,
-    settings: FillSettings,
-    adapted: Callable[[FillSettings, Model | None], FillSettings] = lambda settings, model: (
-        settings
-    ),
-) -> None:
+def fill_now(image: GimpImage, settings: FillSettings, *, repeats: bool) -> None:
     """Fill without a dialog, with GIMP's progress bar; the image changes only at the end.
 
     Args:
         image: the image.
-        settings: what to request.
-        adapted: returns the settings that suit the model; by default the daemon refuses edits that
-            the model cannot make.
+        settings: what to request; the candidates are as many as the model can make.
+        repeats: whether they are the last settings, so that edits which the model refuses are left
+            out. The daemon refuses those of a script.
     """
     target = find_target(image, settings.from_layer)
     collector = Collector(settings.edits, settings.variants)
@@ -62,7 +56,10 @@ def fill_now(
     def make(info: DaemonInfo) -> FillJob:
         read.append(read_all(capture(image, target, info.limits)))
         model = info.model(settings.model)
-        return fill_job(read[0].capture, adapted(settings.possible(model), model))
+        possible = settings.possible(model)
+        if repeats:
+            possible = possible.without_refused_edits(model)
+        return fill_job(read[0].capture, possible)
 
     with ProgressBar() as progress:
         run_and_wait(make, collector, progress.report)

@@ -190,8 +190,9 @@ class FillDialog(ResultsDialog):
         name = self._shown_model()
         self._models.set_active_id(name)
         single = why_single(self._info.model(name))
-        self._candidates.set_sensitive(single is None)
-        self._candidates.set_tooltip_text(say(single) if single is not None else self._of_count)
+        self._candidates.set_visible(single is None)
+        self._one.set_visible(single is not None)
+        self._one.set_tooltip_text("" if single is None else say(single))
         self._show_sliders(name)
 
     # --- building
@@ -200,8 +201,14 @@ class FillDialog(ResultsDialog):
         self._dialog.set_ok_label(_("_Fill"))  # first: GIMP would warn that "OK" shares a mnemonic
         self._form.pack_start(labeled(_("_Model"), self._models, self._labels), False, False, 0)
         self._candidates = self._argument("candidates")
-        self._of_count = self._candidates.get_tooltip_text()
-        for widget in (self._candidates, *map(self._argument, _MAIN)):
+        text = self._candidates.get_label().get_text()
+        self._one = labeled(text, Gtk.Label(label="1", xalign=0), self._labels)
+        self._one.show_all()
+        self._one.set_sensitive(False)
+        for widget in (self._candidates, self._one):  # of which one is shown
+            widget.set_no_show_all(True)
+            widget.set_visible(widget is self._candidates)
+        for widget in (self._candidates, self._one, *map(self._argument, _MAIN)):
             self._form.pack_start(widget, False, False, 0)
         more = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_start=12)
         for name in _MORE:

@@ -186,7 +186,7 @@ class ResultsDialog:
 
     def show_fixed(self, why: str) -> None:
         self._fixed.set_text(why)
-        self._fixed.set_visible(bool(why))
+        self._fixed.set_visible(bool(why) and why != self._sliders.why_none)
         self._draw_sensitivity()
 
     def _draw_sensitivity(self) -> None:

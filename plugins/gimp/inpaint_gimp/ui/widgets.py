@@ -183,6 +183,7 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=4)
         self._changed = changed
         self._rested = rested
+        self.why_none = ""
         self._entries: dict[str, GimpUi.ScaleEntry] = {}
         self._unknown: dict[str, float] = {}  # edits of another model: kept, not shown
         self._is_setting = False
@@ -191,6 +192,7 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
 
     def show_directions(self, directions: Sequence[Direction], why_none: str) -> None:
         """Show one slider for each direction, or why there are none."""
+        self.why_none = "" if directions else why_none
         edits = self.edits()
         for child in self.get_children():
             child.destroy()
