@@ -54,6 +54,14 @@ ERRORS: Final[dict[str, str]] = {
     "SMOOTH_IS_FIXED": (
         "The smooth fill was made without the model and cannot be edited. Edit another candidate."
     ),
+    "ONE_CANDIDATE": (
+        "The model “{model}” makes one fill for each selection. Request one candidate, or choose "
+        "another model."
+    ),
+    "NO_EDITS": (
+        "Fills of the model “{model}” cannot be edited or mixed. Choose another model and fill "
+        "again."
+    ),
     "UNSEEN_PICTURE": (
         "The image to mix in is empty within the candidate's frame. Move it over the hole."
     ),

@@ -17,7 +17,8 @@ ConfigurationError              the daemon cannot start with these settings; exi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Literal
 
 from inpaint_model.document.notices import RefusalError
@@ -77,6 +78,15 @@ class InvalidRequestError(RequestError):
         if isinstance(error, RefusalError):
             refused.code, refused.values = error.notice.code, dict(error.notice.values)
         return refused
+
+
+@contextmanager
+def refused_in(field: str) -> Iterator[None]:
+    """Convert a refusal by the model into one of a field of the request."""
+    try:
+        yield
+    except RefusalError as error:
+        raise InvalidRequestError.because(field, error) from error
 
 
 class MalformedMessageError(RequestError):

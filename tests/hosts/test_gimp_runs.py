@@ -235,6 +235,32 @@ def test_refusals_arrive_unchanged(lonely: Profile, fail: str, words: str) -> No
     untouched(result)
 
 
+def test_scripts_ask_for_what_the_model_can_make(lonely: Profile) -> None:
+    with fake_daemon("--single-candidate", "--no-edits") as daemon:
+        lonely.environment["INPAINT_SERVER"] = daemon.address
+        one = lonely.console("one_fill", candidates=4, new_seed=False, seed=3).value
+        assert (one["status"], one["error"]) == ("success", "")
+        assert one["tree"] == [FILLED, "Background"]
+        refused = lonely.console("one_fill", edits="smile=1").value
+    assert refused["status"] == "execution-error"
+    assert "INVALID_ARGUMENT" in str(refused["error"]) or "cannot be edited" in str(
+        refused["error"]
+    )
+    untouched(refused)
+
+
+def test_repetitions_leave_out_edits_that_were_set_for_another_model(lonely: Profile) -> None:
+    folder = lonely.gimp_folder / "plug-in-settings"
+    folder.mkdir(exist_ok=True)
+    last = folder / "GimpProcedureConfigRun-plug-in-inpaint-stylegan.last"
+    last.write_text('(edits "smile=1")\n(variants "age=1")\n(smooth "never")\n')
+    with fake_daemon("--single-candidate", "--no-edits") as daemon:
+        lonely.environment["INPAINT_SERVER"] = daemon.address
+        *outcome, tree = lonely.console("again").value["elsewhere"]
+    assert outcome == ["success", "", "success", ""]  # again, and GIMP's own repetition
+    assert [len(group[1]) for group in tree[:2]] == [1, 1]
+
+
 def kill_plug_in(user: Profile) -> None:
     """End the plug-in process that runs in this profile."""
     entry = str(user.plug_ins / "inpaint-gimp" / "inpaint-gimp.py")

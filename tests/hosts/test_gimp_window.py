@@ -562,6 +562,41 @@ def test_the_smooth_candidate_cannot_be_changed_and_the_dialog_explains_why(
     live.result(answer)
 
 
+def test_what_the_model_cannot_do_is_off_and_the_dialog_explains_why(
+    gimp: GimpHost, warm: Profile, plug_in: Path, screen: str
+) -> None:
+    with fake_daemon("--single-candidate", "--no-edits") as daemon:
+        environment = {"INPAINT_SERVER": daemon.address}
+        profile = new_profile(gimp, plug_in, like=warm, environment=environment)
+        draw_image(profile.folder / "image.png")
+        with profile.window(screen) as live:
+            live.move_away()
+            remember_seed(live, 7)
+            answer = begin(live)
+            live.find_window(DIALOG)
+            wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+            live.xdotool("mousemove", *map(str, CANDIDATES))
+            time.sleep(1.5)  # until the tooltip is shown
+            look(live, "single-idle")
+            fill_and_wait(live, daemon)
+            wait_for(lambda: len(places(live, 7)) > 2000, "the candidate, large", 30)
+            wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+            look(live, "single-filled")
+            live.click(*MORE)
+            live.key(DIALOG, "alt+x", "End")
+            with pytest.raises(AssertionError, match="did not print"):
+                daemon.wait_for("fill ", 2)
+            live.key(DIALOG, "alt+i")
+            layers = live.result(answer)["tree"][0][1]
+            assert layers == ["1 · seed 7"]
+            answer = live.start("edit_selected", name="1 · seed 7")
+            live.find_window(EDIT_DIALOG)
+            wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+            look(live, "single-edit")
+            live.key(EDIT_DIALOG, "Escape")
+            live.result(answer)
+
+
 def test_an_exception_in_a_callback_is_logged_and_shown(lonely: Profile, screen: str) -> None:
     broken = lonely.plug_ins / "inpaint-gimp/inpaint_gimp/ui/program.py"
     broken.write_text("def choose_program(parent):\n    raise RuntimeError('broken on demand')\n")

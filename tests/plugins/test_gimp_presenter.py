@@ -30,6 +30,7 @@ from inpaint_client import (
     parse_endpoint,
     seed_sequence,
 )
+from inpaint_client.session.abilities import NO_EDITS, ONE_CANDIDATE
 from inpaint_gimp.app.presenter import Phase, Presenter, State
 from inpaint_gimp.runs.layers import Rendering, layer_name, short_name
 from inpaint_gimp.runs.mixing import NOTHING, Mix, Other, nothing_there
@@ -872,3 +873,65 @@ def test_nothing_is_undone_during_a_fill(presenter: Presenter, window: Window) -
     assert presenter.renderings[0].edits == {"smile": 1.0}
     presenter.undo()
     window.until(lambda: presenter.renderings[0].edits == {})
+
+
+def test_a_model_that_makes_one_candidate_is_not_asked_for_more(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    daemon.service.script.single_candidate = True
+    presenter.connect()
+    window.until(lambda: presenter.state.phase is Phase.IDLE)
+    assert presenter.why_single() == ""  # nothing was filled yet
+    filled(presenter, window, count=1)
+    assert presenter.why_single() == ONE_CANDIDATE
+    presenter.add_candidates(2, {})
+    assert presenter.state.phase is Phase.READY
+    assert len(daemon.service.fills) == 1
+    presenter.slide({"smile": 1.0})
+    window.until(lambda: is_shown(presenter, 0, {"smile": 1.0}))
+
+
+def test_a_fill_that_cannot_be_edited_says_why(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    daemon.service.script.no_edits = True
+    presenter.connect()
+    window.until(lambda: presenter.state.phase is Phase.IDLE)
+    filled(presenter, window, count=2)
+    assert window.why_fixed == NO_EDITS
+    assert window.others == []
+    presenter.slide({"smile": 1.0})
+    assert not presenter.is_rendering
+    presenter.add_candidates(1, {"smile": 1.0})  # set for another model
+    window.until(lambda: presenter.state.phase is Phase.READY)
+    assert not presenter.state.is_error
+    assert [each.candidate.seed for each in presenter.renderings] == [7, 8, 9]
+    assert not daemon.service.edits
+
+
+def test_an_opened_fill_that_cannot_be_edited_says_why_once_connected(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    filled(presenter, window, count=1)
+    (rendering,) = presenter.renderings
+    presenter.open(rendering, source)
+    assert window.why_fixed == ""  # the daemon's models are not known yet
+    daemon.service.script.no_edits = True
+    presenter.connect()
+    window.until(lambda: presenter.state.phase is Phase.READY)
+    assert window.why_fixed == NO_EDITS
+
+
+def test_the_reasons_are_translated(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    daemon.service.script.single_candidate = daemon.service.script.no_edits = True
+    CATALOG.use_languages(["de"])
+    try:
+        presenter.connect()
+        window.until(lambda: presenter.state.phase is Phase.IDLE)
+        filled(presenter, window, count=1)
+        assert "nur eine Füllung" in presenter.why_single()
+        assert "weder bearbeiten noch mischen" in window.why_fixed
+    finally:
+        CATALOG.use_languages(["en"])

@@ -13,6 +13,7 @@ from inpaint_client import (
     Frame,
     FrameMode,
     InputError,
+    Model,
     SampleType,
     SmoothFill,
     StyleMix,
@@ -237,3 +238,14 @@ def test_gimps_record_of_last_values_is_read() -> None:
 @given(st.text(max_size=80))
 def test_no_record_is_the_defaults(text: str) -> None:
     assert read_values(text.replace("(", ""), fill_arguments()) == DEFAULTS
+
+
+def test_settings_keep_to_what_the_model_can_do() -> None:
+    asked = settings(candidates=4, edits="smile=1", variants="age=2")
+    single, fixed = Model("s", single_candidate=True), Model("f", no_edits=True)
+    for able in (None, Model("able")):
+        assert asked.possible(able).without_refused_edits(able) == asked
+    assert asked.possible(single) == replace(asked, candidates=1)
+    assert asked.without_refused_edits(single) == asked
+    assert asked.possible(fixed) == asked
+    assert asked.without_refused_edits(fixed) == replace(asked, edits={}, variants=())

@@ -11,7 +11,8 @@ seconds, and writes a runtime file like the real daemon. It returns a smooth can
 Lines on stdout: `ready ADDRESS`, `fill ...`, `edit ...`, `cancelled ...`, `done ...`.
 
     python tests/support/fake_daemon.py --port 0 --runtime DIR [--unix PATH] [--token T]
-        [--delay S] [--warning TEXT] [--tls-cert PEM --tls-key PEM [--tls-client-ca PEM]]
+        [--delay S] [--warning TEXT] [--single-candidate] [--no-edits]
+        [--tls-cert PEM --tls-key PEM [--tls-client-ca PEM]]
 """
 # ruff: noqa: N802 (gRPC's method names are the contract's)
 
@@ -87,6 +88,8 @@ class Script:
     reason: pb_status.ErrorInfo | None = None  # of failures
     busy: int = 0  # number of fills that are first refused with a hint to try again
     larger: str = ""  # a second model, used by fills that name none
+    single_candidate: bool = False  # as in Model, here and below
+    no_edits: bool = False
     last_killed: pb.LastKilled | None = None  # how the previous daemon ended
     tell: Callable[[str], None] = lambda line: None
 
@@ -114,6 +117,9 @@ class FakeInpaint(pb_grpc.InpaintServicer):
         model = pb.Model()
         model.CopyFrom(MODEL)
         model.loaded = self.loaded
+        model.single_candidate, model.no_edits = self.script.single_candidate, self.script.no_edits
+        if model.no_edits:
+            model.ClearField("directions")
         models = [model]
         if self.script.larger:
             models.append(pb.Model(name=self.script.larger, resolution=2 * RESOLUTION))
@@ -159,6 +165,10 @@ class FakeInpaint(pb_grpc.InpaintServicer):
         seeds = list(header.seeds) or [random.getrandbits(32)]
         if len(seeds) == 1:
             seeds = [(seeds[0] + i) % 2**32 for i in range(header.count or 1)]
+        if self.script.single_candidate and len(seeds) > 1:
+            await _refuse(context, "ONE_CANDIDATE")
+        if self.script.no_edits and (header.edits or any(v.edits for v in header.variants)):
+            await _refuse(context, "NO_EDITS")
         base = {edit.name: edit.value for edit in header.edits}
         renderings = [
             (index, variant, seed, base | extra)
@@ -202,6 +212,10 @@ class FakeInpaint(pb_grpc.InpaintServicer):
             seeds = self.sessions[session_id].header.seeds
             first = seeds[0] if seeds else 0
             seed = seeds[header.index] if len(seeds) > 1 else (first + header.index) % 2**32
+        if self.script.single_candidate and header.HasField("seed"):
+            await _refuse(context, "ONE_CANDIDATE")
+        if self.script.no_edits and (header.edits or header.HasField("mixing")):
+            await _refuse(context, "NO_EDITS")
         self.script.tell(f"edit {session_id}")
         edits = {edit.name: edit.value for edit in header.edits}
         renderings = [(header.index, -1, seed, edits)]
@@ -293,6 +307,11 @@ async def _check(image: pb.Picture, name: str, context: Any) -> None:
 async def _refuse_smooth(context: Any) -> None:
     message = "a smooth candidate cannot be edited or drawn from another seed"
     await context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+async def _refuse(context: Any, code: str) -> None:
+    reason = pb_status.ErrorInfo(reason=code, domain=DOMAIN, metadata={"model": MODEL.title})
+    await _fail(context, "INVALID_ARGUMENT", reason)
 
 
 async def _be_busy(context: Any) -> None:
@@ -431,7 +450,13 @@ async def serve(arguments: argparse.Namespace) -> None:
         print(line, flush=True)
 
     script = Script(
-        arguments.token, arguments.delay, arguments.fail, warning=arguments.warning, tell=tell
+        arguments.token,
+        arguments.delay,
+        arguments.fail,
+        warning=arguments.warning,
+        single_candidate=arguments.single_candidate,
+        no_edits=arguments.no_edits,
+        tell=tell,
     )
     listening = Listening(
         arguments.port,
@@ -464,6 +489,8 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each candidate")
     parser.add_argument("--fail", default="", help="error of all requests: STATUS[:AFTER]")
     parser.add_argument("--warning", default="", help="warning about the frame of each request")
+    for option in ("--single-candidate", "--no-edits"):
+        parser.add_argument(option, action="store_true", help="the model cannot do more")
     parser.add_argument("--tls-cert", default="", help="PEM file with the certificate")
     parser.add_argument("--tls-key", default="", help="PEM file with the private key")
     parser.add_argument("--tls-client-ca", default="", help="PEM file to verify clients")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import overload
 
+from inpaint_model.baselines.comodgan import CoModGAN
 from inpaint_model.baselines.hfgi import HFGI
 from inpaint_model.baselines.hyperstyle import HyperStyle
 from inpaint_model.baselines.invertfill import InvertFill
@@ -19,6 +20,7 @@ MODELS: Mapping[Baseline, type[InpaintingModel]] = {
     "hfgi": HFGI,
     "invertfill": InvertFill,
     "hyperstyle": HyperStyle,
+    "comodgan": CoModGAN,
 }
 
 

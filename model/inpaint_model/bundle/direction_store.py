@@ -14,6 +14,7 @@ from inpaint_model.bundle.directions import Direction
 from inpaint_model.bundle.manifest import BundleError, BundleInfo, first_line, read_bundle
 from inpaint_model.bundle.tensor_files import write_tensors
 from inpaint_model.bundle.writer import edit_manifest, rewriting
+from inpaint_model.networks.config import TITLES, GeneratorConfig
 
 VECTORS = "directions.safetensors"
 Found = tuple[Direction, Tensor]
@@ -66,14 +67,28 @@ def _checked(info: BundleInfo, direction: Direction, vector: Tensor) -> Tensor:
     return vector.float()
 
 
+def check_editable(info: BundleInfo) -> None:
+    """Check that directions can apply to a bundle's model.
+
+    Raises:
+        BundleError: Its codes are not the generator's.
+    """
+    if not isinstance(info.config, GeneratorConfig) and not info.config.abilities.editable:
+        raise BundleError(
+            f"{info.folder} is a {TITLES[info.config.arch]} model, whose codes are not the "
+            "generator's, so that directions do not apply to it; use a bundle of another arch"
+        )
+
+
 def add_directions(folder: Path, found: Sequence[Found]) -> BundleInfo:
     """Add directions to a bundle, all or none, replacing those of the same names.
 
     Raises:
         BundleError: The bundle is invalid, or a direction belongs to another generator.
-        ValueError: Two directions have the same name.
+        ValueError: Two directions have the same name, or the model cannot be edited.
     """
     info = read_bundle(folder)
+    check_editable(info)
     for direction, vector in found:
         _checked(info, direction, vector)
     names = {direction.name for direction, _ in found}

@@ -16,6 +16,7 @@ import yaml
 from inpaint_model.bundle.directions import Direction
 from inpaint_model.framing.network import FramerConfig
 from inpaint_model.networks.config import (
+    BASELINES,
     BaselineConfig,
     DiscriminatorConfig,
     GeneratorConfig,
@@ -66,6 +67,11 @@ class BundleInfo:
     def name(self) -> str:
         """Name in requests."""
         return self.card.name
+
+    @property
+    def shown_name(self) -> str:
+        """Name in messages."""
+        return self.card.title or self.name
 
     @property
     def has_framer(self) -> bool:
@@ -232,6 +238,11 @@ def _document_type(kind: Kind, document: Mapping[str, object]) -> type[AnyDocume
     if kind == "generator":
         return GeneratorDocument
     config = document.get("config")
-    if isinstance(config, Mapping) and "arch" in config:
-        return BaselineDocument
-    return InpainterDocument
+    if not isinstance(config, Mapping) or "arch" not in config:
+        return InpainterDocument
+    if config["arch"] not in BASELINES:  # before keys that only this arch may have
+        raise ValueError(
+            f"`config.arch` must be one of {', '.join(BASELINES)}, not {shown(config['arch'])}; "
+            "a newer version may read it"
+        )
+    return BaselineDocument

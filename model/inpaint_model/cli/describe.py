@@ -41,7 +41,9 @@ def describe_bundle(info: BundleInfo) -> Description:
     }
     if not isinstance(config, GeneratorConfig):
         description["arch"] = config.arch
-        description["skip_resolution"] = config.skip_resolution if config.skip else None
+        description["skip_resolution"] = (
+            config.skip_resolution if config.abilities.corrected else None
+        )
     return description | {"generator": to_dict(info.generator_config)}
 
 

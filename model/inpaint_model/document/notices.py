@@ -41,6 +41,14 @@ PATTERNS: dict[str, str] = {
     "OTHER_SELECTION": (
         "The selection does not match the {count} regions of the earlier fill. Fill again."
     ),
+    "ONE_CANDIDATE": (
+        "The model “{model}” makes one fill for each selection. Request one candidate, or choose "
+        "another model."
+    ),
+    "NO_EDITS": (
+        "Fills of the model “{model}” cannot be edited or mixed. Choose another model and fill "
+        "again."
+    ),
 }
 """English text by code. Codes keep their meaning and the names of their placeholders."""
 

@@ -17,6 +17,7 @@ from inpaint_model.bundle.weights import load_model, load_tensors
 from inpaint_model.data.transfer import read_array, upload
 from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.framing.network import Framer, framer_from
+from inpaint_model.inference.abilities import check_editable
 from inpaint_model.inference.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.inference.freeze import best_dtype, freeze_for_inference
 from inpaint_model.inference.passes import EagerPasses, Passes
@@ -98,8 +99,8 @@ class Inpainter:
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        """The directions that the model offers."""
-        return offered(self.info.directions)
+        """The directions that the model offers: none if its codes are not the generator's."""
+        return offered(self.info.directions) if self.config.abilities.editable else ()
 
     @torch.inference_mode()
     def encode(self, image: ImageU8, hole: MaskU8) -> Encoding:
@@ -157,8 +158,11 @@ class Inpainter:
         """Return codes [N, num_ws, w_dim] moved along directions by name, in units.
 
         Raises:
+            RefusalError: The model's candidates cannot be edited.
             UnknownDirectionError: The model does not offer a direction.
         """
+        if edits:
+            check_editable(self.config.abilities, self.info.shown_name)
         edited = np.array(ws_out, dtype=np.float32)
         known = by_name(self.directions)
         for name, value in edits.items():

@@ -159,6 +159,10 @@ class Abilities:
     editable: bool  # candidates have codes of the generator, so directions and mixing apply
     corrected: bool  # a fill is more than what the generator makes of the codes
 
+    def covers(self, other: Abilities) -> bool:
+        """Whether all that can be requested of the other can be requested of this one."""
+        return self.diverse >= other.diverse and self.editable >= other.editable
+
 
 @closed
 @dataclass(frozen=True)

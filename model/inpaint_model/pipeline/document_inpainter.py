@@ -22,6 +22,7 @@ from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import FrameChoice
 from inpaint_model.document.hole import Hole
 from inpaint_model.framing.frame_holes import frame_holes
+from inpaint_model.inference.abilities import check_count, check_editable
 from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.networks.inpainting_model import Encoding
 from inpaint_model.pipeline.recipe import (
@@ -116,6 +117,7 @@ class DocumentInpainter:
 
         Raises:
             ValueError: A seed is out of range.
+            RefusalError: The model cannot make several candidates, or edit them.
             UnknownDirectionError: The model lacks a direction.
         """
         for task in self.tasks(session, seeds, truncation_psi, edits or {}, variants):
@@ -148,6 +150,7 @@ class DocumentInpainter:
 
         Raises:
             ValueError: The seed is out of range, or the styles cannot be mixed in.
+            RefusalError: The model cannot make another candidate, or edit or mix them.
             UneditableError: The candidate is smooth.
             UnknownDirectionError: The model lacks a direction.
         """
@@ -233,7 +236,12 @@ class DocumentInpainter:
         """Yield every candidate, followed by its variants.
 
         The first seed is sampled alone, to be ready early; later ones `batch_size` at a time.
+
+        Raises:
+            RefusalError: There are several seeds, and the model makes one candidate.
         """
+        inpainter = self._model()
+        check_count(inpainter.config.abilities, inpainter.info.shown_name, len(seeds))
         k = 0
         while some := seeds[k : k + (batch_size if k else 1)]:
             for seed, codes in zip(some, self._sample(session, some, truncation_psi), strict=True):
@@ -255,20 +263,25 @@ class DocumentInpainter:
 
         Raises:
             UneditableError: The candidate is smooth and would change.
+            RefusalError: The model cannot make another candidate, or mix styles.
         """
         if candidate.is_smooth:
             if (seed or 0, truncation_psi or 0.0, mixing) != (*candidate.origin, None):
                 raise UneditableError
             return candidate
+        inpainter = self._model()
+        abilities, name = inpainter.config.abilities, inpainter.info.shown_name
         new_seed = candidate.seed if seed is None else seed
+        check_count(abilities, name, len({candidate.seed, new_seed}))
         new_psi = candidate.truncation_psi if truncation_psi is None else truncation_psi
         if not candidate.codes or (new_seed, new_psi) != candidate.origin:
             (codes,) = self._sample(session, [new_seed], new_psi)
             candidate = Candidate(new_seed, new_psi, candidate.edits, None, codes)
         if mixing is None:
             return candidate
+        check_editable(abilities, name)
         frames = [placement.frame for placement in session.placements]
-        others = codes_to_mix(self._model(), session.model, frames, mixing)
+        others = codes_to_mix(inpainter, session.model, frames, mixing)
         note = MixingNote(mixing.levels, mixing.amount)
         return candidate._replace(mixing=note, codes=mixed(candidate.codes, others, mixing))
 

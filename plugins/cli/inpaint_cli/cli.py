@@ -78,7 +78,10 @@ def _add_fill(fill: argparse.ArgumentParser) -> None:
         help="mask image, or folder of masks with the names of the images; white areas are filled",
     )
     fill.add_argument(
-        "-n", type=_count, default=4, metavar="N", help="number of candidates (default: 4)"
+        "-n",
+        type=_count,
+        metavar="N",
+        help="number of candidates (default: 4, or 1 if the model makes only one)",
     )
     fill.add_argument(
         "--seed", type=_seed, default=0, help="seed of the first candidate (default: 0)"

@@ -58,11 +58,15 @@ def _info_lines(known: DaemonInfo) -> list[str]:
         lines.append(
             f"\nmodel {model.name}{title} ({', '.join([f'{model.resolution} px', *marks])})"
         )
+        if model.single_candidate:
+            lines.append("  one candidate for each selection")
         lines += [f"  {line}" for line in _direction_lines(model)]
     return lines
 
 
 def _direction_lines(model: Model) -> list[str]:
+    if model.no_edits:
+        return ["neither edits nor mixing"]
     if not model.directions:
         return ["no edits"]
     width = max(len(direction.name) for direction in model.directions)
@@ -75,11 +79,17 @@ def _direction_lines(model: Model) -> list[str]:
 def fill(options: Namespace) -> int:
     """Run `inpaint fill` for one image or a folder of images."""
     with connect() as client:
+        if options.n is None:
+            options.n = _default_count(client.info().model(options.model))
         if options.image.is_dir():
             return fill_folder(client, options)
         run = fill_one(client, options, options.image, options.mask, options.out)
     _report(run, options)
     return 0
+
+
+def _default_count(model: Model | None) -> int:
+    return 1 if model is not None and model.single_candidate else 4
 
 
 def edit(options: Namespace) -> int:

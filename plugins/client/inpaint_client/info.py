@@ -35,6 +35,8 @@ class Model:
     generator_sha256: str = ""
     has_framer: bool = False  # FrameMode.AUTO is possible
     memory_bytes: int = 0  # when loaded
+    single_candidate: bool = False  # one fill for each selection, whatever the seed
+    no_edits: bool = False  # edits and mixing are refused
 
 
 @dataclass(frozen=True)

@@ -201,6 +201,8 @@ def model(message: pb.Model) -> Model:
         generator_sha256=message.generator_sha256,
         has_framer=message.has_framer,
         memory_bytes=message.memory_bytes,
+        single_candidate=message.single_candidate,
+        no_edits=message.no_edits,
     )
 
 

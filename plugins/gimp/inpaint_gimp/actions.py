@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gi.repository import Gimp
-from inpaint_client import EditJob, FillJob, Limits
+from inpaint_client import DaemonInfo, EditJob, FillJob
 
 from .app import procedures
 from .host.image import GimpImage, parasite_bytes
@@ -29,25 +29,37 @@ def run_fill(call: Call) -> None:
         fill_with_dialog(call)
     else:
         settings = FillSettings.read(call.config.get_property).with_seed(draw_seed)
-        fill_now(GimpImage(call.image, call.drawables), settings)
+        repeats = call.run_mode == Gimp.RunMode.WITH_LAST_VALS
+        fill_now(GimpImage(call.image, call.drawables), settings, repeats=repeats)
 
 
 def run_again(call: Call) -> None:
     """Fill with the last settings of the fill procedure and a new seed."""
     values = read_values(last_record(call.image), fill_arguments()) | {"new-seed": True}
     settings = FillSettings.read(values.__getitem__).with_seed(draw_seed)
-    fill_now(GimpImage(call.image, call.drawables), settings)
+    fill_now(GimpImage(call.image, call.drawables), settings, repeats=True)
 
 
-def fill_now(image: GimpImage, settings: FillSettings) -> None:
-    """Fill without a dialog, with GIMP's progress bar; the image changes only at the end."""
+def fill_now(image: GimpImage, settings: FillSettings, *, repeats: bool) -> None:
+    """Fill without a dialog, with GIMP's progress bar; the image changes only at the end.
+
+    Args:
+        image: the image.
+        settings: what to request; the candidates are as many as the model can make.
+        repeats: whether they are the last settings, so that edits which the model refuses are left
+            out. The daemon refuses those of a script.
+    """
     target = find_target(image, settings.from_layer)
     collector = Collector(settings.edits, settings.variants)
     read: list[Captured] = []
 
-    def make(limits: Limits) -> FillJob:
-        read.append(read_all(capture(image, target, limits)))
-        return fill_job(read[0].capture, settings)
+    def make(info: DaemonInfo) -> FillJob:
+        read.append(read_all(capture(image, target, info.limits)))
+        model = info.model(settings.model)
+        possible = settings.possible(model)
+        if repeats:
+            possible = possible.without_refused_edits(model)
+        return fill_job(read[0].capture, possible)
 
     with ProgressBar() as progress:
         run_and_wait(make, collector, progress.report)
@@ -72,7 +84,7 @@ def run_edit(call: Call) -> None:
     collector = Collector(edits)
     with ProgressBar() as progress:
         job = EditJob(source=opened.source(), edits=edits, mixing=mixing)
-        run_and_wait(lambda limits: job, collector, progress.report)
+        run_and_wait(lambda info: job, collector, progress.report)
     rendering = collector.renderings[0]._replace(
         mix=mix, mixed=mixed_of(opened.unmixed, mix, mixing)
     )

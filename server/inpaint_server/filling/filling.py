@@ -20,8 +20,10 @@ from inpaint_model import DocumentInpainter
 from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.notices import RefusalError
+from inpaint_model.inference.abilities import check_count, check_editable
 from inpaint_model.inference.cuda_graphs import batch_sizes
 from inpaint_model.pipeline.session import (
+    Candidate,
     FillSession,
     Rendering,
     Task,
@@ -30,7 +32,7 @@ from inpaint_model.pipeline.session import (
 from inpaint_model.pipeline.smooth_offer import is_worth_smoothing
 from inpaint_model.pipeline.style_mixing import UnseenImageError
 
-from ..errors import DeviceOutOfMemoryError, InvalidRequestError, NotFoundError
+from ..errors import DeviceOutOfMemoryError, InvalidRequestError, NotFoundError, refused_in
 from ..models.device import free_cached_memory, is_out_of_memory, peak_memory
 from ..models.device_models import DeviceModels
 from ..models.registry import RegisteredModel, select_model
@@ -162,6 +164,7 @@ def edit_steps(
     if index not in session.candidates:
         raise NotFoundError("candidate", str(index), map(str, session.candidates))
     candidate = session.candidates[index]
+    _check_abilities(entry, candidate, spec)
     began = time.monotonic()
     document = _document(models, entry)
     if not candidate.is_smooth:
@@ -181,6 +184,21 @@ def edit_steps(
         raise InvalidRequestError("index", error.reason, "SMOOTH_IS_FIXED") from None
     yield Encoded(served, time.monotonic() - began)
     yield from _render(models, entry, session, iter([task]), models.batch_size(entry))
+
+
+def _check_abilities(entry: RegisteredModel, candidate: Candidate, spec: EditSpec) -> None:
+    """Check, before anything is computed, that the model can change a candidate like this.
+
+    Raises:
+        InvalidRequestError: it cannot.
+    """
+    abilities, name = entry.info.config.abilities, entry.info.shown_name
+    if spec.mixing is not None:
+        with refused_in("mixing"):
+            check_editable(abilities, name)
+    if spec.seed is not None and not candidate.is_smooth:
+        with refused_in("seed"):
+            check_count(abilities, name, len({candidate.seed, spec.seed}))
 
 
 def _render(

@@ -11,6 +11,7 @@ import torch
 from inpaint_model import Inpainter, load_bundle
 from inpaint_model.bundle.directions import Direction, by_name, offered
 from inpaint_model.bundle.manifest import BundleInfo, find_bundle, read_bundle
+from inpaint_model.inference.abilities import check_count, check_editable
 from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.inference.memory_footprint import Footprint, footprint
 from inpaint_model.inference.tiny import tiny_inpainter
@@ -18,7 +19,7 @@ from inpaint_model.networks.config import GeneratorConfig, ModelConfig
 from inpaint_model.networks.precision import DTYPES
 from inpaint_model.pipeline.recipe import ModelIdentity
 
-from ..errors import ConfigurationError, NotFoundError, WrongModelError
+from ..errors import ConfigurationError, NotFoundError, WrongModelError, refused_in
 
 TINY = "tiny"  # untrained model with random weights, for tests
 
@@ -35,6 +36,11 @@ class ModelInfo(ModelIdentity):
     memory_bytes: int  # of the weights in float32, without activations
     config: ModelConfig
     precision: str  # of the convolutions on the loader's device: fp32, bf16 or fp16
+
+    @property
+    def shown_name(self) -> str:
+        """The name in messages."""
+        return self.title or self.name
 
     @property
     def footprint(self) -> Footprint:
@@ -101,7 +107,7 @@ class BundleLoader:
             licence=info.card.licence,
             weights_sha256=info.weights_sha256,
             generator_sha256=info.generator_sha256,
-            directions=offered(info.directions),
+            directions=offered(info.directions) if info.config.abilities.editable else (),
             has_framer=info.has_framer,
             memory_bytes=memory_bytes,
             config=info.config,
@@ -174,12 +180,16 @@ class ModelRegistry:
             known=", ".join(self.entries),
         )
 
-    def check_edits(self, entry: RegisteredModel, names: Iterable[str]) -> None:
+    def check_edits(self, entry: RegisteredModel, names: Collection[str]) -> None:
         """Check that the model has all directions.
 
         Raises:
+            InvalidRequestError: the model's candidates cannot be edited.
             NotFoundError: the model does not have one of the directions.
         """
+        if names:
+            with refused_in("edits"):
+                check_editable(entry.info.config.abilities, entry.info.shown_name)
         known = by_name(entry.info.directions)
         for name in names:
             if name not in known:
@@ -187,18 +197,26 @@ class ModelRegistry:
                 raise NotFoundError("direction", name, current)
 
     def candidate_models(
-        self, name: str, directions: Collection[str]
+        self, name: str, directions: Collection[str], count: int = 1
     ) -> tuple[RegisteredModel, ...]:
         """Return the models that can be used for a fill, the preferred one first.
 
         If a model is named, it is the only one. Otherwise these are the default and the models that
-        can replace it: with the same alignment, a higher resolution, and all directions of the
-        fill.
+        can replace it: with the same alignment, a higher resolution, all directions of the
+        fill, and all abilities of the default.
+
+        Args:
+            name: the name in the request, or empty.
+            directions: the names of all edits.
+            count: the number of candidates.
 
         Raises:
+            InvalidRequestError: the model cannot make several candidates, or edit them.
             NotFoundError: the model or a direction does not exist.
         """
         first = self.find(name)
+        with refused_in("seeds"):
+            check_count(first.info.config.abilities, first.info.shown_name, count)
         self.check_edits(first, directions)
         if name or not first.info.alignment:
             return (first,)
@@ -213,6 +231,7 @@ def _can_replace(
         entry.info.alignment == first.info.alignment
         and entry.info.resolution > first.info.resolution
         and known.keys() >= set(directions)
+        and entry.info.config.abilities.covers(first.info.config.abilities)
     )
 
 

@@ -95,7 +95,7 @@ class InpaintService(pb_grpc.InpaintServicer):
             header = await first_message(context, pb.FillHeader, self._config.idle_s)
             spec = parsing.fill_spec(header, self._limits)
             names = {name for edits in (spec.edits, *spec.variants) for name in edits}
-            choices = self._parts.models.candidate_models(spec.model, names)
+            choices = self._parts.models.candidate_models(spec.model, names, len(spec.seeds))
             crop = spec.geometry.crop
             logged.facts.update(
                 model=choices[0].name,  # updated later if another model suits the frame better
@@ -443,6 +443,8 @@ class InpaintService(pb_grpc.InpaintServicer):
             generator_sha256=info.generator_sha256,
             has_framer=info.has_framer,
             memory_bytes=info.memory_bytes,
+            single_candidate=not info.config.abilities.diverse,
+            no_edits=not info.config.abilities.editable,
         )
 
 

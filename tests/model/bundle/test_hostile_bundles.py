@@ -77,6 +77,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         with_value("heads", "many"),
         "`config.encoder.heads` must be 'separate' or 'shared', not 'many'",
     ),
+    "an unknown method": (
+        described(lambda text: text.replace("config:\n", "config:\n  arch: diffusion\n", 1)),
+        "`config.arch` must be one of psp, hfgi, hyperstyle, comodgan, invertfill, not "
+        "'diffusion'; a newer version may read it",
+    ),
     "wider than the file": (with_value("w_dim", "60000"), "the config wants"),
     "python objects": (
         described(lambda text: f"{text}\nx: !!python/object/apply:os.system ['true']\n"),

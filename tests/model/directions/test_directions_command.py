@@ -13,7 +13,7 @@ import torch
 import yaml
 from hair_generator import hair_model
 from inpaint_model import load_bundle
-from inpaint_model.bundle.direction_store import load_vectors
+from inpaint_model.bundle.direction_store import add_directions, load_vectors
 from inpaint_model.bundle.manifest import BundleError, Card, read_bundle
 from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
@@ -296,3 +296,38 @@ def test_what_is_not_offered_cannot_be_asked_for(tmp_path: Path, bundle: Path) -
     codes = np.zeros((1, inpainter.num_ws, inpainter.w_dim), np.float32)
     with pytest.raises(UnknownDirectionError, match="this model has: none"):
         inpainter.edit(codes, {HAIR: 1.0})
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        ["auto", "--out", "out"],
+        ["svm"],
+        ["sefa"],
+        ["pca"],
+        ["import", "other.npy", "--foreign"],
+        ["label", "smile", "--page", "page.html"],
+        ["check", "--out", "out"],
+        ["list"],
+    ],
+    ids=lambda part: part[0],
+)
+def test_a_model_whose_codes_are_not_the_generators_has_no_directions(
+    part: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "comodgan"
+    save_bundle(folder, tiny_model(arch="comodgan"), Card("comodgan"))
+    assert main(["directions", part[0], str(folder), *part[1:]]) != 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{folder} is a CoModGAN model, whose codes are not the generator's" in line
+
+
+def test_directions_of_the_generator_are_not_added_to_such_a_model(
+    bundle: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "comodgan"
+    save_bundle(folder, tiny_model(arch="comodgan"), Card("comodgan"))
+    info = read_bundle(bundle)
+    with pytest.raises(BundleError, match="codes are not the generator's"):
+        add_directions(folder, [(info.directions[0], load_vectors(info)[HAIR])])
+    assert not read_bundle(folder).directions

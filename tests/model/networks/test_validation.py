@@ -13,7 +13,8 @@ import yaml
 from annotated_types import Interval, Len
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model.bundle.manifest import InpainterDocument
+from inpaint_model.bundle.manifest import AnyDocument, InpainterDocument
+from inpaint_model.networks.config import BASELINES
 from inpaint_model.networks.validation import (
     Finite,
     Flag,
@@ -163,3 +164,13 @@ def test_schemas_describe_what_is_checked() -> None:
     document = json_schema(InpainterDocument, "model.yaml")
     assert "additionalProperties" not in document
     assert document["$defs"]["GeneratorConfig"]["additionalProperties"] is False
+
+
+def test_the_schema_of_a_model_has_the_methods_of_every_table() -> None:
+    schema = json_schema(AnyDocument, "model.yaml")
+    assert {kind["$ref"].rpartition("/")[2] for kind in schema["anyOf"]} == {
+        "GeneratorDocument",
+        "InpainterDocument",
+        "BaselineDocument",
+    }
+    assert schema["$defs"]["BaselineConfig"]["properties"]["arch"]["enum"] == list(BASELINES)

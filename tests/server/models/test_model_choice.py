@@ -28,14 +28,19 @@ from inpaint_server.models.registry import (
 
 
 class Described(BundleLoader):
-    """Models by NAME:RESOLUTION[:ALIGNMENT[:DIRECTION]]; nothing can be loaded."""
+    """Models by NAME:RESOLUTION[:ALIGNMENT[:DIRECTION[:ARCH]]]; nothing can be loaded."""
 
     def __init__(self) -> None:
         super().__init__(torch.device("cpu"))
 
     def describe(self, source: str) -> ModelInfo:
-        name, resolution, alignment, only = (*source.split(":"), "ffhq", "")[:4]
+        parts = source.split(":")
+        name, resolution, alignment, only, arch = (
+            *parts,
+            *("ffhq", "", "hierarchical")[len(parts) - 2 :],
+        )
         info = super().describe("tiny")
+        config = tiny_model(arch=arch).config  # type: ignore[call-overload]
         directions = tuple(d for d in info.directions if only in ("", d.name))
         return replace(
             info,
@@ -43,6 +48,7 @@ class Described(BundleLoader):
             resolution=int(resolution),
             alignment=alignment,
             directions=directions,
+            config=config,
         )
 
 
@@ -67,6 +73,27 @@ def test_a_model_without_a_direction_of_the_fill_does_not_take_over() -> None:
     assert names(models.candidate_models("", {"warmer", "brighter"})) == ["m"]
     with pytest.raises(NotFoundError, match="smile"):
         models.candidate_models("", {"smile"})
+
+
+@pytest.mark.parametrize(
+    ("default", "larger", "takes_over"),
+    [
+        ("hierarchical", "psp", False),
+        ("hierarchical", "comodgan", False),
+        ("comodgan", "psp", False),
+        ("psp", "comodgan", False),
+        ("psp", "hierarchical", True),
+        ("comodgan", "hierarchical", True),
+        ("psp", "psp", True),
+        ("hierarchical", "divinversion-first", True),
+    ],
+)
+def test_a_model_with_fewer_abilities_does_not_take_over(
+    default: str, larger: str, takes_over: bool
+) -> None:
+    models = registry(f"m:256:ffhq::{default}", f"l:512:ffhq::{larger}")
+    assert names(models.candidate_models("", ())) == (["m", "l"] if takes_over else ["m"])
+    assert names(models.candidate_models("l", ())) == ["l"]
 
 
 @pytest.mark.parametrize(

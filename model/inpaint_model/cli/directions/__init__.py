@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from inpaint_model.cli.parts import add_parts, run
+from inpaint_model.cli import parts
+from inpaint_model.cli.parts import add_parts
 
 __all__ = ["add_arguments", "run"]
 
@@ -23,6 +24,15 @@ PARTS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the parts."""
     add_parts(parser, "directions", PARTS, "what to do", add_bundle)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the chosen part, if the bundle's model can be edited at all."""
+    from inpaint_model.bundle.direction_store import check_editable
+    from inpaint_model.bundle.manifest import find_bundle, read_bundle
+
+    check_editable(read_bundle(find_bundle(args.bundle)))
+    return parts.run(args)
 
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:

@@ -76,6 +76,12 @@ class PastRun:
             result.seed for result in self.results if result.variant < 0 and not result.is_smooth
         )
 
+    @property
+    def recipe(self) -> str:
+        """The recipe of a candidate that a model made; empty if there is none yet."""
+        made = (result.recipe for result in self.results if not result.is_smooth)
+        return next(filter(None, made), "")
+
     def with_result(self, position: int, result: Result) -> PastRun:
         """Return a copy of the run with another result at a position."""
         results = list(self.results)

@@ -25,6 +25,7 @@ from inpaint_client import (
     Job,
     Message,
     Mixing,
+    Model,
     ProgramNotFoundError,
     RecipeSource,
     RequestCancelledError,
@@ -33,6 +34,7 @@ from inpaint_client import (
     SmoothFill,
     Worker,
 )
+from inpaint_client.session.abilities import model_of, why_single, why_unedited
 from inpaint_client.session.killed_notice import KilledNotice
 from inpaint_client.session.live_edit import LiveEdit, Session
 from inpaint_client.session.strip import seeds_after
@@ -116,6 +118,7 @@ class Presenter:
         self._job: FillJob | None = None  # the fill whose candidates are in the strip
         self._seeds: tuple[int, ...] = ()  # requested so far, including deleted candidates
         self._numbers = 0  # candidates received, including deleted ones
+        self._info: DaemonInfo | None = None
         self._run: Run | None = None
         self._stop_reading: Callable[[], None] | None = (
             None  # set while the image is read for a fill
@@ -165,9 +168,11 @@ class Presenter:
                 State(Phase.UNREACHABLE, say_error(error), is_error=True, lacks_program=lacks)
             )
             return
+        self._info = info
         self._view.show_info(info)
         if sentence := self._last_killed.news(info):
             self.warn(say(sentence))
+        self.offer()
         phase = Phase.READY if self._slots else Phase.IDLE
         self._show(State(phase, _("Ready on {device}.").format(device=info.device)))
 
@@ -223,10 +228,26 @@ class Presenter:
 
     def add_candidates(self, count: int, edits: Edits) -> None:
         """Add candidates to the same fill, with new seeds and these edits."""
-        if self._job is not None and self.state.phase is Phase.READY:
+        if self._job is None or self.why_single():
+            return
+        if why_unedited(self._model) is not None:  # edits may be set for another model
+            edits = {}
+        if self.state.phase is Phase.READY:
             self._live.stop()
             seeds = seeds_after(self._seeds, count)
             self._ask(replace(self._job, seeds=seeds, edits=edits, smooth=SmoothFill.NEVER))
+
+    def why_single(self) -> str:
+        """Return why the fill in the strip has one candidate; empty if it may have more."""
+        reason = why_single(self._model)
+        return say(reason) if reason is not None else ""
+
+    @property
+    def _model(self) -> Model | None:
+        """The model that made the candidates in the strip, if the daemon has it."""
+        made = (each for each in self.renderings if not each.is_smooth)
+        recipe = next((each.candidate.recipe for each in made), "")
+        return model_of(self._info, recipe)
 
     def _ask(self, job: FillJob) -> None:
         """Submit a fill; its candidates are appended to the strip and numbered consecutively."""
@@ -388,6 +409,8 @@ class Presenter:
 
     def _why_fixed(self) -> str:
         """Return why the chosen one cannot be edited; empty if it can."""
+        if (reason := why_unedited(self._model)) is not None:
+            return say(reason)
         if self._slots and self._slots[self.chosen].rendering.is_smooth:
             return _(
                 "The smooth candidate is made without the model, so sliders and mixing do not "

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import NamedTuple
 
-from inpaint_client import MAX_SEED, Blending, Edits, FrameChoice, FrameMode, SmoothFill
+from inpaint_client import (
+    MAX_SEED,
+    Blending,
+    Edits,
+    FrameChoice,
+    FrameMode,
+    Model,
+    SmoothFill,
+)
+from inpaint_client.session.abilities import possible_count, why_unedited
 
 from ..translation import _
 from .edits import parse_edits, parse_frame, parse_variants
@@ -298,6 +307,19 @@ class FillSettings:
                 feather_px=_real(value_of("feather")),
             ),
         )
+
+    def possible(self, model: Model | None) -> FillSettings:
+        """Return these settings with as many candidates as the model can make."""
+        return replace(self, candidates=possible_count(model, self.candidates))
+
+    def without_refused_edits(self, model: Model | None) -> FillSettings:
+        """Return these settings without edits if the model refuses them.
+
+        They may stem from an earlier fill with another model.
+        """
+        if why_unedited(model) is None:
+            return self
+        return replace(self, edits={}, variants=())
 
     def with_seed(self, draw: Callable[[], int]) -> FillSettings:
         """Return these settings with their seed or, if they have none, one from `draw`."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from inpaint_client import (
     BlockingClient,
+    DaemonInfo,
     DaemonNotFoundError,
     EditJob,
     Endpoint,
     Job,
-    Limits,
     Starting,
     connection_file,
     ensure_daemon,
@@ -43,14 +43,14 @@ class Locator:
         self.report(_("Starting the daemon… {seconds} s").format(seconds=int(starting.elapsed_s)))
 
 
-def run_and_wait(make: Callable[[Limits], Job], collector: Collector, report: Report) -> None:
+def run_and_wait(make: Callable[[DaemonInfo], Job], collector: Collector, report: Report) -> None:
     """Run a job to its end, without a dialog.
 
     If GIMP kills this process because the user pressed Cancel, the connection breaks and the daemon
     cancels the job; the image has not been changed yet.
 
     Args:
-        make: returns the job, given the daemon's limits.
+        make: returns the job, given the daemon's description of itself.
         collector: receives the events.
         report: shows the progress.
 
@@ -63,9 +63,9 @@ def run_and_wait(make: Callable[[Limits], Job], collector: Collector, report: Re
     except DaemonNotFoundError:
         report(0.0, _("Starting the daemon…"))
     with BlockingClient(Locator(lambda text: None)) as client:
-        limits = client.info().limits
+        info = client.info()
         report(0.0, _("Reading the image…"))
-        job = make(limits)
+        job = make(info)
         report(0.0, collector.status)
         events = client.edit(job) if isinstance(job, EditJob) else client.fill(job)
         for event in events:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inpaint_client import DaemonInfo, InpaintError, InputError, RecipeSource, RequestCancelledError
+from inpaint_client.session.abilities import why_single
 
 from ..app.presenter import Phase, State
 from ..host.image import GimpImage
@@ -12,13 +13,13 @@ from ..runs.capture import Captured, Glance, capture, fill_job, find_target, gla
 from ..runs.image_layers import ImageLayers
 from ..runs.layers import Rendering
 from ..runs.service import draw_seed
-from ..translation import _, say_error
+from ..translation import _, say, say_error
 from .gtk import GimpUi, GObject, Gtk
 from .reading import Reading
 from .results_dialog import ResultsDialog
 from .widgets import labeled, parts_of
 
-_MAIN = ("candidates", "new-seed", "seed", "truncation", "source", "context")
+_MAIN = ("new-seed", "seed", "truncation", "source", "context")
 _MORE = ("frame", "variants", "smooth", "group", "color-match", "gradient", "grain", "feather")
 
 
@@ -85,8 +86,13 @@ class FillDialog(ResultsDialog):
         super().show_state(state)
         ready = state.phase is Phase.READY
         self._dialog.set_ok_label(_("_Insert") if ready else _("_Fill"))
-        for button in (self._again, self._more, self._keep, self._delete):
+        for button in (self._again, self._keep, self._delete):
             button.set_sensitive(ready)
+        single = self._presenter.why_single()
+        self._more.set_sensitive(ready and not single)
+        self._more.set_tooltip_text(
+            single or _("Add candidates for the same selection and settings, with new seeds")
+        )
 
     def show_renderings(self, renderings: list[Rendering], chosen: int) -> None:
         super().show_renderings(renderings, chosen)
@@ -102,6 +108,8 @@ class FillDialog(ResultsDialog):
         """Read the image and send it."""
         try:
             settings = FillSettings.read(self._config.get_property).with_seed(draw_seed)
+            model = self._info.model(settings.model)
+            settings = settings.possible(model).without_refused_edits(model)
             target = find_target(self._image, settings.from_layer)
         except InpaintError as error:
             self._say(error)
@@ -181,6 +189,10 @@ class FillDialog(ResultsDialog):
     def _show_model(self) -> None:
         name = self._shown_model()
         self._models.set_active_id(name)
+        single = why_single(self._info.model(name))
+        self._candidates.set_visible(single is None)
+        self._one.set_visible(single is not None)
+        self._one.set_tooltip_text("" if single is None else say(single))
         self._show_sliders(name)
 
     # --- building
@@ -188,8 +200,16 @@ class FillDialog(ResultsDialog):
     def _build(self) -> None:
         self._dialog.set_ok_label(_("_Fill"))  # first: GIMP would warn that "OK" shares a mnemonic
         self._form.pack_start(labeled(_("_Model"), self._models, self._labels), False, False, 0)
-        for name in _MAIN:
-            self._form.pack_start(self._argument(name), False, False, 0)
+        self._candidates = self._argument("candidates")
+        text = self._candidates.get_label().get_text()
+        self._one = labeled(text, Gtk.Label(label="1", xalign=0), self._labels)
+        self._one.show_all()
+        self._one.set_sensitive(False)
+        for widget in (self._candidates, self._one):  # of which one is shown
+            widget.set_no_show_all(True)
+            widget.set_visible(widget is self._candidates)
+        for widget in (self._candidates, self._one, *map(self._argument, _MAIN)):
+            self._form.pack_start(widget, False, False, 0)
         more = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_start=12)
         for name in _MORE:
             more.pack_start(self._argument(name), False, False, 0)
@@ -208,9 +228,6 @@ class FillDialog(ResultsDialog):
             _("Keep a copy of this candidate as a separate layer and continue editing")
         )
         self._keep.connect("clicked", lambda button: self._presenter.keep())
-        self._more.set_tooltip_text(
-            _("Add candidates for the same selection and settings, with new seeds")
-        )
         self._more.connect("clicked", lambda button: self._add_candidates())
         self._delete.set_tooltip_text(_("Remove this candidate from the list"))
         self._delete.connect("clicked", lambda button: self._presenter.delete())

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from inpaint_client import DaemonInfo, Edits, InpaintError, Worker
+from inpaint_client.session.abilities import why_unedited
 
 from ..app.presenter import Phase, Presenter, State
 from ..runs.capture import Glance
@@ -13,7 +14,7 @@ from ..runs.edits import format_edits, parse_edits
 from ..runs.layers import Rendering, layer_name, layer_pixels, short_name
 from ..runs.mixing import Mix, Other
 from ..runs.service import Locator
-from ..translation import _
+from ..translation import _, say
 from .gtk import Gdk, GimpUi, GLib, Gtk
 from .guard import Guard
 from .manual import show_manual
@@ -185,7 +186,7 @@ class ResultsDialog:
 
     def show_fixed(self, why: str) -> None:
         self._fixed.set_text(why)
-        self._fixed.set_visible(bool(why))
+        self._fixed.set_visible(bool(why) and why != self._sliders.why_none)
         self._draw_sensitivity()
 
     def _draw_sensitivity(self) -> None:
@@ -203,7 +204,11 @@ class ResultsDialog:
 
     def _show_sliders(self, model: str) -> None:
         known = self._info.model(model)
-        self._sliders.show_directions(known.directions if known else ())
+        reason = why_unedited(known)
+        self._sliders.show_directions(
+            known.directions if known else (),
+            _("This model has no sliders.") if reason is None else say(reason),
+        )
         self._wheel.watch(self._sliders)
         self._follow_edits()
 

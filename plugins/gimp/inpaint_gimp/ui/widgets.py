@@ -183,13 +183,16 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=4)
         self._changed = changed
         self._rested = rested
+        self.why_none = ""
         self._entries: dict[str, GimpUi.ScaleEntry] = {}
         self._unknown: dict[str, float] = {}  # edits of another model: kept, not shown
         self._is_setting = False
         self._timer = 0
         self.connect("mnemonic-activate", lambda box, cycling: self._focus())
 
-    def show_directions(self, directions: Sequence[Direction]) -> None:
+    def show_directions(self, directions: Sequence[Direction], why_none: str) -> None:
+        """Show one slider for each direction, or why there are none."""
+        self.why_none = "" if directions else why_none
         edits = self.edits()
         for child in self.get_children():
             child.destroy()
@@ -203,9 +206,8 @@ class Sliders(Gtk.Box):  # type: ignore[misc]
                 if direction.group == group:
                     self.pack_start(self._entry(direction, labels), False, False, 0)
         if not directions:
-            self.pack_start(
-                Gtk.Label(label=_("This model has no sliders."), xalign=0), False, False, 0
-            )
+            empty = Gtk.Label(label=why_none, xalign=0, wrap=True, max_width_chars=40)
+            self.pack_start(empty, False, False, 0)
         self.show_all()
         self.show_edits(edits)
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from inpaint_client.geometry import Extent
-from inpaint_client.info import Limits
+from inpaint_client.info import Limits, Model
 from inpaint_client.requests import Edits
+from inpaint_client.session.abilities import model_of
 from inpaint_client.session.history import Mix
 from inpaint_client.session.killed_notice import KilledNotice
 from inpaint_client.settings import ConnectionSettings, SettingsFile
@@ -345,7 +346,7 @@ class Controller(QtCore.QObject):
 
     def _open(self, document: Document) -> DocumentSession:
         session = DocumentSession(
-            document, self._host.scratch(), self._daemon.submit, self._limits, self
+            document, self._host.scratch(), self._daemon.submit, self._limits, self._model_of, self
         )
         connect(session.changed, self._publish)
         connect(session.failed, self._daemon.failed)
@@ -363,6 +364,9 @@ class Controller(QtCore.QObject):
     def _limits(self) -> Limits:
         info = self._daemon.connection.info
         return info.limits if info else Limits()
+
+    def _model_of(self, recipe: str) -> Model | None:
+        return model_of(self._daemon.connection.info, recipe)
 
     def _check_daemon(self) -> None:
         if self._session is not None:

@@ -13,6 +13,7 @@ from inpaint_client.geometry import Frame
 from inpaint_client.info import Limits, Model
 from inpaint_client.requests import Edits
 from inpaint_client.session import layer_names
+from inpaint_client.session.abilities import possible_count, why_single, why_unedited
 from inpaint_client.session.history import Mix, PastRun, Result, attachment_of
 from inpaint_client.session.run_status import RunStatus, Stage
 from inpaint_client.session.strip import limited_to, neighbor, positions_left
@@ -56,6 +57,7 @@ class DocumentSession(QtCore.QObject):
         scratch: Scratch,
         submit: Submit,
         limits: Callable[[], Limits],
+        model_of: Callable[[str], Model | None],
         parent: QtCore.QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -82,6 +84,7 @@ class DocumentSession(QtCore.QObject):
         self._scratch = scratch
         self._submit = submit
         self._limits = limits
+        self._model_of = model_of  # a recipe, if the daemon has it
         self._thumbnails = Thumbnails(document, scratch)
         # Waits for a selection that was just drawn.
         self._finding: CooperativeTask[None] | None = None
@@ -174,6 +177,8 @@ class DocumentSession(QtCore.QObject):
         if model is not None and fill_settings.model != model.name:
             # A model chosen earlier that this daemon does not have.
             fill_settings = replace(fill_settings, model="")
+        count = possible_count(model, fill_settings.candidates)
+        fill_settings = replace(fill_settings, candidates=count)
         self._is_planning = True
         try:
             plan, self.notice = plan_run(
@@ -201,6 +206,9 @@ class DocumentSession(QtCore.QObject):
         known = (chosen, *self.left, *range(len(run.results)))
         able = [i for i in known if not run.results[i].is_smooth]  # can be rendered again
         if not able:
+            return
+        if (single := why_single(self._model_of(run.recipe))) is not None:
+            self.tell(single)
             return
         self.document.settle()
         self.live.stop()
@@ -520,7 +528,7 @@ class DocumentSession(QtCore.QObject):
 
     def remix(self, mix: Mix, model: Model | None) -> None:
         """Change the levels or the amount of mixing."""
-        if self.shown is not None and self.shown.results[self.shown.chosen].is_smooth:
+        if self.shown is not None and self._is_fixed(self.shown):
             return
         self._set_values(self.edits, mix, "mix")
         self._render_chosen(model)
@@ -530,7 +538,7 @@ class DocumentSession(QtCore.QObject):
         if run is None or not run.results or self.is_filling:
             return
         layer = self._layer_of_chosen(run)
-        if not layer or run.results[run.chosen].is_smooth:
+        if not layer or self._is_fixed(run):
             return
         try:
             mixing = mixing_of(self.mix, run, self.document, self._scratch)
@@ -541,6 +549,11 @@ class DocumentSession(QtCore.QObject):
         edits = usable_edits(self.edits, model)
         self.live.request(Wanted(run, run.chosen, layer, edits, self.mix, mixing))
 
+    def _is_fixed(self, run: PastRun) -> bool:
+        """Return whether the chosen result cannot be edited or mixed."""
+        is_smooth = run.results[run.chosen].is_smooth
+        return is_smooth or why_unedited(self._model_of(run.recipe)) is not None
+
     def add_variant(self, model: Model | None) -> None:
         """Keep the chosen result as it was, and add a layer with the sliders' edits."""
         run = self.shown
@@ -549,7 +562,7 @@ class DocumentSession(QtCore.QObject):
         if run.kept and run.kept not in self.missing:
             return
         chosen = run.results[run.chosen]
-        if chosen.is_smooth:
+        if self._is_fixed(run):
             return
         name = layer_name(chosen.index, chosen.seed, variant=0)
         layer = self.document.add_layer(run.group, name)

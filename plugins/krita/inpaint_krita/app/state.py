@@ -7,6 +7,7 @@ from enum import Enum, auto
 
 from inpaint_client.info import Model
 from inpaint_client.requests import Edits
+from inpaint_client.session.abilities import model_of, why_unedited
 from inpaint_client.session.history import Mix, PastRun
 from inpaint_client.session.run_status import RunStatus
 
@@ -100,6 +101,11 @@ class State:
         return info.model(self.fill_settings.model) or info.model()
 
     @property
+    def run_model(self) -> Model | None:
+        """The model that made the shown run, if the daemon has it."""
+        return None if self.run is None else model_of(self.connection.info, self.run.recipe)
+
+    @property
     def new_edits(self) -> Edits:
         """The edits that new candidates start with."""
         return edits_of_new(self.fill_settings, self.edits, self.model)
@@ -107,7 +113,7 @@ class State:
     @property
     def can_edit(self) -> bool:
         """Whether the sliders have an effect: on the chosen candidate or on the next run."""
-        is_wanted = (self.run_is_attached and not self.is_smooth_chosen) or (
+        is_wanted = (self.run_is_attached and not self.is_fixed) or (
             self.has_document and self.fill_settings.edits_for_new
         )
         return is_wanted and not self.progress.is_running
@@ -117,6 +123,11 @@ class State:
         """Whether the chosen result was filled without the model, and so cannot be edited."""
         run = self.run
         return run is not None and bool(run.results) and run.results[run.chosen].is_smooth
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the chosen result cannot be edited or mixed."""
+        return self.is_smooth_chosen or why_unedited(self.run_model) is not None
 
     @property
     def run_is_kept(self) -> bool:

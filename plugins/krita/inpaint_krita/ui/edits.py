@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from inpaint_client.info import Direction, Model
 from inpaint_client.requests import Edits as EditValues
+from inpaint_client.session.abilities import why_unedited
 
 from ..app.state import State
 from ..host.guard import connect
 from ..host.qt import QtCore, QtGui, QtWidgets
-from ..text import tr
+from ..text import say, tr
 from .narrow import ElidedButton, ElidedCheck, FoldingRow
 from .parts import IconButton, ValueSlider, column, muted, row
 
@@ -83,7 +84,7 @@ class Edits(QtWidgets.QWidget):
         can_add = state.run is not None and state.run_is_attached and not state.run_is_kept
         self.add.setVisible(has and can_add and not state.progress.is_running)
         self.add.setEnabled(
-            any(state.edits.values()) and not state.is_editing and not state.is_smooth_chosen
+            any(state.edits.values()) and not state.is_editing and not state.is_fixed
         )
 
     def _build(self, model: Model | None) -> None:
@@ -157,10 +158,12 @@ def _hint(state: State) -> str:
     """Return why there are no sliders, or why they have no effect; empty otherwise."""
     if state.model is None:
         return tr("The sliders appear once the daemon is running.")
+    if (reason := why_unedited(state.model)) is not None:
+        return say(reason)
     if not state.model.directions:
         return tr("This model has no sliders.")
-    if state.is_smooth_chosen and not state.progress.is_running:
-        return why_smooth_stays()
+    if state.is_fixed and not state.progress.is_running:
+        return why_fixed(state)
     if state.can_edit or state.progress.is_running:
         return ""
     return tr(
@@ -168,8 +171,12 @@ def _hint(state: State) -> str:
     )
 
 
-def why_smooth_stays() -> str:
-    """Return why sliders and mixing do not apply to the smooth candidate."""
+def why_fixed(state: State) -> str:
+    """Return why sliders and mixing do not apply to the chosen candidate; empty if they do."""
+    if (reason := why_unedited(state.run_model)) is not None:
+        return say(reason)
+    if not state.is_smooth_chosen:
+        return ""
     return tr(
         "The smooth candidate is made without the model, so sliders and mixing do not apply to it. "
         "To edit, choose another candidate."

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from inpaint_client.requests import MAX_SEED
+from inpaint_client.session.abilities import possible_count, why_single
 
 from ..app.state import State
 from ..host.guard import connect, guarded, guarded_or
 from ..host.qt import QAction, Qt, QtCore, QtWidgets
 from ..runs.fill_settings import MAX_CANDIDATES, FillSettings, draw_seed
-from ..text import tr
+from ..text import say, tr
 from .frame_view import FrameView
 from .narrow import FOLDING_GAP, ElidedList, ElidedMenuButton, FoldingRow
 from .parts import IconButton, ValueSlider, column, named, row
@@ -73,7 +74,6 @@ class Form(QtWidgets.QWidget):
         self.model.setObjectName("model")
         connect(self.model.activated, lambda _: self._set_option(model=self.model.currentData()))
         self.candidates = QtWidgets.QSpinBox()
-        named(self.candidates, tr("Candidates"), tr("Number of candidates to create"))
         self.candidates.setRange(1, MAX_CANDIDATES)
         self.candidates.setMinimumWidth(52)
         connect(self.candidates.valueChanged, lambda value: self._set_option(candidates=value))
@@ -163,7 +163,12 @@ class Form(QtWidgets.QWidget):
     def draw(self, state: State) -> None:
         fill_settings = state.fill_settings
         self._draw_models(state)
-        _quietly(self.candidates, lambda: self.candidates.setValue(fill_settings.candidates))
+        single = why_single(state.model)
+        count = possible_count(state.model, fill_settings.candidates)
+        _quietly(self.candidates, lambda: self.candidates.setValue(count))
+        self.candidates.setEnabled(single is None)
+        tip = tr("Number of candidates to create") if single is None else say(single)
+        named(self.candidates, tr("Candidates"), tip)
         self.seed.show_value(fill_settings.seed)
         self.dice.setChecked(fill_settings.new_seed)
         self.variety.show_value(fill_settings.variety)

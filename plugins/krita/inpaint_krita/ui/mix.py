@@ -11,7 +11,7 @@ from ..app.state import State
 from ..host.guard import connect
 from ..host.qt import QtCore, QtWidgets
 from ..text import tr
-from .edits import why_smooth_stays
+from .edits import why_fixed
 from .narrow import ElidedCheck, ElidedList, FoldingRow
 from .parts import ValueSlider, column
 
@@ -64,9 +64,8 @@ class MixForm(QtWidgets.QWidget):
                 self.amount.show_value(state.mix.amount)
         for level, box in self.levels.items():
             box.setChecked(level in self._mix.levels)
-        is_smooth = state.is_smooth_chosen
-        can_mix = state.run is not None and not state.progress.is_running and not is_smooth
-        self.other.setToolTip(why_smooth_stays() if is_smooth else _what_to_mix_with())
+        can_mix = state.run is not None and not state.progress.is_running and not state.is_fixed
+        self.other.setToolTip(why_fixed(state) or _what_to_mix_with())
         self.other.setEnabled(can_mix)
         for widget in (*self.levels.values(), self.amount):
             widget.setEnabled(can_mix and bool(state.mix.other))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from inpaint_client.session.abilities import why_single
 from inpaint_client.session.history import PastRun, Result
 
 from ..app.state import State, Strip
 from ..host.guard import connect, guarded, guarded_or
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
-from ..text import tr
+from ..text import say, tr
 from .icons import paint_star
 from .narrow import ElidedButton, FoldingRow
 from .parts import MUTED, IconButton, column, named
@@ -255,9 +256,6 @@ class Results(QtWidgets.QWidget):
         self.keep = _LabeledButton("check", tr("Keep this one"))
         connect(self.keep.clicked, lambda: self.kept.emit())
         self.more = ElidedButton(tr("More candidates"))
-        self.more.setToolTip(
-            tr("Add candidates for the same selection and settings, with new seeds")
-        )
         connect(self.more.clicked, lambda: self.more_wanted.emit())
         self.note = QtWidgets.QLabel()
         self.note.setWordWrap(True)
@@ -277,7 +275,13 @@ class Results(QtWidgets.QWidget):
             button.setVisible(attached)
         self.compare.setEnabled(attached)
         self.keep.setEnabled(may_change)
-        self.more.setEnabled(may_change)
+        single = why_single(state.run_model)
+        self.more.setEnabled(may_change and single is None)
+        self.more.setToolTip(
+            tr("Add candidates for the same selection and settings, with new seeds")
+            if single is None
+            else say(single)
+        )
         self._draw_keep(state.starred)
         self.note.setText(_note(state))
         self.note.setVisible(bool(self.note.text()))
