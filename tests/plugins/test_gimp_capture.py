@@ -20,8 +20,8 @@ from inpaint_gimp.runs.capture import (
     fill_job,
     find_target,
     glance,
-    read_all,
 )
+from inpaint_gimp.runs.steps import run_all
 from numpy.typing import NDArray
 
 U8 = SampleFormat(SampleType.U8, Transfer.SRGB)
@@ -93,7 +93,7 @@ class FakeImage:
 def read(image: FakeImage, from_layer: bool, limits: Limits | None = None) -> Captured:
     """Read what a fill needs, in one go."""
     target = find_target(image, from_layer)
-    return read_all(capture(image, target, limits or Limits()))
+    return run_all(capture(image, target, limits or Limits()))
 
 
 def layer(width: int, height: int, x: int = 0, y: int = 0, alpha: int = 255) -> Pixels:
@@ -154,16 +154,16 @@ def test_a_large_image_is_read_in_strips() -> None:
     read(image, False, Limits(max_context_side=2048))
     assert max(areas) <= STRIP_PX
     areas.clear()
-    read_all(glance(image, find_target(image, False)))
+    run_all(glance(image, find_target(image, False)))
     assert max(areas) <= STRIP_PX
 
 
 def test_a_hole_in_memory_reads_like_the_selection() -> None:
     data = bytes(range(1, 13))
     coverage = coverage_of(Box(2, 3, 4, 3), data)
-    assert coverage(Box(2, 3, 4, 3)) == data
-    assert coverage(Box(0, 0, 4, 4)) == bytes(12) + bytes([0, 0, 1, 2])
-    assert coverage(Box(20, 20, 2, 2)) == bytes(4)
+    assert coverage(Box(2, 3, 4, 3), 1) == data
+    assert coverage(Box(0, 0, 4, 4), 1) == bytes(12) + bytes([0, 0, 1, 2])
+    assert coverage(Box(20, 20, 2, 2), 1) == bytes(4)
     assert len(coverage(Box(0, 0, 8, 8), 4)) == 4
 
 

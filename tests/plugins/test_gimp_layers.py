@@ -21,6 +21,8 @@ from inpaint_gimp.runs.layers import (
     group_name,
     layer_name,
     layer_pixels,
+    layer_strips,
+    reduced,
     short_name,
     stacked,
 )
@@ -69,6 +71,35 @@ def test_separate_holes_share_a_layer_that_is_transparent_in_between() -> None:
     np.testing.assert_array_equal(alpha[6:9, :3], one)
     np.testing.assert_array_equal(alpha[:5, 20:], two)
     assert np.count_nonzero(alpha) == np.count_nonzero(one) + np.count_nonzero(two)
+
+
+def test_strips_paint_what_the_whole_layer_has() -> None:
+    one = candidate(patches=(patch(Box(0, 10, 700, 700)), patch(Box(500, 4, 300, 600))))
+    whole = layer_pixels(one)
+    painted = np.zeros((whole.box.height, whole.box.width, 4), np.uint8)
+    strips = list(layer_strips(one))
+    assert len(strips) == 3
+    for strip in strips:
+        x, y, width, height = strip.box
+        rows = np.frombuffer(strip.data, np.uint8).reshape(height, width, 4)
+        painted[y : y + height, x : x + width] = rows
+    assert painted.tobytes() == whole.data
+
+
+@pytest.mark.parametrize("sample_type", [SampleType.U8, SampleType.U16])
+def test_a_reduced_candidate_has_one_pixel_for_each_square(sample_type: SampleType) -> None:
+    one = candidate(patches=(patch(Box(7, 9, 20, 8), sample_type=sample_type),))
+    (small,) = reduced(one, 3).patches
+    assert small.box == Box(2, 3, 6, 2)
+    assert (small.fill.extent, small.coverage.extent) == (Extent(6, 2), Extent(6, 2))
+    size = sample_type.size
+    before = np.frombuffer(one.patches[0].fill.data, f"u{size}").reshape(8, 20, 3)
+    after = np.frombuffer(small.fill.data, f"u{size}").reshape(2, 6, 3)
+    np.testing.assert_array_equal(after, before[1:6:3, 1:18:3])
+    (same,) = reduced(one, 1).patches
+    assert same.fill.data == one.patches[0].fill.data
+    thin = candidate(patches=(patch(Box(7, 9, 20, 1)),))
+    assert reduced(thin, 5).patches[0].fill.extent == Extent(4, 1)
 
 
 def test_names_contain_seed_and_edits() -> None:

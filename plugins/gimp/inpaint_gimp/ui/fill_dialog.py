@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+
 from inpaint_client import DaemonInfo, InpaintError, InputError, RecipeSource, RequestCancelledError
 
 from ..app.presenter import Phase, State
 from ..host.image import GimpImage
 from ..runs.arguments import FillSettings
-from ..runs.calls import Call, insert
+from ..runs.calls import Call, make_layers
 from ..runs.capture import Captured, Glance, capture, fill_job, find_target, glance
 from ..runs.image_layers import ImageLayers
 from ..runs.layers import Rendering
 from ..runs.service import draw_seed
 from ..translation import _, say_error
 from .gtk import GimpUi, GObject, Gtk
-from .reading import Reading
+from .in_turns import InTurns
 from .results_dialog import ResultsDialog
 from .widgets import labeled, parts_of
 
@@ -47,7 +49,7 @@ class FillDialog(ResultsDialog):
         self._image = image
         self._captured: Captured | None = None  # the input of the candidates in the strip
         self._glance: Glance | None = None
-        self._reading: Reading[Glance] | Reading[Captured] | None = None
+        self._reading: InTurns[Glance] | InTurns[Captured] | None = None
         self._settings: FillSettings | None = None
         self._models = Gtk.ComboBoxText()
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
@@ -64,15 +66,15 @@ class FillDialog(ResultsDialog):
         while self._dialog.run():
             if self._presenter.state.phase is not Phase.READY:
                 self._fill()
-            elif self._finish_editing():
+            elif self._finish_editing() and self._prepare(self._make_layers()):
                 return True
         return False
 
-    def insert(self) -> None:
+    def _make_layers(self) -> Generator[None, None, Callable[[], None]]:
         assert self._settings is not None
         assert self._captured is not None
-        results = self._presenter.renderings
-        insert(self._image, self._captured, self._settings, results, self._presenter.chosen)
+        results, chosen = self._presenter.renderings, self._presenter.chosen
+        return make_layers(self._image, self._captured, self._settings, results, chosen)
 
     def show_info(self, info: DaemonInfo) -> None:
         super().show_info(info)
@@ -127,10 +129,10 @@ class FillDialog(ResultsDialog):
             )
 
         steps = capture(self._image, target, self._info.limits)
-        self._read(Reading(steps, send, self._presenter.unreadable))
+        self._read(InTurns(steps, send, self._presenter.unreadable))
         self._presenter.read(lambda: self._read(None))
 
-    def _read(self, reading: Reading[Glance] | Reading[Captured] | None) -> None:
+    def _read(self, reading: InTurns[Glance] | InTurns[Captured] | None) -> None:
         """Cancel the current reading and replace it."""
         if self._reading is not None:
             self._reading.cancel()
@@ -163,7 +165,7 @@ class FillDialog(ResultsDialog):
             self._show(seen)
             self.show_state(self._presenter.state)
 
-        self._read(Reading(glance(self._image, target), show, self._say))
+        self._read(InTurns(glance(self._image, target), show, self._say))
 
     def _say(self, error: InpaintError) -> None:
         self.show_state(State(self._presenter.state.phase, say_error(error), is_error=True))

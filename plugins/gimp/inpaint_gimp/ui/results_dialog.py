@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from inpaint_client import DaemonInfo, Edits, InpaintError, Worker
 
 from ..app.presenter import Phase, Presenter, State
 from ..runs.capture import Glance
 from ..runs.edits import format_edits, parse_edits
-from ..runs.layers import Rendering, layer_name, layer_pixels, short_name
+from ..runs.layers import Rendering, layer_name, short_name
 from ..runs.mixing import Mix, Other
 from ..runs.service import Locator
-from ..translation import _
+from ..translation import _, say_error
 from .gtk import Gdk, GimpUi, GLib, Gtk
 from .guard import Guard
+from .in_turns import InTurns
 from .manual import show_manual
 from .mix_form import MixForm
 from .notice_bar import NoticeBar
-from .preview import Preview
+from .preview import Preview, thumbnail
 from .program import choose_program
 from .quiet_wheel import QuietWheel
 from .undo_keys import UndoKeys
-from .widgets import PREVIEW_SIZE, PreviewPane, Result, Sliders, StatusLine, scrolling
+from .widgets import (
+    PREVIEW_SIZE,
+    THUMBNAIL_SIZE,
+    PreviewPane,
+    Result,
+    Sliders,
+    StatusLine,
+    scrolling,
+)
 
 _LEFT_WIDTH = 420  # px
 _BUTTONS_WIDTH = 142  # px
@@ -43,8 +52,10 @@ class ResultsDialog:
         self._config = config
         self._info = DaemonInfo()
         self._preview: Preview
+        self._shown_glance: Glance | None = None
         self._results: dict[int, tuple[Rendering, Result]] = {}
         self._is_wanted = True
+        self._insert: Callable[[], None] = _nothing
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, None)
         locator = Locator(lambda text: self._presenter.report(text), lambda: self._is_wanted)
         self._worker = Worker(locator)
@@ -119,6 +130,37 @@ class ResultsDialog:
         self._report_moves()
         self._presenter.redo()
 
+    def _prepare(self, steps: Generator[None, None, Callable[[], None]]) -> bool:
+        """Make the layers between turns of the event loop; `insert` then inserts them.
+
+        Returns:
+            False if that failed. The status shows the error, and the dialog stays open.
+        """
+        self._status.show_state(State(Phase.READY, _("Making the layers…"), 1.0))
+        Gtk.Widget.set_sensitive(
+            self._dialog, False
+        )  # GIMP's dialog has another method of the name
+        keep_open = self._dialog.connect("delete-event", lambda *args: True)
+        ready: list[Callable[[], None]] = []
+        errors: list[InpaintError] = []
+        making = InTurns(steps, ready.append, errors.append)
+        while making.is_running:
+            GLib.MainContext.default().iteration(True)
+        self._dialog.disconnect(keep_open)
+        if ready:
+            self._insert = ready[0]
+            return True
+        Gtk.Widget.set_sensitive(self._dialog, True)
+        text = say_error(errors[0]) if errors else ""
+        self.show_state(State(Phase.READY, text, is_error=True))
+        return False
+
+    def insert(self) -> None:
+        """Insert what was prepared, after hiding the window, which would not respond meanwhile."""
+        self._dialog.hide()
+        self._dialog.get_display().flush()
+        self._insert()
+
     def _report_moves(self) -> None:
         self._sliders.finish()
         self._mix.finish()
@@ -168,8 +210,9 @@ class ResultsDialog:
         """Return the preview of a rendering; cached, since each arrival redraws the strip."""
         known = self._results.get(id(rendering))
         if known is None or known[0] is not rendering:
-            image = self._preview.with_fill(layer_pixels(rendering.candidate))
-            result = Result(image, short_name(rendering), layer_name(rendering))
+            image = self._preview.with_fill(rendering.candidate)
+            small = thumbnail(image, THUMBNAIL_SIZE)
+            result = Result(image, small, short_name(rendering), layer_name(rendering))
             self._results[id(rendering)] = known = (rendering, result)
         return known[1]
 
@@ -197,8 +240,10 @@ class ResultsDialog:
     # --- building and following the values
 
     def _show_glance(self, glance: Glance) -> None:
-        self._preview = Preview(glance, PREVIEW_SIZE)
-        self._results.clear()
+        if glance is not self._shown_glance:
+            self._shown_glance = glance
+            self._preview = Preview(glance, PREVIEW_SIZE)
+            self._results.clear()
         self._pane.show_source(self._preview.original, self._preview.with_hole())
 
     def _show_sliders(self, model: str) -> None:
@@ -255,6 +300,10 @@ class ResultsDialog:
         self._form.pack_start(self._sliders, False, False, 0)
         self._left.pack_start(self._fixed, False, False, 0)
         self._left.pack_start(self._mix, False, False, 0)
+
+
+def _nothing() -> None:
+    """Insert nothing, because nothing changed."""
 
 
 def _post(function: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""Read an image between turns of GTK's event loop, so that the window stays responsive."""
+"""Run long work between turns of GTK's event loop, so that the window stays responsive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 _TURN_S = 0.012  # plus the longest step, still imperceptible
 
 
-class Reading(Generic[T]):
+class InTurns(Generic[T]):
     """A running generator. Calls `done` with its result, or `failed` with its error."""
 
     def __init__(
@@ -27,6 +27,11 @@ class Reading(Generic[T]):
         self._done = done
         self._failed = failed
         self._source = GLib.idle_add(self._turn)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there are steps left."""
+        return bool(self._source)
 
     def cancel(self) -> None:
         """Stop; neither `done` nor `failed` will be called."""
