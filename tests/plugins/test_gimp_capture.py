@@ -20,6 +20,7 @@ from inpaint_gimp.runs.capture import (
     fill_job,
     find_target,
     glance,
+    overview,
 )
 from inpaint_gimp.runs.steps import run_all
 from numpy.typing import NDArray
@@ -258,3 +259,14 @@ def test_the_request_matches_the_settings() -> None:
     assert (job.seeds, job.truncation_psi) == ((9, 10, 11), 0.5)
     assert (job.model, job.edits, job.frame) == ("m", {"smile": 1}, FrameMode.BOX)
     assert job.capture is seen
+
+
+def test_the_overview_shows_the_whole_image_and_the_hole() -> None:
+    image = FakeImage(Extent(640, 480), [layer(640, 480)], Box(320, 160, 64, 32))
+    box, seen = run_all(overview(image, find_target(image, False), 160))
+    assert box == Box(320, 160, 64, 32)
+    assert (seen.box, seen.step, seen.extent) == (Box(0, 0, 640, 480), 4, Extent(160, 120))
+    assert len(seen.pixels) == 4 * 160 * 120
+    covered = np.frombuffer(bytes(seen.coverage), np.uint8).reshape(120, 160) > 0
+    assert covered[40:48, 80:96].all()
+    assert np.count_nonzero(covered) == 8 * 16

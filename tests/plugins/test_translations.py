@@ -90,7 +90,9 @@ def test_the_sliders_of_a_portrait_model_have_german_names(function: str) -> Non
 def test_no_two_controls_of_gimps_fill_dialog_share_a_mnemonic(language: str) -> None:
     CATALOG.use_languages([language])
     labels = [argument.label for argument in fill_arguments() if argument.name != "edits"]
-    labels += map(_, ("_Fill", "_Keep a copy", "Ad_just", "Mi_x", "_Levels", "Reset all to _0"))
+    labels += map(
+        _, ("_Fill", "_Keep a copy", "Ad_just", "Mi_x", "Sto_p", "_Try again", "Reset all to _0")
+    )
     letters = [label[label.index("_") + 1].lower() for label in labels if "_" in label]
     assert len(letters) > 15
     assert len(set(letters)) == len(letters), sorted(letters)

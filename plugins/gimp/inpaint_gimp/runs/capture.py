@@ -18,7 +18,7 @@ from inpaint_client import (
     seed_sequence,
 )
 from inpaint_client.capture import Context
-from inpaint_client.geometry import overview_step, parts_for_hole
+from inpaint_client.geometry import overview_step, parts_for_hole, reducing_step
 from inpaint_client.pixels import bounding_box, paste, rearrange, thin
 from inpaint_client.pixels import crop as cut
 
@@ -30,7 +30,7 @@ from .steps import run_all
 
 _INVERT = bytes(255 - value for value in range(256))
 _OVERVIEW = SampleFormat(SampleType.U8, Transfer.SRGB)
-_SCREEN = "R'G'B'A u8"
+SCREEN = "R'G'B'A u8"  # babl's name of the format that dialogs show
 _CONTEXT = 2.2  # side of a glance, relative to the hole's longer side
 GLANCE_SIDE = 640  # px, approximate
 STRIP_PX = 1 << 18  # px of the image; GIMP reads them in about 5 to 15 ms
@@ -102,7 +102,7 @@ def capture(image: Readable, target: Target, limits: Limits) -> Generator[None, 
         crop = yield from read_image(source, parts.crop, stored, gray)
         overview = context = None
         if parts.context is not None:
-            data = yield from _read(source, parts.context, _SCREEN, parts.step)
+            data = yield from _read(source, parts.context, SCREEN, parts.step)
             context = Context(_opaque(data, parts.context, parts.step), parts.context)
             yield
         if not parts.shows(canvas):
@@ -128,6 +128,25 @@ def glance(image: Readable, target: Target) -> Generator[None, None, Glance]:
     with image.pixels(target.item if target.from_layer else None) as source:
         yield
         return (yield from _glance(source, selected, Box.of_extent(image.extent)))
+
+
+def overview(
+    image: Readable, target: Target, side: int
+) -> Generator[None, None, tuple[Box, Glance]]:
+    """Read a view of the whole image of at most `side` px, and the box of the hole.
+
+    Raises:
+        InputError: nothing is transparent in the layer.
+    """
+    selected = yield from _selected(image, target)
+    step = reducing_step(image.extent, side)
+    width, height = (max(step, length // step * step) for length in image.extent)
+    box = Box(0, 0, width, height)
+    with image.pixels(target.item if target.from_layer else None) as source:
+        yield
+        pixels = yield from _read(source, box, SCREEN, step)
+    coverage = yield from _in_strips(selected.coverage, box, step)
+    return selected.box, Glance(box, step, pixels, coverage)
 
 
 class _Selected(NamedTuple):
@@ -160,7 +179,7 @@ def coverage_of(box: Box, data: bytes) -> Coverage:
 
 def _glance(source: Reader, hole: _Selected, around: Box) -> Generator[None, None, Glance]:
     view, step = glance_box(hole.box, around)
-    pixels = yield from _read(source, view, _SCREEN, step)
+    pixels = yield from _read(source, view, SCREEN, step)
     coverage = yield from _in_strips(hole.coverage, view, step)
     return Glance(view, step, pixels, coverage)
 
@@ -171,7 +190,7 @@ def glance_at(
     """Read a glance at the hole `box`, whose pixels are `shift` px further right and down."""
     view, step = glance_box(box, around)
     here = view._replace(x=view.x + shift[0], y=view.y + shift[1])
-    return Glance(view, step, run_all(_read(source, here, _SCREEN, step)), coverage(view, step))
+    return Glance(view, step, run_all(_read(source, here, SCREEN, step)), coverage(view, step))
 
 
 def _transparency(

@@ -4,17 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from inpaint_client import DaemonInfo, InpaintError, InputError, RecipeSource, RequestCancelledError
+from inpaint_client import (
+    Box,
+    DaemonInfo,
+    InpaintError,
+    InputError,
+    RecipeSource,
+    RequestCancelledError,
+)
+from inpaint_client.session.frame_preview import Expected, expected
 
 from ..app.presenter import Phase, State
 from ..host.image import GimpImage
 from ..runs.arguments import FillSettings
 from ..runs.calls import Call, make_layers
-from ..runs.capture import Captured, Glance, capture, fill_job, find_target, glance
+from ..runs.capture import (
+    SCREEN,
+    Captured,
+    Glance,
+    capture,
+    fill_job,
+    find_target,
+    glance,
+    overview,
+)
 from ..runs.image_layers import ImageLayers
 from ..runs.layers import Rendering
 from ..runs.service import draw_seed
 from ..translation import _, say_error
+from .frame_tip import FrameTip
 from .gtk import GimpUi, GObject, Gtk
 from .in_turns import InTurns
 from .results_dialog import ResultsDialog
@@ -34,6 +52,7 @@ def fill_with_dialog(call: Call) -> None:
         # If the image cannot be filled at all, report that before any window opens.
         find_target(image, from_layer=False)
         call.config.set_property("source", "visible")
+    image.prepare_reading(SCREEN)  # before the window opens, which would not respond meanwhile
     dialog = FillDialog(call, image)
     try:
         if not dialog.run():
@@ -51,6 +70,7 @@ class FillDialog(ResultsDialog):
         self._glance: Glance | None = None
         self._reading: InTurns[Glance] | InTurns[Captured] | None = None
         self._settings: FillSettings | None = None
+        self._tip = FrameTip(self._read_overview, self._expected)
         self._models = Gtk.ComboBoxText()
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self._again = Gtk.Button.new_with_mnemonic(_("_Fill again"))
@@ -97,6 +117,7 @@ class FillDialog(ResultsDialog):
 
     def close(self) -> None:
         """Stop reading and close the dialog."""
+        self._tip.stop()
         self._read(None)
         super().close()
 
@@ -141,6 +162,18 @@ class FillDialog(ResultsDialog):
     def _show(self, glance: Glance) -> None:
         self._glance = glance
         self._show_glance(glance)
+
+    def _read_overview(self, side: int) -> Generator[None, None, tuple[Box, Glance]]:
+        """Start to read the whole image for the tooltip of *Fill*."""
+        target = find_target(self._image, self._config.get_property("source") == "layer")
+        return overview(self._image, target, side)
+
+    def _expected(self, hole: Box) -> Expected:
+        """Return what is known about the frame of the next fill."""
+        settings = FillSettings.read(self._config.get_property)
+        model = self._info.model(settings.model)
+        resolution = model.resolution if model else 0
+        return expected(hole, self._image.extent, settings.frame, resolution)
 
     def _add_candidates(self) -> None:
         """Add the set number of candidates to the fill, with the sliders' edits."""
@@ -206,6 +239,10 @@ class FillDialog(ResultsDialog):
         self._add_changes()
         self._again.set_tooltip_text(_("Discard these candidates and fill again"))
         self._again.connect("clicked", lambda button: self._fill())
+        self._tip.watch(
+            self._dialog.get_widget_for_response(Gtk.ResponseType.OK),
+            lambda: self._presenter.state.phase is Phase.IDLE,
+        )
         self._keep.set_tooltip_text(
             _("Keep a copy of this candidate as a separate layer and continue editing")
         )
@@ -241,7 +278,7 @@ class FillDialog(ResultsDialog):
             return row
         if name in ("frame", "variants"):
             entry = GimpUi.prop_entry_new(self._config, name, -1)
-            text = _("Frame s_quare") if name == "frame" else _("Varian_ts")
+            text = _("Frame s_quare") if name == "frame" else _("Variants")
             return labeled(text, entry, self._labels)
         return self._in_line(self._dialog.get_widget(name, GObject.TYPE_NONE))
 

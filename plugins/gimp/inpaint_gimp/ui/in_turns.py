@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator
 from typing import Generic, TypeVar
 
@@ -56,4 +59,38 @@ class InTurns(Generic[T]):
         except BaseException:
             self._source = 0
             raise
+        return True
+
+
+class Posts:
+    """Runs functions from other threads in the GUI thread, in order.
+
+    GTK would run all that are waiting in one turn, for example for all candidates that arrived
+    together. This leaves the rest to the next turn when the time is over.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._lock = threading.Lock()
+        self._source = 0
+
+    def post(self, function: Callable[[], None]) -> None:
+        """Run `function` soon. May be called from any thread."""
+        with self._lock:
+            self._waiting.append(function)
+            if not self._source:
+                self._source = GLib.idle_add(self._turn)
+
+    def _turn(self) -> bool:
+        end = time.perf_counter() + _TURN_S
+        while time.perf_counter() < end:
+            with self._lock:
+                if not self._waiting:
+                    self._source = 0
+                    return False
+                function = self._waiting.popleft()
+            try:
+                function()
+            except Exception:  # as from any other callback; the rest still runs
+                sys.excepthook(*sys.exc_info())
         return True

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gi.repository import GdkPixbuf, Gegl, GLib
-from inpaint_client import Box, Candidate, Extent
+from inpaint_client import Box, Candidate, Extent, Frame
 from inpaint_client.pixels import crop, rearrange
+from inpaint_client.session.frame_preview import overlay
 
 from ..host.new_layer import Pixels
 from ..runs.capture import Glance
@@ -63,6 +64,15 @@ class Preview:
         self._lay(result, self._fitted(data, seen.extent, part), part)
         return result
 
+    def with_frame(self, frame: Frame | None) -> GdkPixbuf.Pixbuf:
+        """Return the image with the hole tinted and a frame, if one is known."""
+        result = self.with_hole()
+        if frame is not None:
+            extent = Extent(result.get_width(), result.get_height())
+            shade = _pixbuf(overlay(frame, self._view, extent), extent)
+            self._lay(result, shade, self._view)
+        return result
+
     def _lay(self, result: GdkPixbuf.Pixbuf, patch: GdkPixbuf.Pixbuf, part: Box) -> None:
         x = round((part.x - self._view.x) * self._scale)
         y = round((part.y - self._view.y) * self._scale)
@@ -75,15 +85,19 @@ class Preview:
 
     def _fitted(self, data: bytes | bytearray, extent: Extent, part: Box) -> GdkPixbuf.Pixbuf:
         """Return RGBA pixels of `part`, scaled to the view."""
-        width, height = extent
-        shrunk = GdkPixbuf.Pixbuf.new_from_bytes(
-            GLib.Bytes.new(bytes(data)), GdkPixbuf.Colorspace.RGB, True, 8, width, height, 4 * width
-        )
-        return shrunk.scale_simple(
+        return _pixbuf(data, extent).scale_simple(
             max(1, round(part.width * self._scale)),
             max(1, round(part.height * self._scale)),
             GdkPixbuf.InterpType.BILINEAR,
         )
+
+
+def _pixbuf(data: bytes | bytearray, extent: Extent) -> GdkPixbuf.Pixbuf:
+    """Return an image of RGBA pixels."""
+    width, height = extent
+    return GdkPixbuf.Pixbuf.new_from_bytes(
+        GLib.Bytes.new(bytes(data)), GdkPixbuf.Colorspace.RGB, True, 8, width, height, 4 * width
+    )
 
 
 def _on_screen(pixels: Pixels, part: Box) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 
@@ -16,7 +17,7 @@ from ..runs.service import Locator
 from ..translation import _, say_error
 from .gtk import Gdk, GimpUi, GLib, Gtk
 from .guard import Guard
-from .in_turns import InTurns
+from .in_turns import InTurns, Posts
 from .manual import show_manual
 from .mix_form import MixForm
 from .notice_bar import NoticeBar
@@ -37,6 +38,7 @@ from .widgets import (
 _LEFT_WIDTH = 420  # px
 _BUTTONS_WIDTH = 142  # px
 _HEIGHT = 680  # px; on a 768 px screen the title bar and a panel need the rest
+_SWITCH_S = 0.0005  # after which the worker's thread lets the window's continue; Python's is 5 ms
 _PATIENCE_S = 60  # for one rendering, on a slow CPU
 
 
@@ -48,6 +50,7 @@ class ResultsDialog:
 
     def __init__(self, procedure: object, config: GimpUi.ProcedureConfig) -> None:
         GimpUi.init("inpaint-gimp")
+        sys.setswitchinterval(_SWITCH_S)  # each call of GTK waits this long for a busy worker
         self._guard = Guard(self._say_what_happened)
         self._config = config
         self._info = DaemonInfo()
@@ -59,7 +62,7 @@ class ResultsDialog:
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, None)
         locator = Locator(lambda text: self._presenter.report(text), lambda: self._is_wanted)
         self._worker = Worker(locator)
-        self._presenter = Presenter(self, self._worker, _post)
+        self._presenter = Presenter(self, self._worker, Posts().post)
         self._buttons = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._buttons.set_size_request(_BUTTONS_WIDTH, -1)
         self._pane = PreviewPane(self._presenter.choose, self._buttons)
@@ -304,13 +307,3 @@ class ResultsDialog:
 
 def _nothing() -> None:
     """Insert nothing, because nothing changed."""
-
-
-def _post(function: Callable[[], None]) -> None:
-    """Run `function` in the GUI thread, soon."""
-
-    def once() -> bool:
-        function()
-        return False
-
-    GLib.idle_add(once)
