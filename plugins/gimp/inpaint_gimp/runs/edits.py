@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from inpaint_client import Edits, Frame, InputError, StyleLevel
 
-from ..translation import _
+from ..translation import _, number
 
 
 def parse_edits(text: str) -> Edits:
@@ -46,7 +46,7 @@ def parse_variants(text: str) -> tuple[Edits, ...]:
 
 def describe_edits(edits: Edits) -> str:
     """Return edits for a layer's name, for example "smile +1.5, age -1"."""
-    return ", ".join(f"{name} {value:+g}" for name, value in edits.items() if value)
+    return ", ".join(f"{name} {number(f'{value:+g}')}" for name, value in edits.items() if value)
 
 
 def parse_levels(text: str) -> tuple[StyleLevel, ...]:

@@ -8,7 +8,7 @@ from inpaint_client.requests import Edits as EditValues
 from ..app.state import State
 from ..host.guard import connect
 from ..host.qt import QtCore, QtGui, QtWidgets
-from ..text import tr
+from ..text import number, tr
 from .narrow import ElidedButton, ElidedCheck, FoldingRow
 from .parts import IconButton, ValueSlider, column, muted, row
 
@@ -150,7 +150,9 @@ class Edits(QtWidgets.QWidget):
 
 def in_words(edits: EditValues) -> str:
     """Return edits as text, for example "Smile +1.0, Hair color -0.5"."""
-    return ", ".join(f"{_title(name)} {value:+.1f}" for name, value in edits.items() if value)
+    return ", ".join(
+        f"{_title(name)} {number(f'{value:+.1f}')}" for name, value in edits.items() if value
+    )
 
 
 def _hint(state: State) -> str:
