@@ -123,7 +123,7 @@ def fill_and_wait(live: LiveGimp, slow: FakeProcess) -> None:
 
 
 @pytest.mark.next_host
-def test_fill_choose_change_insert_undo_redo(live: LiveGimp, slow: FakeProcess) -> None:
+def test_fill_choose_change_keep_insert_undo_redo(live: LiveGimp, slow: FakeProcess) -> None:
     remember_seed(live, 7)
     answer = begin(live)
     live.find_window(DIALOG)
@@ -141,14 +141,22 @@ def test_fill_choose_change_insert_undo_redo(live: LiveGimp, slow: FakeProcess) 
     slow.wait_for("edit ")
     what = "the large preview to show what the slider asks for"
     wait_for(lambda: len(places(live, 9, smile=0.3)) > 2000, what, 30)
+    live.key(DIALOG, "alt+k")
+    wait_for(lambda: stands_still(live), "the copy in the strip", 30)
     look(live, "results")
-    live.key(DIALOG, "Right", "alt+i")  # what the slider asks for at last is what is inserted
+    # What the slider asks for at last is what is inserted.
+    live.key(DIALOG, "alt+j", "Right", "alt+i")
     result = live.result(answer)
     assert result["status"] == "success", live.log()
     tree = result["tree"]
     assert tree[0][0] == "Seed 7 · Inpaint · fake"
-    assert [name.startswith("-") for name in tree[0][1]] == [True, True, False, True]
-    assert tree[0][1][2] == "3 · seed 9 · smile +0.4"
+    assert tree[0][1] == [
+        "-1 · seed 7",
+        "-2 · seed 8",
+        "3 · seed 9 · smile +0.4",
+        "-3 · copy 1 · seed 9 · smile +0.3",
+        "-4 · seed 10",
+    ]
 
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo", 20)
