@@ -36,7 +36,7 @@ from xvfb import display  # noqa: E402
 
 FILL_DIALOG = r"^Inpaint \(StyleGAN\)"
 EDIT_DIALOG = "^Edit fill"
-FILL_BUTTON, MORE = (872, 638), (850, 69)
+FILL_BUTTON, MORE, MIX = (872, 638), (850, 69), (250, 479)
 FACE_WIDTH = ("alt+j", *["Tab"] * 4)  # the third slider, behind those of the hair
 
 
@@ -164,7 +164,8 @@ def shoot_states(
     live.key(FILL_DIALOG, *adjust, *["Right"] * 10)
     settle(live)
     take("adjusted")
-    live.key(FILL_DIALOG, "alt+c" if arguments.language == "de" else "alt+x", "Down")
+    live.click(*MIX)  # in the German dialog of this GIMP, Alt+C is that of its English *Cancel*
+    live.key(FILL_DIALOG, "Down", "Return")
     settle(live)
     take("mixed")
     live.key(FILL_DIALOG, "ctrl+z", "ctrl+z")

@@ -153,8 +153,8 @@ def test_fill_choose_change_keep_insert_undo_redo(live: LiveGimp, slow: FakeProc
     assert tree[0][1] == [
         "-1 · seed 7",
         "-2 · seed 8",
-        "3 · seed 9 · smile +0.4",
-        "-3 · copy 1 · seed 9 · smile +0.3",
+        "3 · seed 9 · Smile +0.4",
+        "-3 · copy 1 · seed 9 · Smile +0.3",
         "-4 · seed 10",
     ]
 
@@ -314,7 +314,7 @@ def test_a_fill_is_opened_again_with_its_sliders(live: LiveGimp, slow: FakeProce
     live.key(EDIT_DIALOG, "alt+i")
     result = live.result(answer)
     assert result["status"] == "success", live.log()
-    edited = "2 · seed 8 · smile +3"
+    edited = "2 · seed 8 · Smile +3"
     assert result["tree"][0][1] == [tree[0][1][0], edited, "-2 · seed 8"]
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == tree, "one undo", 20)

@@ -105,7 +105,7 @@ def test_a_reduced_candidate_has_one_pixel_for_each_square(sample_type: SampleTy
 def test_names_contain_seed_and_edits() -> None:
     assert layer_name(Rendering(candidate(1), {})) == "2 · seed 41"
     edited = Rendering(candidate(), {"smile": 1.5, "age": 0})
-    assert layer_name(edited) == "1 · seed 40 · smile +1.5"
+    assert layer_name(edited) == "1 · seed 40 · Smile +1.5"
     smooth = Rendering(candidate(4, seed=0, method=Method.SMOOTH), {})
     assert layer_name(smooth) == "5 · smooth"
     assert short_name(smooth) == "smooth"
@@ -129,10 +129,10 @@ def test_one_layer_is_visible_and_variants_share_their_candidates_attachment() -
     collector.receive(Progress(4, 4))
     layers = stacked(collector.renderings, 2, Extent(50, 60), layer_tattoo=9)
     assert [layer.name for layer in layers] == [
-        "1 · seed 40 · age +1, smile +1",
-        "1 · seed 40 · age +1, smile +2",
-        "2 · seed 41 · age +1, smile +1",
-        "2 · seed 41 · age +1, smile +2",
+        "1 · seed 40 · Age +1, Smile +1",
+        "1 · seed 40 · Age +1, Smile +2",
+        "2 · seed 41 · Age +1, Smile +1",
+        "2 · seed 41 · Age +1, Smile +2",
     ]
     assert [layer.visible for layer in layers] == [False, False, True, False]
     runs = [layer.run for layer in layers]

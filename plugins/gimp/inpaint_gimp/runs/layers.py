@@ -99,7 +99,7 @@ def reduced(candidate: Candidate, step: int) -> Candidate:
 
 
 def layer_name(rendering: Rendering) -> str:
-    """Return a name with its edits and mixing, for example "2 · seed 43 · smile +1, mixed"."""
+    """Return a name with its edits and mixing, for example "2 · seed 43 · Smile +1, mixed"."""
     candidate = rendering.candidate
     number = candidate.index + 1
     if rendering.is_smooth:

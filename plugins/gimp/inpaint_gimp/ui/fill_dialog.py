@@ -265,7 +265,9 @@ class FillDialog(ResultsDialog):
     def _argument(self, name: str) -> Gtk.Widget:
         """Return the widget for an argument: GIMP's if it is suitable, else our own."""
         if name == "truncation":
-            return self._in_line(self._dialog.get_scale_entry(name, 1.0))
+            entry = self._dialog.get_scale_entry(name, 1.0)
+            entry.set_digits(2)
+            return self._in_line(entry)
         if name == "seed":  # GIMP 3.0 has no widget for unsigned numbers
             spin = GimpUi.prop_spin_button_new(self._config, name, 1, 100, 0)
             row = labeled(_("S_eed"), spin, self._labels)

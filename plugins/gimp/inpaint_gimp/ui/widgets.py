@@ -8,9 +8,9 @@ from typing import NamedTuple
 from inpaint_client import Direction, Edits
 
 from ..app.presenter import Phase, State
+from ..runs.model_names import spoken
 from ..translation import _
 from .gtk import GdkPixbuf, GimpUi, GLib, Gtk
-from .model_names import spoken
 from .undo_keys import on_release
 
 PREVIEW_SIZE = 320  # px
