@@ -125,9 +125,12 @@ def test_a_large_image_sends_a_crop_and_an_overview() -> None:
 
 
 @pytest.mark.slow
-def test_of_a_large_crop_only_the_part_near_the_hole_is_sent_in_full() -> None:
+@pytest.mark.parametrize(("alpha", "channels"), [(255, 3), (200, 4)])
+def test_of_a_large_crop_only_the_part_near_the_hole_is_sent_in_full(
+    alpha: int, channels: int
+) -> None:
     hole = Box(1000, 900, 900, 300)
-    image = FakeImage(Extent(3000, 2600), [layer(3000, 2600)], hole)
+    image = FakeImage(Extent(3000, 2600), [layer(3000, 2600, alpha=alpha)], hole)
     seen, _, view, around = read(image, False, Limits(max_context_side=2048))
     assert seen.crop_box == hole.grow(112)
     assert seen.hole_box == hole
@@ -135,6 +138,10 @@ def test_of_a_large_crop_only_the_part_near_the_hole_is_sent_in_full() -> None:
     assert seen.context is not None
     assert seen.context.box == Box(0, 0, 3000, 2598)
     assert seen.context.image.extent == Extent(1000, 866)
+    shown = image.drawables[0].read(seen.context.box, "R'G'B'A u8", 3)
+    pixels = np.frombuffer(shown, np.uint8).reshape(-1, 4)[:, :channels]
+    assert seen.context.image.channels == channels
+    assert seen.context.image.data == pixels.tobytes()
     assert around == Box(0, 0, 3000, 2600)
     assert view.box.contains(hole)
     assert len(view.pixels) == 4 * view.extent.area == 4 * len(view.coverage)

@@ -103,8 +103,7 @@ def capture(image: Readable, target: Target, limits: Limits) -> Generator[None, 
         overview = context = None
         if parts.context is not None:
             data = yield from _read(source, parts.context, SCREEN, parts.step)
-            context = Context(_opaque(data, parts.context, parts.step), parts.context)
-            yield
+            context = Context((yield from _opaque(data, parts.context, parts.step)), parts.context)
         if not parts.shows(canvas):
             overview = yield from read_overview(source, canvas, gray)
     seen = Capture(
@@ -262,10 +261,15 @@ def _in_strips(
     return data
 
 
-def _opaque(data: bytes | bytearray, box: Box, step: int) -> Picture:
-    """Return RGBA pixels as an image, without alpha if all are opaque."""
+def _opaque(data: bytes | bytearray, box: Box, step: int) -> Generator[None, None, Picture]:
+    """Return RGBA pixels as an image, in steps, without alpha if all are opaque."""
     layout = "RGB" if data[3::4].count(255) == len(data) // 4 else "RGBA"
-    plain = rearrange(data, "RGBA", layout)
+    yield
+    plain = bytearray()
+    size = 4 * STRIP_PX
+    for start in range(0, len(data), size):
+        plain += rearrange(data[start : start + size], "RGBA", layout)
+        yield
     return Picture(box.width // step, box.height // step, len(layout), plain)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from gi.repository import GdkPixbuf, Gegl, GLib
 from inpaint_client import Box, Candidate, Extent, Frame
 from inpaint_client.pixels import crop, rearrange
@@ -38,8 +40,9 @@ class Preview:
             0x666666,
         )
 
-    def with_hole(self) -> GdkPixbuf.Pixbuf:
-        """Return the image with the hole tinted."""
+    @cached_property
+    def tinted(self) -> GdkPixbuf.Pixbuf:
+        """The image with the hole tinted."""
         tint = rearrange(_TINT * self._extent.area, "RGB", "RGBA", coverage=self._hole)
         result = self.original.copy()
         self._lay(result, self._fitted(tint, self._extent, self._view), self._view)
@@ -66,7 +69,7 @@ class Preview:
 
     def with_frame(self, frame: Frame | None) -> GdkPixbuf.Pixbuf:
         """Return the image with the hole tinted and a frame, if one is known."""
-        result = self.with_hole()
+        result = self.tinted.copy()
         if frame is not None:
             extent = Extent(result.get_width(), result.get_height())
             shade = _pixbuf(overlay(frame, self._view, extent), extent)

@@ -247,7 +247,7 @@ class ResultsDialog:
             self._shown_glance = glance
             self._preview = Preview(glance, PREVIEW_SIZE)
             self._results.clear()
-        self._pane.show_source(self._preview.original, self._preview.with_hole())
+        self._pane.show_source(self._preview.original, self._preview.tinted)
 
     def _show_sliders(self, model: str) -> None:
         known = self._info.model(model)
