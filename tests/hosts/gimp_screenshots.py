@@ -165,7 +165,7 @@ def shoot_states(
     settle(live)
     take("adjusted")
     live.click(*MIX)  # in the German dialog of this GIMP, Alt+C is that of its English *Cancel*
-    live.key(FILL_DIALOG, "Down", "Return")
+    live.xdotool("key", "Down", "Return")  # to the open list, not to the dialog
     settle(live)
     take("mixed")
     live.key(FILL_DIALOG, "ctrl+z", "ctrl+z")

@@ -106,11 +106,11 @@ def test_recipes_survive_saving_and_are_edited_after_reopening(user: Profile) ->
     assert tree[0][1] == [
         "1 · seed 5",
         "-1 · seed 5 · Smile +2",
-        "2 · seed 6 · smile -1",
+        "2 · seed 6 · Smile -1",
         "-2 · seed 6",
         "-2 · seed 6 · Smile +2",
     ]
-    new = edited.layer("2 · seed 6 · smile -1")
+    new = edited.layer("2 · seed 6 · Smile -1")
     old = filled.layer("2 · seed 6")
     assert (new.x, new.y) == (old.x, old.y)
     np.testing.assert_array_equal(new.pixels[..., 3], old.pixels[..., 3])
