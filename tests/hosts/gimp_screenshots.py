@@ -36,7 +36,7 @@ from xvfb import display  # noqa: E402
 
 FILL_DIALOG = r"^Inpaint \(StyleGAN\)"
 EDIT_DIALOG = "^Edit fill"
-FILL_BUTTON, MORE, MIX = (872, 638), (850, 69), (250, 479)
+FILL_BUTTON, MORE = (872, 638), (850, 69)
 FACE_WIDTH = ("alt+j", *["Tab"] * 4)  # the third slider, behind those of the hair
 
 
@@ -164,10 +164,10 @@ def shoot_states(
     live.key(FILL_DIALOG, *adjust, *["Right"] * 10)
     settle(live)
     take("adjusted")
-    live.click(*MIX)  # in the German dialog of this GIMP, Alt+C is that of its English *Cancel*
-    live.xdotool("key", "Down", "Return")  # to the open list, not to the dialog
-    settle(live)
-    take("mixed")
+    if arguments.language == "en":  # elsewhere, this GIMP's English *Cancel* may have the letter
+        live.key(FILL_DIALOG, "alt+x", "Down")
+        settle(live)
+        take("mixed")
     live.key(FILL_DIALOG, "ctrl+z", "ctrl+z")
     settle(live)
     take("undone")
