@@ -28,7 +28,7 @@ def test_a_run_begins_with_its_seed(seed: int, model: str) -> None:
 
 def test_examples() -> None:
     assert layer_names.candidate(1, 2230645291) == "1 · seed 2230645291"
-    assert layer_names.candidate(2, 43, "smile +1", 1) == "2 · copy 1 · seed 43 · smile +1"
+    assert layer_names.candidate(2, 43, "Smile +1", 1) == "2 · copy 1 · seed 43 · Smile +1"
     assert layer_names.smooth(5) == "5 · smooth"
     assert layer_names.smooth(5, 1) == "5 · copy 1 · smooth"
     assert layer_names.more(8) == "Seed 8 · more"

@@ -2,6 +2,12 @@
 
     .venv/bin/python tests/hosts/gimp_screenshots.py docs/images
 
+With --states it takes the whole screen of 1366 x 768 in every state of the dialogs instead, to
+examine the plug-in in another language, theme or GIMP:
+
+    .venv/bin/python tests/hosts/gimp_screenshots.py build/shots --states --language de \\
+        --theme light --release unstable
+
 Needs what `make test-hosts` needs. Examine the images before you commit them.
 """
 
@@ -30,6 +36,7 @@ from xvfb import display  # noqa: E402
 
 FILL_DIALOG = r"^Inpaint \(StyleGAN\)"
 EDIT_DIALOG = "^Edit fill"
+FILL_BUTTON, MORE = (872, 638), (850, 69)
 FACE_WIDTH = ("alt+j", *["Tab"] * 4)  # the third slider, behind those of the hair
 
 
@@ -42,9 +49,14 @@ def main() -> None:
     parser.add_argument("--box", default="125,140,265,280", help="X,Y,WIDTH,HEIGHT of an ellipse")
     parser.add_argument("--seed", type=int, default=49, help="of the first of four candidates")
     parser.add_argument("--model", default="portrait", help="a bundle")
+    parser.add_argument("--states", action="store_true", help="take all states")
+    parser.add_argument("--language", default="en")
+    parser.add_argument("--theme", choices=("dark", "light"), default="dark")
+    parser.add_argument("--release", choices=("trixie", "unstable"), default="trixie")
     arguments = parser.parse_args()
     subprocess.run([sys.executable, ROOT / "plugins/build.py", "gimp"], check=True)
-    profile = new_profile(find())
+    profile = new_profile(find(arguments.release))
+    profile.settings = f"(theme-color-scheme {arguments.theme})\n"
     unpack(ROOT / "build/plugins/inpaint-gimp.zip", profile.plug_ins / "inpaint-gimp")
     image = profile.folder / "image.png"
     Image.open(arguments.image).convert("RGB").save(image)
@@ -57,11 +69,27 @@ def main() -> None:
     ):
         runtime = daemon.runtime()
         profile.environment.update(
-            INPAINT_SERVER=runtime["address"], INPAINT_TOKEN=runtime["token"]
+            INPAINT_SERVER=runtime["address"],
+            INPAINT_TOKEN=runtime["token"],
+            **language_variables(arguments.language, profile.folder / "locales"),
         )
         with profile.window(screen) as live:
-            shoot(live, str(image), selection, arguments.seed, arguments.out)
+            if arguments.states:
+                shoot_states(live, str(image), selection, arguments)
+            else:
+                shoot(live, str(image), selection, arguments.seed, arguments.out)
     shutil.rmtree(profile.folder)
+
+
+def language_variables(language: str, folder: Path) -> dict[str, str]:
+    """Return the variables of a system in this language, whose form of numbers GTK takes."""
+    if language == "en":
+        return {"LANGUAGE": "en"}
+    locale = f"{language}_{language.upper()}"
+    command = ["localedef", "-i", locale, "-f", "UTF-8", str(folder / f"{locale}.UTF-8")]
+    folder.mkdir()
+    subprocess.run(command, check=True)
+    return {"LANGUAGE": language, "LANG": f"{locale}.UTF-8", "LOCPATH": str(folder)}
 
 
 def shoot(live: LiveGimp, image: str, selection: list[int], seed: int, out: Path) -> None:
@@ -92,6 +120,69 @@ def shoot(live: LiveGimp, image: str, selection: list[int], seed: int, out: Path
     settle(live)
     grab(live, EDIT_DIALOG, out / "gimp-edit.png")
     live.key(EDIT_DIALOG, "Escape")
+    live.result(answer)
+
+
+def shoot_states(
+    live: LiveGimp, image: str, selection: list[int], arguments: argparse.Namespace
+) -> None:
+    number = 0
+    edit = "^Füllung" if arguments.language == "de" else EDIT_DIALOG
+
+    def take(state: str) -> None:
+        nonlocal number
+        number += 1
+        shown = ImageGrab.grab(xdisplay=live.variables["DISPLAY"]).convert("RGB")
+        name = f"{arguments.release}-{arguments.language}-{arguments.theme}-{number:02}-{state}"
+        shown.save(arguments.out / f"{name}.png")
+        print(name)
+
+    live.move_away()
+    x, y, width, height = selection
+    frame = f"{x + width / 2}, {y + height / 2}, {height * 0.8}, 10"
+    values = {"new_seed": False, "seed": arguments.seed, "soft": 8, "smooth": "always"}
+    for context in ("auto", "box", "frame"):
+        answer = live.start(
+            "interactive", image=image, selection=selection, context=context, frame=frame, **values
+        )
+        live.find_window(FILL_DIALOG)
+        settle(live)
+        take("idle")
+        live.xdotool("mousemove", *map(str, FILL_BUTTON))
+        settle(live)
+        take(f"tip-{context}")
+        live.move_away()
+        if context != "frame":
+            live.key(FILL_DIALOG, "Escape")
+            live.result(answer)
+    live.key(FILL_DIALOG, "alt+f")
+    time.sleep(1)
+    take("running")
+    settle(live)
+    take("done")  # with the notice that the frame cuts the selection
+    adjust = ("alt+p" if arguments.language == "de" else "alt+j", *FACE_WIDTH[1:])
+    live.key(FILL_DIALOG, *adjust, *["Right"] * 10)
+    settle(live)
+    take("adjusted")
+    if arguments.language == "en":  # elsewhere, this GIMP's English *Cancel* may have the letter
+        live.key(FILL_DIALOG, "alt+x", "Down")
+        settle(live)
+        take("mixed")
+    live.key(FILL_DIALOG, "ctrl+z", "ctrl+z")
+    settle(live)
+    take("undone")
+    live.click(*MORE)
+    settle(live)
+    take("more")
+    live.key(FILL_DIALOG, "alt+i")
+    names = live.result(answer)["tree"][0][1]
+    settle(live)
+    take("layers")
+    answer = live.start("edit_selected", name=names[0])
+    live.find_window(edit)
+    settle(live)
+    take("edit")
+    live.key(edit, "Escape")
     live.result(answer)
 
 

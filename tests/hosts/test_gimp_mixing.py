@@ -48,8 +48,8 @@ def test_mixing_by_scripts(user: Profile) -> None:
 
     # Completely, starting from the unmixed result; then back, then with a layer's style.
     assert results["again"][:2] == ["success", ""]
-    assert results["again"][2][0] == "1 · seed 5 · smile +1, mixed"
-    new = again.layer("1 · seed 5 · smile +1, mixed")
+    assert results["again"][2][0] == "1 · seed 5 · Smile +1, mixed"
+    new = again.layer("1 · seed 5 · Smile +1, mixed")
     assert colors(new) == {between(color_of(6), color_of(6), 1)}
     assert result_of(new).unmixed == own
     assert results["nothing"][2][0].startswith("1 · seed 5")

@@ -105,12 +105,12 @@ def test_recipes_survive_saving_and_are_edited_after_reopening(user: Profile) ->
     assert (status, error) == ("success", "")
     assert tree[0][1] == [
         "1 · seed 5",
-        "-1 · seed 5 · smile +2",
-        "2 · seed 6 · smile -1",
+        "-1 · seed 5 · Smile +2",
+        "2 · seed 6 · Smile -1",
         "-2 · seed 6",
-        "-2 · seed 6 · smile +2",
+        "-2 · seed 6 · Smile +2",
     ]
-    new = edited.layer("2 · seed 6 · smile -1")
+    new = edited.layer("2 · seed 6 · Smile -1")
     old = filled.layer("2 · seed 6")
     assert (new.x, new.y) == (old.x, old.y)
     np.testing.assert_array_equal(new.pixels[..., 3], old.pixels[..., 3])
@@ -131,12 +131,12 @@ def test_recipes_survive_saving_and_are_edited_after_reopening(user: Profile) ->
     assert result_of(of_earlier) == result_of(new)
     assert of_earlier.parasites.keys() == new.parasites.keys()
 
-    assert results["replaced"][2][0][1][0] == "1 · seed 5 · smile +3"
+    assert results["replaced"][2][0][1][0] == "1 · seed 5 · Smile +3"
     assert len(results["replaced"][2][0][1]) == 4
     status, error, before, after = results["moved"]
     assert (status, error, after) == ("success", "", before)
     assert results["group"][:2] == ["success", ""]
-    assert results["group"][2][0][1][0] == "1 · seed 5 · age +1"
+    assert results["group"][2][0][1][0] == "1 · seed 5 · Age +1"
     assert results["scaled"][0] == "execution-error"
     assert "resized or cropped" in results["scaled"][1]
     assert results["no_fill"][0] == "execution-error"

@@ -122,7 +122,8 @@ def fill_and_wait(live: LiveGimp, slow: FakeProcess) -> None:
     slow.wait_for("done ")
 
 
-def test_fill_choose_change_insert_undo_redo(live: LiveGimp, slow: FakeProcess) -> None:
+@pytest.mark.next_host
+def test_fill_choose_change_keep_insert_undo_redo(live: LiveGimp, slow: FakeProcess) -> None:
     remember_seed(live, 7)
     answer = begin(live)
     live.find_window(DIALOG)
@@ -140,14 +141,22 @@ def test_fill_choose_change_insert_undo_redo(live: LiveGimp, slow: FakeProcess) 
     slow.wait_for("edit ")
     what = "the large preview to show what the slider asks for"
     wait_for(lambda: len(places(live, 9, smile=0.3)) > 2000, what, 30)
+    live.key(DIALOG, "alt+k")
+    wait_for(lambda: stands_still(live), "the copy in the strip", 30)
     look(live, "results")
-    live.key(DIALOG, "Right", "alt+i")  # what the slider asks for at last is what is inserted
+    # What the slider asks for at last is what is inserted.
+    live.key(DIALOG, "alt+j", "Right", "alt+i")
     result = live.result(answer)
     assert result["status"] == "success", live.log()
     tree = result["tree"]
     assert tree[0][0] == "Seed 7 · Inpaint · fake"
-    assert [name.startswith("-") for name in tree[0][1]] == [True, True, False, True]
-    assert tree[0][1][2] == "3 · seed 9 · smile +0.4"
+    assert tree[0][1] == [
+        "-1 · seed 7",
+        "-2 · seed 8",
+        "3 · seed 9 · Smile +0.4",
+        "-3 · copy 1 · seed 9 · Smile +0.3",
+        "-4 · seed 10",
+    ]
 
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo", 20)
@@ -196,6 +205,38 @@ def test_sliders_and_mixing_are_undone_in_the_dialog(live: LiveGimp, slow: FakeP
     assert result["tree"][0][1][0] == "1 · seed 7"
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo of everything", 20)
+
+
+FILL_BUTTON = (872, 638)
+TIP = (slice(250, 768), slice(560, 1200))  # where the tooltip of the button may be
+
+
+def test_the_frame_is_shown_while_the_pointer_rests_on_fill(
+    live: LiveGimp, slow: FakeProcess
+) -> None:
+    white: dict[str, int] = {}
+    for context, frame in (("auto", ""), ("box", ""), ("frame", "200, 150, 60")):
+        answer = begin(live, context=context, frame=frame)
+        live.find_window(DIALOG)
+        wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+        before = look(live)[TIP]
+        live.xdotool("mousemove", *map(str, FILL_BUTTON))
+
+        def is_shown(before: NDArray[np.uint8] = before) -> bool:
+            return bool(np.count_nonzero((look(live)[TIP] != before).any(-1)) > 240 * 180)
+
+        wait_for(is_shown, "the tooltip", 15)
+        wait_for(lambda: stands_still(live), "the tooltip to be drawn", 15)
+        now = look(live, f"tip-{context}")[TIP]
+        white[context] = int(np.count_nonzero((now == 255).all(-1) & (before != 255).any(-1)))
+        live.move_away()
+        wait_for(lambda before=before: not is_shown(before), "the tooltip to go", 10)  # type: ignore[misc]
+        live.key(DIALOG, "Escape")
+        live.result(answer)
+    # The outlines of the squares around 80 px and of 60 px, in an image of 240 of 400 px, with
+    # white letters in the text below.
+    assert white["box"] - white["auto"] > 400
+    assert white["frame"] - white["auto"] > 150
 
 
 def test_candidates_are_added_and_deleted(live: LiveGimp, slow: FakeProcess) -> None:
@@ -273,7 +314,7 @@ def test_a_fill_is_opened_again_with_its_sliders(live: LiveGimp, slow: FakeProce
     live.key(EDIT_DIALOG, "alt+i")
     result = live.result(answer)
     assert result["status"] == "success", live.log()
-    edited = "2 · seed 8 · smile +3"
+    edited = "2 · seed 8 · Smile +3"
     assert result["tree"][0][1] == [tree[0][1][0], edited, "-2 · seed 8"]
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == tree, "one undo", 20)
@@ -465,7 +506,13 @@ def height(live: LiveGimp, title: str) -> int:
     return int(dict(word.split("=") for word in words)["HEIGHT"])
 
 
-@pytest.mark.parametrize(("language", "edit"), [("en", EDIT_DIALOG), ("de", "^Füllung bearbeiten")])
+@pytest.mark.parametrize(
+    ("language", "edit"),
+    [
+        ("en", EDIT_DIALOG),
+        pytest.param("de", "^Füllung bearbeiten", marks=pytest.mark.next_host),
+    ],
+)
 def test_both_dialogs_fit_a_small_screen(
     gimp: GimpHost,
     warm: Profile,
@@ -708,6 +755,93 @@ def test_every_control_has_a_name_and_a_tip_and_help_is_ours(
     widths = [each[4] for each in controls if each[0] == "Scale" and each[5]]
     assert widths
     assert min(widths) >= 120
+
+
+LETTERS = """
+import json
+from gi.repository import Gdk, Gtk
+
+pages = []
+
+
+def show_manual(parent, say):
+    for each in walk(parent):
+        if isinstance(each, Gtk.Expander):
+            each.set_expanded(True)
+    pages.append([mnemonic(each) for each in walk(parent) if mnemonic(each)])
+    with open({out!r}, "w") as file:
+        json.dump(pages, file)
+
+
+def walk(widget):
+    yield widget
+    if isinstance(widget, Gtk.Container):
+        for child in widget.get_children():
+            yield from walk(child)
+
+
+def mnemonic(label):
+    if not isinstance(label, Gtk.Label) or label.get_mnemonic_keyval() == Gdk.KEY_VoidSymbol:
+        return None
+    button = label.get_ancestor(Gtk.Button)
+    # Those that come and go count everywhere, the ones that cannot be pressed do not.
+    if button is not None and button.get_visible() and not button.is_sensitive():
+        return None
+    return [chr(Gdk.keyval_to_unicode(label.get_mnemonic_keyval())).lower(), label.get_text()]
+"""
+NEVER_TOGETHER = [{"Stop", "Choose program…"}, {"Stopp", "Programm wählen …"}]
+OF_ENGLISH_GIMP = {"Cancel", "Help", "Reset", "Load Saved Settings", "Save Settings"}
+
+
+@pytest.mark.parametrize(("language", "edit"), [("en", EDIT_DIALOG), ("de", "^Füllung bearbeiten")])
+def test_no_two_controls_of_a_page_share_a_mnemonic(
+    gimp: GimpHost,
+    warm: Profile,
+    plug_in: Path,
+    slow: FakeProcess,
+    screen: str,
+    language: str,
+    edit: str,
+) -> None:
+    environment = {"INPAINT_SERVER": slow.address, "LANGUAGE": language}
+    profile = new_profile(gimp, plug_in, like=warm, environment=environment)
+    draw_image(profile.folder / "image.png")
+    manual = profile.plug_ins / "inpaint-gimp/inpaint_gimp/ui/manual.py"
+    out = profile.out / "letters.json"
+    manual.write_text(LETTERS.replace("{out!r}", repr(str(out))))
+
+    def page(live: LiveGimp, title: str, number: int) -> list[list[str]]:
+        wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+        live.key(title, "F1")
+        wait_for(lambda: out.is_file() and out.read_text().endswith("]]]"), "the list", 20)
+        pages = json.loads(out.read_text())
+        assert len(pages) == number
+        return list(pages[-1])
+
+    with profile.window(screen) as live:
+        live.move_away()
+        answer = begin(live)
+        live.find_window(DIALOG)
+        pages = [page(live, DIALOG, 1)]
+        look(live, "letters")
+        fill_and_wait(live, slow)
+        pages.append(page(live, DIALOG, 2))
+        live.key(DIALOG, "alt+i")
+        names = live.result(answer)["tree"][0][1]
+        out.unlink()
+        answer = live.start("edit_selected", name=names[0])
+        live.find_window(edit)
+        pages.append(page(live, edit, 1))
+        live.key(edit, "Escape")
+        live.result(answer)
+    assert min(map(len, pages)) > 8
+    for letters in pages:
+        texts: dict[str, set[str]] = {}
+        for letter, text in letters:
+            if language == "en" or text not in OF_ENGLISH_GIMP:  # this GIMP has no German
+                texts.setdefault(letter, set()).add(text)
+        shared = [each for each in texts.values() if len(each) > 1]
+        assert [each for each in shared if each not in NEVER_TOGETHER] == []
 
 
 # Buttons and lists that GIMP makes in every dialog of a filter, without tips of their own.

@@ -20,8 +20,9 @@ from inpaint_gimp.runs.capture import (
     fill_job,
     find_target,
     glance,
-    read_all,
+    overview,
 )
+from inpaint_gimp.runs.steps import run_all
 from numpy.typing import NDArray
 
 U8 = SampleFormat(SampleType.U8, Transfer.SRGB)
@@ -93,7 +94,7 @@ class FakeImage:
 def read(image: FakeImage, from_layer: bool, limits: Limits | None = None) -> Captured:
     """Read what a fill needs, in one go."""
     target = find_target(image, from_layer)
-    return read_all(capture(image, target, limits or Limits()))
+    return run_all(capture(image, target, limits or Limits()))
 
 
 def layer(width: int, height: int, x: int = 0, y: int = 0, alpha: int = 255) -> Pixels:
@@ -124,9 +125,12 @@ def test_a_large_image_sends_a_crop_and_an_overview() -> None:
 
 
 @pytest.mark.slow
-def test_of_a_large_crop_only_the_part_near_the_hole_is_sent_in_full() -> None:
+@pytest.mark.parametrize(("alpha", "channels"), [(255, 3), (200, 4)])
+def test_of_a_large_crop_only_the_part_near_the_hole_is_sent_in_full(
+    alpha: int, channels: int
+) -> None:
     hole = Box(1000, 900, 900, 300)
-    image = FakeImage(Extent(3000, 2600), [layer(3000, 2600)], hole)
+    image = FakeImage(Extent(3000, 2600), [layer(3000, 2600, alpha=alpha)], hole)
     seen, _, view, around = read(image, False, Limits(max_context_side=2048))
     assert seen.crop_box == hole.grow(112)
     assert seen.hole_box == hole
@@ -134,6 +138,10 @@ def test_of_a_large_crop_only_the_part_near_the_hole_is_sent_in_full() -> None:
     assert seen.context is not None
     assert seen.context.box == Box(0, 0, 3000, 2598)
     assert seen.context.image.extent == Extent(1000, 866)
+    shown = image.drawables[0].read(seen.context.box, "R'G'B'A u8", 3)
+    pixels = np.frombuffer(shown, np.uint8).reshape(-1, 4)[:, :channels]
+    assert seen.context.image.channels == channels
+    assert seen.context.image.data == pixels.tobytes()
     assert around == Box(0, 0, 3000, 2600)
     assert view.box.contains(hole)
     assert len(view.pixels) == 4 * view.extent.area == 4 * len(view.coverage)
@@ -154,16 +162,16 @@ def test_a_large_image_is_read_in_strips() -> None:
     read(image, False, Limits(max_context_side=2048))
     assert max(areas) <= STRIP_PX
     areas.clear()
-    read_all(glance(image, find_target(image, False)))
+    run_all(glance(image, find_target(image, False)))
     assert max(areas) <= STRIP_PX
 
 
 def test_a_hole_in_memory_reads_like_the_selection() -> None:
     data = bytes(range(1, 13))
     coverage = coverage_of(Box(2, 3, 4, 3), data)
-    assert coverage(Box(2, 3, 4, 3)) == data
-    assert coverage(Box(0, 0, 4, 4)) == bytes(12) + bytes([0, 0, 1, 2])
-    assert coverage(Box(20, 20, 2, 2)) == bytes(4)
+    assert coverage(Box(2, 3, 4, 3), 1) == data
+    assert coverage(Box(0, 0, 4, 4), 1) == bytes(12) + bytes([0, 0, 1, 2])
+    assert coverage(Box(20, 20, 2, 2), 1) == bytes(4)
     assert len(coverage(Box(0, 0, 8, 8), 4)) == 4
 
 
@@ -258,3 +266,14 @@ def test_the_request_matches_the_settings() -> None:
     assert (job.seeds, job.truncation_psi) == ((9, 10, 11), 0.5)
     assert (job.model, job.edits, job.frame) == ("m", {"smile": 1}, FrameMode.BOX)
     assert job.capture is seen
+
+
+def test_the_overview_shows_the_whole_image_and_the_hole() -> None:
+    image = FakeImage(Extent(640, 480), [layer(640, 480)], Box(320, 160, 64, 32))
+    box, seen = run_all(overview(image, find_target(image, False), 160))
+    assert box == Box(320, 160, 64, 32)
+    assert (seen.box, seen.step, seen.extent) == (Box(0, 0, 640, 480), 4, Extent(160, 120))
+    assert len(seen.pixels) == 4 * 160 * 120
+    covered = np.frombuffer(bytes(seen.coverage), np.uint8).reshape(120, 160) > 0
+    assert covered[40:48, 80:96].all()
+    assert np.count_nonzero(covered) == 8 * 16

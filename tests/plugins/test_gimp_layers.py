@@ -21,6 +21,8 @@ from inpaint_gimp.runs.layers import (
     group_name,
     layer_name,
     layer_pixels,
+    layer_strips,
+    reduced,
     short_name,
     stacked,
 )
@@ -71,10 +73,39 @@ def test_separate_holes_share_a_layer_that_is_transparent_in_between() -> None:
     assert np.count_nonzero(alpha) == np.count_nonzero(one) + np.count_nonzero(two)
 
 
+def test_strips_paint_what_the_whole_layer_has() -> None:
+    one = candidate(patches=(patch(Box(0, 10, 700, 700)), patch(Box(500, 4, 300, 600))))
+    whole = layer_pixels(one)
+    painted = np.zeros((whole.box.height, whole.box.width, 4), np.uint8)
+    strips = list(layer_strips(one))
+    assert len(strips) == 3
+    for strip in strips:
+        x, y, width, height = strip.box
+        rows = np.frombuffer(strip.data, np.uint8).reshape(height, width, 4)
+        painted[y : y + height, x : x + width] = rows
+    assert painted.tobytes() == whole.data
+
+
+@pytest.mark.parametrize("sample_type", [SampleType.U8, SampleType.U16])
+def test_a_reduced_candidate_has_one_pixel_for_each_square(sample_type: SampleType) -> None:
+    one = candidate(patches=(patch(Box(7, 9, 20, 8), sample_type=sample_type),))
+    (small,) = reduced(one, 3).patches
+    assert small.box == Box(2, 3, 6, 2)
+    assert (small.fill.extent, small.coverage.extent) == (Extent(6, 2), Extent(6, 2))
+    size = sample_type.size
+    before = np.frombuffer(one.patches[0].fill.data, f"u{size}").reshape(8, 20, 3)
+    after = np.frombuffer(small.fill.data, f"u{size}").reshape(2, 6, 3)
+    np.testing.assert_array_equal(after, before[1:6:3, 1:18:3])
+    (same,) = reduced(one, 1).patches
+    assert same.fill.data == one.patches[0].fill.data
+    thin = candidate(patches=(patch(Box(7, 9, 20, 1)),))
+    assert reduced(thin, 5).patches[0].fill.extent == Extent(4, 1)
+
+
 def test_names_contain_seed_and_edits() -> None:
     assert layer_name(Rendering(candidate(1), {})) == "2 · seed 41"
     edited = Rendering(candidate(), {"smile": 1.5, "age": 0})
-    assert layer_name(edited) == "1 · seed 40 · smile +1.5"
+    assert layer_name(edited) == "1 · seed 40 · Smile +1.5"
     smooth = Rendering(candidate(4, seed=0, method=Method.SMOOTH), {})
     assert layer_name(smooth) == "5 · smooth"
     assert short_name(smooth) == "smooth"
@@ -98,10 +129,10 @@ def test_one_layer_is_visible_and_variants_share_their_candidates_attachment() -
     collector.receive(Progress(4, 4))
     layers = stacked(collector.renderings, 2, Extent(50, 60), layer_tattoo=9)
     assert [layer.name for layer in layers] == [
-        "1 · seed 40 · age +1, smile +1",
-        "1 · seed 40 · age +1, smile +2",
-        "2 · seed 41 · age +1, smile +1",
-        "2 · seed 41 · age +1, smile +2",
+        "1 · seed 40 · Age +1, Smile +1",
+        "1 · seed 40 · Age +1, Smile +2",
+        "2 · seed 41 · Age +1, Smile +1",
+        "2 · seed 41 · Age +1, Smile +2",
     ]
     assert [layer.visible for layer in layers] == [False, False, True, False]
     runs = [layer.run for layer in layers]

@@ -374,7 +374,7 @@ def test_the_daemon_speaks_the_artists_language(
             "Something new."
         )
         assert presenter.state.status == (
-            "Fertig. Mit 256 px gefüllt und auf das 2.1-Fache vergrößert."
+            "Fertig. Mit 256 px gefüllt und auf das 2,1-Fache vergrößert."
         )
         script.fail = "RESOURCE_EXHAUSTED"
         script.reason = ErrorInfo(reason="QUEUE_FULL", domain=DOMAIN, metadata={"limit": "32"})
@@ -543,7 +543,7 @@ def test_more_candidates_join_those_in_the_strip(
     assert color(presenter.renderings[2]) == expected(8, smile=1)
     assert color(presenter.renderings[6]) == expected(10, smile=1)
     assert color(presenter.renderings[7]) == expected(10, smile=1, age=1)
-    assert layer_name(presenter.renderings[6]) == "4 · seed 10 · smile +1"
+    assert layer_name(presenter.renderings[6]) == "4 · seed 10 · Smile +1"
     first, second = daemon.service.fills
     assert (second.crop, second.frame, second.blending) == (first.crop, first.frame, first.blending)
     presenter.choose(8)
@@ -643,7 +643,7 @@ def test_sliders_and_mixing_go_together(
     filled(presenter, window)
     mix = Mix(window.other("2 · seed 8"), LEVELS, 1.0)
     presenter.slide({"smile": 2.0}, mix)
-    assert layer_name(until_mixed(presenter, window, mix)).endswith(" · smile +2, mixed")
+    assert layer_name(until_mixed(presenter, window, mix)).endswith(" · Smile +2, mixed")
     sent = daemon.service.edits[-1]
     assert (sent.edits[0].value, sent.mixing.amount) == (2.0, 1.0)
 
@@ -749,7 +749,7 @@ def test_copies_have_names_of_their_own(presenter: Presenter, window: Window) ->
     names = [layer_name(each) for each in presenter.renderings]
     assert names[:4] == [
         "1 · seed 7",
-        "1 · copy 1 · seed 7 · smile +1",
+        "1 · copy 1 · seed 7 · Smile +1",
         "1 · copy 2 · seed 7",
         "2 · seed 8",
     ]

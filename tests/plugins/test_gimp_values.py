@@ -37,6 +37,7 @@ from inpaint_gimp.runs.edits import (
     parse_variants,
 )
 from inpaint_gimp.runs.last_values import read_values
+from inpaint_gimp.translation import CATALOG
 
 DEFAULTS = {argument.name: argument.default for argument in fill_arguments()}
 
@@ -120,9 +121,15 @@ def test_edits_survive_being_text(edits: dict[str, float]) -> None:
 
 
 def test_zero_edits_are_not_written() -> None:
-    edits = {"smile": 0.0, "age": -1.5}
-    assert format_edits(edits) == "age=-1.5"
-    assert describe_edits(edits) == "age -1.5"
+    edits = {"smile": 0.0, "face_width": -1.5}
+    assert format_edits(edits) == "face_width=-1.5"
+    assert describe_edits(edits) == "Face width -1.5"
+    CATALOG.use_languages(["de"])
+    try:
+        assert format_edits(edits) == "face_width=-1.5"  # an argument, the same in every language
+        assert describe_edits(edits) == "Gesichtsbreite -1,5"
+    finally:
+        CATALOG.use_languages(["en"])
 
 
 def test_blank_texts_are_nothing() -> None:

@@ -11,10 +11,10 @@ import inpaint_gimp
 import inpaint_krita
 import pytest
 from inpaint_client.errors import DaemonNotFoundError, Reason, ResourceExhaustedError, from_status
-from inpaint_client.sentence import Sentence
+from inpaint_client.sentence import Sentence, of_daemon
 from inpaint_client.session.translation import CLIENT, read_catalog
 from inpaint_gimp.runs.arguments import fill_arguments
-from inpaint_gimp.translation import CATALOG, _, say_error
+from inpaint_gimp.translation import CATALOG, _, say, say_error
 from inpaint_krita import text
 from inpaint_model.directions.attributes import PORTRAIT
 from inpaint_protos.sentences import SENTENCES
@@ -90,7 +90,9 @@ def test_the_sliders_of_a_portrait_model_have_german_names(function: str) -> Non
 def test_no_two_controls_of_gimps_fill_dialog_share_a_mnemonic(language: str) -> None:
     CATALOG.use_languages([language])
     labels = [argument.label for argument in fill_arguments() if argument.name != "edits"]
-    labels += map(_, ("_Fill", "_Keep a copy", "Ad_just", "Mi_x", "_Levels", "Reset all to _0"))
+    labels += map(
+        _, ("_Fill", "_Keep a copy", "Ad_just", "Mi_x", "Sto_p", "_Try again", "Reset all to _0")
+    )
     letters = [label[label.index("_") + 1].lower() for label in labels if "_" in label]
     assert len(letters) > 15
     assert len(set(letters)) == len(letters), sorted(letters)
@@ -130,6 +132,13 @@ def test_refusals_of_the_daemon_are_translated_if_their_code_is_known() -> None:
     assert "The queue is full: 32" in str(known)
     for reason in (Reason("OF_A_NEWER_ONE", {}), Reason("QUEUE_FULL", {}), None):
         assert from_status(8, "English.", reason).message == "English."
+
+
+def test_numbers_of_the_daemon_have_the_decimal_mark_of_the_language() -> None:
+    CATALOG.use_languages(["de"])
+    notice = of_daemon("ENLARGED", {"resolution": "256", "times": "2.2"}, "")
+    assert "2.2 times" in notice
+    assert say(notice) == "Mit 256 px gefüllt und auf das 2,2-Fache vergrößert."
 
 
 @pytest.mark.parametrize("locale", ["de", "de_AT", "de-DE"])

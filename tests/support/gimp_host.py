@@ -86,6 +86,7 @@ class Profile:
     host: GimpHost
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    settings: str = ""  # more lines of gimprc, for GIMPs with a window
 
     @property
     def gimp_folder(self) -> Path:
@@ -187,7 +188,7 @@ class Profile:
     @contextmanager
     def window(self, display: str) -> Iterator[LiveGimp]:
         """Run a GIMP with a window during the block."""
-        (self.gimp_folder / "gimprc").write_text(_GIMPRC)
+        (self.gimp_folder / "gimprc").write_text(_GIMPRC + self.settings)
         self.out.mkdir(exist_ok=True)
         bus = self.folder / "bus"
         shell = f"echo $DBUS_SESSION_BUS_ADDRESS >{bus}; exec {self.host.window} -f -s {_SILENT}"

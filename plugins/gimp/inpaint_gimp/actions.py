@@ -11,14 +11,15 @@ from .app import procedures
 from .host.image import GimpImage, parasite_bytes
 from .host.progress_bar import ProgressBar
 from .runs.arguments import FillSettings, fill_arguments
-from .runs.calls import Call, insert
-from .runs.capture import Captured, capture, fill_job, find_target, read_all
+from .runs.calls import Call, make_layers
+from .runs.capture import Captured, capture, fill_job, find_target
 from .runs.collector import Collector
 from .runs.edits import parse_edits
 from .runs.last_values import read_values, record_name
 from .runs.mixing import mixed_of, mixing_of, read_mix
 from .runs.reopen import reopen
 from .runs.service import draw_seed, run_and_wait
+from .runs.steps import run_all
 
 
 def run_fill(call: Call) -> None:
@@ -54,7 +55,7 @@ def fill_now(image: GimpImage, settings: FillSettings, *, repeats: bool) -> None
     read: list[Captured] = []
 
     def make(info: DaemonInfo) -> FillJob:
-        read.append(read_all(capture(image, target, info.limits)))
+        read.append(run_all(capture(image, target, info.limits)))
         model = info.model(settings.model)
         possible = settings.possible(model)
         if repeats:
@@ -63,7 +64,8 @@ def fill_now(image: GimpImage, settings: FillSettings, *, repeats: bool) -> None
 
     with ProgressBar() as progress:
         run_and_wait(make, collector, progress.report)
-    insert(image, read[0], settings, collector.renderings, chosen=0)
+    insert = run_all(make_layers(image, read[0], settings, collector.renderings, chosen=0))
+    insert()
     for warning in collector.warnings:
         Gimp.message(warning)
 
@@ -88,7 +90,10 @@ def run_edit(call: Call) -> None:
     rendering = collector.renderings[0]._replace(
         mix=mix, mixed=mixed_of(opened.unmixed, mix, mixing)
     )
-    opened.finish(rendering, in_place=bool(call.config.get_property("replace")))
+    insert = run_all(
+        opened.make_layer(rendering, in_place=bool(call.config.get_property("replace")))
+    )
+    insert()
     Gimp.displays_flush()
 
 

@@ -10,3 +10,4 @@ CATALOG = Catalog(Path(__file__).parent / "locale")
 _ = CATALOG.gettext
 say = CATALOG.say
 say_error = CATALOG.say_error
+number = CATALOG.number

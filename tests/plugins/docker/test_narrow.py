@@ -18,7 +18,7 @@ from inpaint_krita.ui.narrow import (
 )
 from inpaint_krita.ui.parts import LEAST_SLIDER
 from inpaint_krita.ui.results import Grid
-from krita_docker import Docker, fill
+from krita_docker import Docker, fill, press, until
 
 NARROW = 240
 ELIDED = (ElidedButton, ElidedCheck, ElidedLabel, ElidedList, ElidedMenuButton)
@@ -142,6 +142,25 @@ def test_the_names_of_sliders_go_above_them_without_room_next_to_them(
     settle()
     assert slider.mapTo(docker.panel.edits, QtCore.QPoint()).x() < beside
     assert slider.slider.width() >= LEAST_SLIDER
+
+
+def test_numbers_have_the_decimal_mark_of_the_language(language: str, docker: Docker) -> None:
+    """The texts' mark is English or German; the fields' is German or Krita's."""
+    panel = docker.panel
+    mark = {"en": QtCore.QLocale().decimalPoint(), "de": ","}[language]
+    assert panel.form.variety.spin.text() == f"0{mark}80"
+    panel.edits.apply.click()
+    panel.edits.sliders["smile"].spin.setValue(1.0)
+    until(panel.run_row.remark.isVisible)
+    assert panel.run_row.remark.text().endswith(
+        {"en": "Smile +1.0", "de": "Lächeln +1,0"}[language]
+    )
+    field = panel.edits.sliders["smile"].spin
+    field.selectAll()
+    for key in f"0{mark}3":
+        press(field, QtCore.Qt.Key.Key_unknown, key)
+    field.interpretText()
+    assert field.value() == pytest.approx(0.3)
 
 
 def test_the_tooltip_of_an_elided_text_is_complete(narrow: Docker) -> None:

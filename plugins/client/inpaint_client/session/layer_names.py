@@ -11,7 +11,7 @@ from ..sentence import Sentence
 
 
 def candidate(number: int, seed: int, changes: str = "", copy: int = 0) -> Sentence:
-    """Return the name of a candidate's layer, for example "2 · seed 43 · smile +1".
+    """Return the name of a candidate's layer, for example "2 · seed 43 · Smile +1".
 
     Args:
         number: position of the candidate in its run, from 1.

@@ -2,7 +2,8 @@
 
 The catalogs are gettext's plain `.po` files, which are read when the plug-in starts, so that no
 compiled copy can be out of date. Texts that a catalog lacks stay in English. Placeholders keep
-their names in translations: `catalog.gettext("Seed {seed}").format(seed=5)`.
+their names in translations: `catalog.gettext("Seed {seed}").format(seed=5)`. Numbers for people to
+read get the decimal mark of the language, which is the one in its translation of "0.5".
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ast
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from string import Formatter
 
 from ..errors import InpaintError
 from ..sentence import Sentence
@@ -18,6 +20,8 @@ from ..sentence import Sentence
 CLIENT = Path(__file__).parents[1] / "locale"
 """The catalogs of the client's and the daemon's messages, for every plug-in."""
 
+_HALF = Sentence("0.5")  # translations show the language's decimal mark
+_DECIMAL = re.compile(r"([+-]?\d+)\.(\d+)")
 _QUOTED = re.compile(r'^(?:(msgid|msgstr)\s+)?(".*")\s*$')
 
 
@@ -28,6 +32,7 @@ class Catalog:
         """Start in English. `folder` contains the plug-in's catalogs, such as `de.po`."""
         self._folder = folder
         self._entries: dict[str, str] = {}
+        self.language = "en"
 
     def gettext(self, text: str) -> str:
         """Return a text in the current language."""
@@ -40,7 +45,16 @@ class Catalog:
         """
         if not isinstance(text, Sentence):
             return text
-        return self.gettext(text.pattern).format(**text.values)
+        return _Filling(self).vformat(self.gettext(text.pattern), (), text.values)
+
+    def number(self, text: str) -> str:
+        """Return a number such as "-1.5" as the current language writes it.
+
+        Any other text is returned unchanged.
+        """
+        mark = self.gettext(_HALF).strip("05")
+        parts = _DECIMAL.fullmatch(text)
+        return f"{parts[1]}{mark}{parts[2]}" if parts else text
 
     def say_error(self, error: InpaintError) -> str:
         """Return the message and the remedy of an error in the current language."""
@@ -53,9 +67,9 @@ class Catalog:
             languages: names of locales, such as "de_AT.UTF-8", "de-DE" and "de".
 
         Returns:
-            The name of the language; "en" if no catalog exists.
+            The name of the language, which is `language` from now on; "en" if no catalog exists.
         """
-        self._entries = {}
+        self._entries, self.language = {}, "en"
         for language in languages:
             plain = language.partition(".")[0].partition("@")[0].replace("-", "_")
             for name in (plain, plain.partition("_")[0]):
@@ -66,8 +80,19 @@ class Catalog:
                     shared = CLIENT / f"{name}.po"
                     common = read_catalog(shared) if shared.is_file() else {}
                     self._entries = common | read_catalog(path)
+                    self.language = name
                     return name
         return "en"
+
+
+class _Filling(Formatter):
+    """Fills placeholders, with numbers as the catalog's language writes them."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        return self._catalog.number(str(super().format_field(value, format_spec)))
 
 
 def read_catalog(path: Path) -> dict[str, str]:

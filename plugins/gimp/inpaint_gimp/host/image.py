@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from gi.repository import Gegl, Gimp
-from inpaint_client import Box, Extent
+from inpaint_client import Box, Extent, InputError
 from inpaint_client.geometry import union_of
 from inpaint_client.session.history import PastRun
 from inpaint_client.session.stacking import seen_above
 
+from ..translation import _
 from .image_protocol import PaintLayer
 from .new_layer import NewLayer, Pixels
 from .parasites import Lookup, parasites, read, read_without_attachment
@@ -104,6 +105,12 @@ class GimpImage:
 
     # --- pixels
 
+    def prepare_reading(self, babl: str) -> None:
+        """Read a part: GEGL's first conversions to a format take up to 0.3 s."""
+        for layer in self.image.get_layers()[:1]:
+            box = _box_of(layer)
+            PixelSource(layer).read(box._replace(width=1024, height=1024), babl, 2)
+
     @contextmanager
     def visible_pixels(self, without: Gimp.Layer | None = None) -> Iterator[PixelSource]:
         """Provide the pixels of the visible image, optionally without a layer or group."""
@@ -176,43 +183,73 @@ class GimpImage:
         """Return all visible fills of the image."""
         return _fills(x for x in _all_layers(self.image) if _is_seen(x))
 
+    def make_layers(self, plans: Iterable[NewLayer]) -> Generator[None, None, list[Gimp.Layer]]:
+        """Make layers outside the image, in steps. This creates no undo step.
+
+        Raises:
+            InputError: the image has been closed.
+        """
+        made: list[Gimp.Layer] = []
+        try:
+            for plan in plans:
+                self._check_open()
+                made.append(self._new_layer(plan))
+                for strip in plan.strips():
+                    write_pixels(made[-1], strip)
+                    yield
+                if plan.run is not None:
+                    attach(made[-1], plan.run)
+                    yield
+        except BaseException:
+            for layer in made:
+                layer.delete()
+            raise
+        return made
+
+    def _check_open(self) -> None:
+        if not self.image.is_valid():
+            raise InputError(_("The image was closed in the meantime."), "")
+
     def insert(
-        self, layers: Sequence[NewLayer], above: Gimp.Layer | None, group_name: str
-    ) -> list[Gimp.Layer]:
+        self, layers: Sequence[Gimp.Layer], above: Gimp.Layer | None, group_name: str
+    ) -> None:
         """Insert layers in one undo step, without changing the selected layers.
 
         They are placed above earlier fills that they overlap, and never in the group of a fill.
 
         Args:
-            layers: the layers, from top to bottom.
+            layers: from `make_layers`, from top to bottom.
             above: the layer to insert them above; None = at the top of the stack.
             group_name: the name of a new group for them; empty = no group.
 
-        Returns:
-            The inserted layers.
+        Raises:
+            InputError: the image has been closed.
         """
+        self._check_open()
         image = self.image
         if above is not None:
-            above = _free_of_fills(image, above, union_of(layer.pixels.box for layer in layers))
+            above = _free_of_fills(image, above, union_of(map(_box_of, layers)))
         parent = above.get_parent() if above is not None else None
         position = image.get_item_position(above) if above is not None else 0
         selected = image.get_selected_layers()
-        made = [self._new_layer(layer) for layer in layers]  # first, since this may fail
         with self.one_undo_step():
             if group_name:
                 group = Gimp.GroupLayer.new(image, group_name)
                 _composite_like_the_document(group, self.precision)
                 image.insert_layer(group, parent, position)
                 parent, position = group, 0
-            for index, layer in enumerate(made):
+            for index, layer in enumerate(layers):
                 image.insert_layer(layer, parent, position + index)
             image.set_selected_layers(selected)
-        return made
 
-    def put_above(self, layer: Gimp.Layer, plan: NewLayer, replace: bool) -> None:
-        """Insert a layer above `layer`, which is then hidden or removed, in one undo step."""
+    def put_above(self, layer: Gimp.Layer, new: Gimp.Layer, replace: bool) -> None:
+        """Insert a layer above `layer`, which is then hidden or removed, in one undo step.
+
+        Raises:
+            InputError: the image has been closed.
+        """
+        self._check_open()
         image = self.image
-        new = self._new_layer(plan)
         with self.one_undo_step():
             image.insert_layer(new, layer.get_parent(), image.get_item_position(layer))
             if replace:
@@ -222,23 +259,20 @@ class GimpImage:
             image.set_selected_layers([new])
 
     def _new_layer(self, plan: NewLayer) -> Gimp.Layer:
-        """Create a layer outside the image, so that filling it creates no undo step."""
+        """Create an empty layer outside the image."""
         gray = self.base_type == "gray"
         layer = Gimp.Layer.new(
             self.image,
             plan.name,
-            plan.pixels.box.width,
-            plan.pixels.box.height,
+            plan.box.width,
+            plan.box.height,
             Gimp.ImageType.GRAYA_IMAGE if gray else Gimp.ImageType.RGBA_IMAGE,
             100.0,
             Gimp.LayerMode.NORMAL,
         )
-        layer.set_offsets(plan.pixels.box.x, plan.pixels.box.y)
-        write_pixels(layer, plan.pixels)
+        layer.set_offsets(plan.box.x, plan.box.y)
         layer.set_visible(plan.visible)
         _composite_like_the_document(layer, self.precision)
-        if plan.run is not None:
-            attach(layer, plan.run)
         return layer
 
     @contextmanager
@@ -252,11 +286,9 @@ class GimpImage:
 
 def write_pixels(layer: Gimp.Layer, pixels: Pixels) -> None:
     buffer = layer.get_buffer()
-    buffer.set(
-        Gegl.Rectangle.new(0, 0, pixels.box.width, pixels.box.height), pixels.babl, pixels.data
-    )
+    buffer.set(Gegl.Rectangle.new(*pixels.box), pixels.babl, pixels.data)
     buffer.flush()
-    layer.update(0, 0, pixels.box.width, pixels.box.height)
+    layer.update(*pixels.box)
 
 
 def attach(layer: Gimp.Layer, run: PastRun) -> None:

@@ -101,7 +101,7 @@ def fill_arguments() -> tuple[Argument, ...]:
         Argument(
             "variants",
             Kind.TEXT,
-            _("Varian_ts"),
+            _("Variants"),
             _(
                 "More versions of each candidate: lists of edits separated by semicolons, for "
                 "example “hair_lightness=2; yaw=-1, hair_lightness=1”"
@@ -151,7 +151,7 @@ def fill_arguments() -> tuple[Argument, ...]:
         Argument(
             "smooth",
             Kind.CHOICE,
-            _("Smoot_h candidate"),
+            _("Smooth candidate"),
             _("One more candidate that continues the surroundings smoothly, without the model"),
             "auto",
             choices=(
@@ -253,7 +253,7 @@ def edit_arguments() -> tuple[Argument, ...]:
         Argument(
             "replace",
             Kind.FLAG,
-            _("Re_place the layer"),
+            _("R_eplace the layer"),
             _("Replace the layer. Turn off to add a new layer above it and hide the old one."),
             False,
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from inpaint_client import (
     Box,
@@ -18,7 +18,7 @@ from inpaint_client import (
     seed_sequence,
 )
 from inpaint_client.capture import Context
-from inpaint_client.geometry import overview_step, parts_for_hole
+from inpaint_client.geometry import overview_step, parts_for_hole, reducing_step
 from inpaint_client.pixels import bounding_box, paste, rearrange, thin
 from inpaint_client.pixels import crop as cut
 
@@ -26,15 +26,15 @@ from ..host.image_protocol import Readable, Reader
 from ..host.precision import LAYOUTS, SampleFormat
 from ..host.target import Hole, check_mode, choose_item, find_hole, nothing_selected
 from .arguments import FillSettings
+from .steps import run_all
 
 _INVERT = bytes(255 - value for value in range(256))
 _OVERVIEW = SampleFormat(SampleType.U8, Transfer.SRGB)
-_SCREEN = "R'G'B'A u8"
+SCREEN = "R'G'B'A u8"  # babl's name of the format that dialogs show
 _CONTEXT = 2.2  # side of a glance, relative to the hole's longer side
 GLANCE_SIDE = 640  # px, approximate
-STRIP_PX = 1 << 19  # px of the image; GIMP reads them in about 10 to 30 ms
-T = TypeVar("T")
-Coverage = Callable[..., bytes]  # reads a box, with one px per square of an optional step
+STRIP_PX = 1 << 18  # px of the image; GIMP reads them in about 5 to 15 ms
+Coverage = Callable[[Box, int], bytes]  # reads a box, with one px per square of a step
 
 
 class Target(NamedTuple):
@@ -59,8 +59,8 @@ class Glance(NamedTuple):
 
     box: Box  # the part shown, in full squares of `step` px
     step: int
-    pixels: bytes  # 8-bit sRGB, RGBA
-    coverage: bytes  # of the hole, 8 bit
+    pixels: bytes | bytearray  # 8-bit sRGB, RGBA
+    coverage: bytes | bytearray  # of the hole, 8 bit
 
     @property
     def extent(self) -> Extent:
@@ -98,13 +98,12 @@ def capture(image: Readable, target: Target, limits: Limits) -> Generator[None, 
     with image.pixels(target.item if target.from_layer else None) as source:
         yield
         shown = yield from _glance(source, selected, around)
-        hole = selected.coverage(parts.crop)
-        yield
+        hole = yield from _in_strips(selected.coverage, parts.crop)
         crop = yield from read_image(source, parts.crop, stored, gray)
         overview = context = None
         if parts.context is not None:
-            data = yield from _read(source, parts.context, _SCREEN, parts.step)
-            context = Context(_opaque(data, parts.context, parts.step), parts.context)
+            data = yield from _read(source, parts.context, SCREEN, parts.step)
+            context = Context((yield from _opaque(data, parts.context, parts.step)), parts.context)
         if not parts.shows(canvas):
             overview = yield from read_overview(source, canvas, gray)
     seen = Capture(
@@ -130,6 +129,25 @@ def glance(image: Readable, target: Target) -> Generator[None, None, Glance]:
         return (yield from _glance(source, selected, Box.of_extent(image.extent)))
 
 
+def overview(
+    image: Readable, target: Target, side: int
+) -> Generator[None, None, tuple[Box, Glance]]:
+    """Read a view of the whole image of at most `side` px, and the box of the hole.
+
+    Raises:
+        InputError: nothing is transparent in the layer.
+    """
+    selected = yield from _selected(image, target)
+    step = reducing_step(image.extent, side)
+    width, height = (max(step, length // step * step) for length in image.extent)
+    box = Box(0, 0, width, height)
+    with image.pixels(target.item if target.from_layer else None) as source:
+        yield
+        pixels = yield from _read(source, box, SCREEN, step)
+    coverage = yield from _in_strips(selected.coverage, box, step)
+    return selected.box, Glance(box, step, pixels, coverage)
+
+
 class _Selected(NamedTuple):
     """The box of the hole, and a function that reads its coverage."""
 
@@ -140,8 +158,7 @@ class _Selected(NamedTuple):
 def _selected(image: Readable, target: Target) -> Generator[None, None, _Selected]:
     if not target.hole.from_transparency:
         return _Selected(target.hole.box, image.coverage)
-    box, transparency = _transparency(image, target.item, target.hole)
-    yield
+    box, transparency = yield from _transparency(image, target.item, target.hole)
     return _Selected(box, coverage_of(box, transparency))
 
 
@@ -161,8 +178,9 @@ def coverage_of(box: Box, data: bytes) -> Coverage:
 
 def _glance(source: Reader, hole: _Selected, around: Box) -> Generator[None, None, Glance]:
     view, step = glance_box(hole.box, around)
-    pixels = yield from _read(source, view, _SCREEN, step)
-    return Glance(view, step, pixels, hole.coverage(view, step))
+    pixels = yield from _read(source, view, SCREEN, step)
+    coverage = yield from _in_strips(hole.coverage, view, step)
+    return Glance(view, step, pixels, coverage)
 
 
 def glance_at(
@@ -171,17 +189,22 @@ def glance_at(
     """Read a glance at the hole `box`, whose pixels are `shift` px further right and down."""
     view, step = glance_box(box, around)
     here = view._replace(x=view.x + shift[0], y=view.y + shift[1])
-    return Glance(view, step, read_all(_read(source, here, _SCREEN, step)), coverage(view, step))
+    return Glance(view, step, run_all(_read(source, here, SCREEN, step)), coverage(view, step))
 
 
-def _transparency(image: Readable, index: int | None, found: Hole) -> tuple[Box, bytes]:
+def _transparency(
+    image: Readable, index: int | None, found: Hole
+) -> Generator[None, None, tuple[Box, bytes]]:
     """Return the box and the coverage of the transparent part of a layer."""
     with image.pixels(index) as layer:
-        tight = bounding_box(layer.read(found.box, "A u8").translate(_INVERT), found.box.extent)
-        if tight.is_empty:
-            raise nothing_selected()
-        box = Box(found.box.x + tight.x, found.box.y + tight.y, tight.width, tight.height)
-        return box, layer.read(box, "A u8").translate(_INVERT)
+        alpha = yield from _read(layer, found.box, "A u8")
+    coverage = alpha.translate(_INVERT)
+    tight = bounding_box(coverage, found.box.extent)
+    if tight.is_empty:
+        raise nothing_selected()
+    yield
+    box = Box(found.box.x + tight.x, found.box.y + tight.y, tight.width, tight.height)
+    return box, cut(coverage, found.box.extent, tight)
 
 
 def read_image(
@@ -216,29 +239,37 @@ def glance_box(hole: Box, around: Box) -> tuple[Box, int]:
     return view._replace(width=width, height=height), step
 
 
-def read_all(steps: Generator[None, None, T]) -> T:
-    """Run a reading to its end, if no window has to stay responsive."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+def _read(
+    source: Reader, box: Box, babl: str, step: int = 1
+) -> Generator[None, None, bytes | bytearray]:
+    """Read the pixels of a box in strips."""
+
+    def read(strip: Box, step: int) -> bytes:
+        return source.read(strip, babl, step)
+
+    return (yield from _in_strips(read, box, step))
 
 
-def _read(source: Reader, box: Box, babl: str, step: int = 1) -> Generator[None, None, bytes]:
-    """Read a box in strips."""
+def _in_strips(
+    read: Callable[[Box, int], bytes], box: Box, step: int = 1
+) -> Generator[None, None, bytes | bytearray]:
+    """Call `read` for each strip of a box, and return the results joined, without a copy."""
     data = bytearray()
     for strip in box.strips(step * max(1, STRIP_PX // (box.width * step))):
-        data += source.read(strip, babl, step)
+        data += read(strip, step)
         yield
-    return bytes(data)
+    return data
 
 
-def _opaque(data: bytes, box: Box, step: int) -> Picture:
-    """Return RGBA pixels as an image, without alpha if all are opaque."""
+def _opaque(data: bytes | bytearray, box: Box, step: int) -> Generator[None, None, Picture]:
+    """Return RGBA pixels as an image, in steps, without alpha if all are opaque."""
     layout = "RGB" if data[3::4].count(255) == len(data) // 4 else "RGBA"
-    plain = rearrange(data, "RGBA", layout)
+    yield
+    plain = bytearray()
+    size = 4 * STRIP_PX
+    for start in range(0, len(data), size):
+        plain += rearrange(data[start : start + size], "RGBA", layout)
+        yield
     return Picture(box.width // step, box.height // step, len(layout), plain)
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from inpaint_client import Edits, Frame, InputError, StyleLevel
 
-from ..translation import _
+from ..translation import _, number
+from .model_names import spoken
 
 
 def parse_edits(text: str) -> Edits:
@@ -45,8 +46,10 @@ def parse_variants(text: str) -> tuple[Edits, ...]:
 
 
 def describe_edits(edits: Edits) -> str:
-    """Return edits for a layer's name, for example "smile +1.5, age -1"."""
-    return ", ".join(f"{name} {value:+g}" for name, value in edits.items() if value)
+    """Return edits for a layer's name, for example "Smile +1.5, Hair color -1"."""
+    return ", ".join(
+        f"{spoken(name)} {number(f'{value:+g}')}" for name, value in edits.items() if value
+    )
 
 
 def parse_levels(text: str) -> tuple[StyleLevel, ...]:

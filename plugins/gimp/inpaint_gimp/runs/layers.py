@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
-from inpaint_client import Box, Candidate, Edits, Extent, Method
+from inpaint_client import Box, Candidate, Edits, Extent, Method, Patch, Picture
 from inpaint_client.geometry import union_of
 from inpaint_client.patches import pieces
-from inpaint_client.pixels import paste, rearrange
+from inpaint_client.pixels import paste, rearrange, thin
 from inpaint_client.session import layer_names
 from inpaint_client.session.history import PastRun, Result
 
@@ -40,16 +42,19 @@ class Rendering(NamedTuple):
         return self.mixed.unmixed if self.mixed else self.candidate.recipe
 
 
-def layer_pixels(candidate: Candidate) -> Pixels:
-    """Return the fill with the selection's coverage as alpha.
+def layer_box(candidate: Candidate) -> Box:
+    """Return the box of the layer: separate holes have one patch each and share one layer."""
+    return union_of(patch.box for patch in candidate.patches)
 
-    Separate holes have one patch each. They share one layer, which is transparent in between.
+
+def layer_strips(candidate: Candidate) -> Iterator[Pixels]:
+    """Yield the fill with the selection's coverage as alpha, in strips with boxes in the layer.
+
+    The layer is transparent between separate holes.
     """
     first = candidate.patches[0].fill
     layout = WITH_ALPHA[first.channels]
-    box = union_of(patch.box for patch in candidate.patches)
-    pixel_bytes = len(layout) * first.sample_type.size
-    canvas = bytearray(box.extent.area * pixel_bytes)
+    box = layer_box(candidate)
     for piece in pieces(candidate.patches):
         interleaved = rearrange(
             piece.fill.data,
@@ -58,12 +63,43 @@ def layer_pixels(candidate: Candidate) -> Pixels:
             piece.fill.sample_type,
             coverage=piece.coverage.data,
         )
-        paste(canvas, box.extent, interleaved, piece.box.relative(box), pixel_bytes)
-    return Pixels(box, bytes(canvas), image_format(first).babl(layout))
+        yield Pixels(piece.box.relative(box), interleaved, image_format(first).babl(layout))
+
+
+def layer_pixels(candidate: Candidate) -> Pixels:
+    """Return all strips of a layer as one, with its box in the image."""
+    first = candidate.patches[0].fill
+    box = layer_box(candidate)
+    pixel_bytes = len(WITH_ALPHA[first.channels]) * first.sample_type.size
+    canvas = bytearray(box.extent.area * pixel_bytes)
+    babl = ""
+    for strip in layer_strips(candidate):
+        babl = strip.babl
+        paste(canvas, box.extent, bytes(strip.data), strip.box, pixel_bytes)
+    return Pixels(box, bytes(canvas), babl)
+
+
+def reduced(candidate: Candidate, step: int) -> Candidate:
+    """Return a small version of the candidate, for previews.
+
+    It has one px for each full square of `step` px, and its boxes are in units of `step` px.
+    """
+
+    def small(image: Picture) -> Picture:
+        data = thin(image.data, image.extent, image.pixel_bytes, step)
+        width, height = (max(1, side // step) for side in image.extent)
+        return replace(image, width=width, height=height, data=data)
+
+    def small_patch(patch: Patch) -> Patch:
+        fill = small(patch.fill)
+        box = Box(patch.box.x // step, patch.box.y // step, *fill.extent)
+        return Patch(fill, small(patch.coverage), box)
+
+    return replace(candidate, patches=tuple(map(small_patch, candidate.patches)))
 
 
 def layer_name(rendering: Rendering) -> str:
-    """Return a name with its edits and mixing, for example "2 · seed 43 · smile +1, mixed"."""
+    """Return a name with its edits and mixing, for example "2 · seed 43 · Smile +1, mixed"."""
     candidate = rendering.candidate
     number = candidate.index + 1
     if rendering.is_smooth:
@@ -129,9 +165,15 @@ def stacked(
     for index, rendering in enumerate(renderings):
         candidate = rendering.candidate
         attachment = attachments.setdefault(candidate.index, candidate.attachment)
-        pixels = layer_pixels(candidate)
-        run = run_of(rendering, attachment, pixels.box, document, layer_tattoo)
+        box = layer_box(candidate)
+        run = run_of(rendering, attachment, box, document, layer_tattoo)
         layers.append(
-            NewLayer(layer_name(rendering), pixels, index == chosen, run if attachment else None)
+            NewLayer(
+                layer_name(rendering),
+                box,
+                partial(layer_strips, candidate),
+                index == chosen,
+                run if attachment else None,
+            )
         )
     return layers

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from gi.repository import Gimp
 from inpaint_client import (
@@ -25,10 +26,11 @@ from ..host.image import GimpImage, PixelSource
 from ..host.new_layer import NewLayer
 from ..host.parasites import tattoo_of
 from ..translation import _
-from .capture import Glance, coverage_of, glance_at, read_all, read_image
+from .capture import Glance, coverage_of, glance_at, read_image
 from .image_layers import ImageLayers
-from .layers import Rendering, layer_name, layer_pixels, run_of
+from .layers import Rendering, layer_box, layer_name, layer_strips, run_of
 from .mixing import Mixed
+from .steps import run_all
 
 
 @dataclass(frozen=True)
@@ -95,22 +97,39 @@ class Opened:
         )
         return Rendering(candidate, recipe.edits, self.layers.remembered(), Mixed.of(self.result))
 
-    def finish(self, rendering: Rendering, in_place: bool) -> None:
-        """Insert the rendering in place of the old layer, or above it, in one undo step."""
+    def make_layer(
+        self, rendering: Rendering, in_place: bool
+    ) -> Generator[None, None, Callable[[], None]]:
+        """Make the layer of a rendering, in steps, without changing the image.
+
+        Returns:
+            The function that inserts it in place of the old layer, or above it, in one undo step.
+        """
         candidate = replace(rendering.candidate, index=self.result.index)
         rendering = rendering._replace(candidate=candidate)
-        pixels = layer_pixels(candidate)
+        box = layer_box(candidate)
         x, y = self.shift
-        moved = pixels._replace(box=pixels.box._replace(x=pixels.box.x + x, y=pixels.box.y + y))
         run = run_of(
             rendering,
             self.result.attachment,
-            pixels.box,
+            box,
             self.run.document,
             tattoo_of(self.run.source),
         )
-        layer = NewLayer(layer_name(rendering), moved, True, run)
-        self.image.put_above(self.layer, layer, in_place)
+        plan = NewLayer(
+            layer_name(rendering),
+            box._replace(x=box.x + x, y=box.y + y),
+            partial(layer_strips, candidate),
+            True,
+            run,
+        )
+        (layer,) = yield from self.image.make_layers([plan])
+
+        def insert() -> None:
+            self.image.put_above(self.layer, layer, in_place)
+            Gimp.displays_flush()
+
+        return insert
 
 
 def reopen(image: GimpImage) -> Opened:
@@ -140,7 +159,7 @@ def reopen(image: GimpImage) -> Opened:
     coverage = PixelSource(layer).read(Box(x, y, *box.extent), "A u8")
     hole = paste(bytes(crop_box.extent.area), crop_box.extent, coverage, box.relative(crop_box))
     with image.known_pixels(layer, tattoo_of(run.source)) as source:
-        crop = read_all(read_image(source, here, stored, image.base_type == "gray"))
+        crop = run_all(read_image(source, here, stored, image.base_type == "gray"))
         shown = glance_at(source, box, coverage_of(box, coverage), around, shift)
     return Opened(
         image,

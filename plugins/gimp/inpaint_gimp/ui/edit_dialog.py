@@ -30,7 +30,7 @@ def edit_with_dialog(call: Call, opened: Opened) -> None:
     try:
         if not dialog.run():
             raise RequestCancelledError("Canceled.")
-        dialog.finish()
+        dialog.insert()
     finally:
         dialog.close()
 
@@ -58,14 +58,16 @@ class EditDialog(ResultsDialog):
 
     def run(self) -> bool:
         while self._dialog.run():
-            if self._finish_editing():
+            if self._finish_editing() and self._is_prepared():
                 return True
         return False
 
-    def finish(self) -> None:
+    def _is_prepared(self) -> bool:
         after = self._presenter.renderings[0]
-        if after != self._before:
-            self._opened.finish(after, in_place=bool(self._config.get_property("replace")))
+        if after == self._before:
+            return True
+        in_place = bool(self._config.get_property("replace"))
+        return self._prepare(self._opened.make_layer(after, in_place))
 
     def show_info(self, info: DaemonInfo) -> None:
         super().show_info(info)

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-from inpaint_client import DaemonInfo, InpaintError, InputError, RecipeSource, RequestCancelledError
+from collections.abc import Callable, Generator
+
+from inpaint_client import (
+    Box,
+    DaemonInfo,
+    InpaintError,
+    InputError,
+    RecipeSource,
+    RequestCancelledError,
+)
 from inpaint_client.session.abilities import why_single
+from inpaint_client.session.frame_preview import Expected, expected
 
 from ..app.presenter import Phase, State
 from ..host.image import GimpImage
 from ..runs.arguments import FillSettings
-from ..runs.calls import Call, insert
-from ..runs.capture import Captured, Glance, capture, fill_job, find_target, glance
+from ..runs.calls import Call, make_layers
+from ..runs.capture import (
+    SCREEN,
+    Captured,
+    Glance,
+    capture,
+    fill_job,
+    find_target,
+    glance,
+    overview,
+)
 from ..runs.image_layers import ImageLayers
 from ..runs.layers import Rendering
 from ..runs.service import draw_seed
 from ..translation import _, say, say_error
+from .frame_tip import FrameTip
 from .gtk import GimpUi, GObject, Gtk
-from .reading import Reading
+from .in_turns import InTurns
 from .results_dialog import ResultsDialog
 from .widgets import labeled, parts_of
 
@@ -33,6 +53,7 @@ def fill_with_dialog(call: Call) -> None:
         # If the image cannot be filled at all, report that before any window opens.
         find_target(image, from_layer=False)
         call.config.set_property("source", "visible")
+    image.prepare_reading(SCREEN)  # before the window opens, which would not respond meanwhile
     dialog = FillDialog(call, image)
     try:
         if not dialog.run():
@@ -48,8 +69,9 @@ class FillDialog(ResultsDialog):
         self._image = image
         self._captured: Captured | None = None  # the input of the candidates in the strip
         self._glance: Glance | None = None
-        self._reading: Reading[Glance] | Reading[Captured] | None = None
+        self._reading: InTurns[Glance] | InTurns[Captured] | None = None
         self._settings: FillSettings | None = None
+        self._tip = FrameTip(self._read_overview, self._expected)
         self._models = Gtk.ComboBoxText()
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self._again = Gtk.Button.new_with_mnemonic(_("_Fill again"))
@@ -65,15 +87,15 @@ class FillDialog(ResultsDialog):
         while self._dialog.run():
             if self._presenter.state.phase is not Phase.READY:
                 self._fill()
-            elif self._finish_editing():
+            elif self._finish_editing() and self._prepare(self._make_layers()):
                 return True
         return False
 
-    def insert(self) -> None:
+    def _make_layers(self) -> Generator[None, None, Callable[[], None]]:
         assert self._settings is not None
         assert self._captured is not None
-        results = self._presenter.renderings
-        insert(self._image, self._captured, self._settings, results, self._presenter.chosen)
+        results, chosen = self._presenter.renderings, self._presenter.chosen
+        return make_layers(self._image, self._captured, self._settings, results, chosen)
 
     def show_info(self, info: DaemonInfo) -> None:
         super().show_info(info)
@@ -101,6 +123,7 @@ class FillDialog(ResultsDialog):
 
     def close(self) -> None:
         """Stop reading and close the dialog."""
+        self._tip.stop()
         self._read(None)
         super().close()
 
@@ -135,10 +158,10 @@ class FillDialog(ResultsDialog):
             )
 
         steps = capture(self._image, target, self._info.limits)
-        self._read(Reading(steps, send, self._presenter.unreadable))
+        self._read(InTurns(steps, send, self._presenter.unreadable))
         self._presenter.read(lambda: self._read(None))
 
-    def _read(self, reading: Reading[Glance] | Reading[Captured] | None) -> None:
+    def _read(self, reading: InTurns[Glance] | InTurns[Captured] | None) -> None:
         """Cancel the current reading and replace it."""
         if self._reading is not None:
             self._reading.cancel()
@@ -147,6 +170,18 @@ class FillDialog(ResultsDialog):
     def _show(self, glance: Glance) -> None:
         self._glance = glance
         self._show_glance(glance)
+
+    def _read_overview(self, side: int) -> Generator[None, None, tuple[Box, Glance]]:
+        """Start to read the whole image for the tooltip of *Fill*."""
+        target = find_target(self._image, self._config.get_property("source") == "layer")
+        return overview(self._image, target, side)
+
+    def _expected(self, hole: Box) -> Expected:
+        """Return what is known about the frame of the next fill."""
+        settings = FillSettings.read(self._config.get_property)
+        model = self._info.model(settings.model)
+        resolution = model.resolution if model else 0
+        return expected(hole, self._image.extent, settings.frame, resolution)
 
     def _add_candidates(self) -> None:
         """Add the set number of candidates to the fill, with the sliders' edits."""
@@ -171,7 +206,7 @@ class FillDialog(ResultsDialog):
             self._show(seen)
             self.show_state(self._presenter.state)
 
-        self._read(Reading(glance(self._image, target), show, self._say))
+        self._read(InTurns(glance(self._image, target), show, self._say))
 
     def _say(self, error: InpaintError) -> None:
         self.show_state(State(self._presenter.state.phase, say_error(error), is_error=True))
@@ -224,6 +259,10 @@ class FillDialog(ResultsDialog):
         self._add_changes()
         self._again.set_tooltip_text(_("Discard these candidates and fill again"))
         self._again.connect("clicked", lambda button: self._fill())
+        self._tip.watch(
+            self._dialog.get_widget_for_response(Gtk.ResponseType.OK),
+            lambda: self._presenter.state.phase is Phase.IDLE,
+        )
         self._keep.set_tooltip_text(
             _("Keep a copy of this candidate as a separate layer and continue editing")
         )
@@ -243,7 +282,9 @@ class FillDialog(ResultsDialog):
     def _argument(self, name: str) -> Gtk.Widget:
         """Return the widget for an argument: GIMP's if it is suitable, else our own."""
         if name == "truncation":
-            return self._in_line(self._dialog.get_scale_entry(name, 1.0))
+            entry = self._dialog.get_scale_entry(name, 1.0)
+            entry.set_digits(2)
+            return self._in_line(entry)
         if name == "seed":  # GIMP 3.0 has no widget for unsigned numbers
             spin = GimpUi.prop_spin_button_new(self._config, name, 1, 100, 0)
             row = labeled(_("S_eed"), spin, self._labels)
@@ -256,7 +297,7 @@ class FillDialog(ResultsDialog):
             return row
         if name in ("frame", "variants"):
             entry = GimpUi.prop_entry_new(self._config, name, -1)
-            text = _("Frame s_quare") if name == "frame" else _("Varian_ts")
+            text = _("Frame s_quare") if name == "frame" else _("Variants")
             return labeled(text, entry, self._labels)
         return self._in_line(self._dialog.get_widget(name, GObject.TYPE_NONE))
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from gi.repository import GdkPixbuf, Gegl, GLib
-from inpaint_client import Box, Extent
-from inpaint_client.pixels import rearrange
+from inpaint_client import Box, Candidate, Extent, Frame
+from inpaint_client.pixels import crop, rearrange
+from inpaint_client.session.frame_preview import overlay
 
 from ..host.new_layer import Pixels
 from ..runs.capture import Glance
+from ..runs.layers import layer_pixels, reduced
 
 _SCREEN = "R'G'B'A u8"
 _HALF = bytes(value // 2 for value in range(256))
+_SAMPLES = 3  # of a fill, per px of a preview along each side
 _TINT = b"\xe0\x30\x50"  # marks the hole before it is filled
 
 
@@ -35,20 +40,40 @@ class Preview:
             0x666666,
         )
 
-    def with_hole(self) -> GdkPixbuf.Pixbuf:
-        """Return the image with the hole tinted."""
+    @cached_property
+    def tinted(self) -> GdkPixbuf.Pixbuf:
+        """The image with the hole tinted."""
         tint = rearrange(_TINT * self._extent.area, "RGB", "RGBA", coverage=self._hole)
         result = self.original.copy()
         self._lay(result, self._fitted(tint, self._extent, self._view), self._view)
         return result
 
-    def with_fill(self, pixels: Pixels) -> GdkPixbuf.Pixbuf:
-        """Return the image with these pixels composited onto it."""
+    def with_fill(self, candidate: Candidate) -> GdkPixbuf.Pixbuf:
+        """Return the image with the candidate composited onto it.
+
+        Only the samples that the preview needs are taken, so that the window stays responsive.
+        """
         result = self.original.copy()
-        part = self._view.clamp(pixels.box)
-        if part.is_empty:
+        step = max(1, int(1 / (_SAMPLES * self._scale)))
+        pixels = layer_pixels(reduced(candidate, step))
+        view = self._view
+        seen = Box.from_corners(
+            -(-view.x // step), -(-view.y // step), view.right // step, view.bottom // step
+        ).clamp(pixels.box)
+        if seen.is_empty:
             return result
-        self._lay(result, self._scaled(pixels, part), part)
+        data = _on_screen(pixels, seen)
+        part = Box(*(side * step for side in seen))
+        self._lay(result, self._fitted(data, seen.extent, part), part)
+        return result
+
+    def with_frame(self, frame: Frame | None) -> GdkPixbuf.Pixbuf:
+        """Return the image with the hole tinted and a frame, if one is known."""
+        result = self.tinted.copy()
+        if frame is not None:
+            extent = Extent(result.get_width(), result.get_height())
+            shade = _pixbuf(overlay(frame, self._view, extent), extent)
+            self._lay(result, shade, self._view)
         return result
 
     def _lay(self, result: GdkPixbuf.Pixbuf, patch: GdkPixbuf.Pixbuf, part: Box) -> None:
@@ -61,28 +86,33 @@ class Preview:
                 result, x, y, width, height, x, y, 1.0, 1.0, GdkPixbuf.InterpType.NEAREST, 255
             )
 
-    def _scaled(self, pixels: Pixels, part: Box) -> GdkPixbuf.Pixbuf:
-        """Return `part` of the pixels at the view's scale, in the screen's format."""
-        buffer = Gegl.Buffer.new(pixels.babl, *pixels.box)
-        buffer.set(Gegl.Rectangle.new(*pixels.box), pixels.babl, pixels.data)
-        # GEGL converts and reduces by an integer step, which is cheap; the rest is smoothed below.
-        step = max(1, int(0.5 / self._scale))
-        width, height = max(1, part.width // step), max(1, part.height // step)
-        rectangle = Gegl.Rectangle.new(part.x // step, part.y // step, width, height)
-        data = bytes(buffer.get(rectangle, 1 / step, _SCREEN, Gegl.AbyssPolicy.CLAMP))
-        return self._fitted(data, Extent(width, height), part)
-
-    def _fitted(self, data: bytes, extent: Extent, part: Box) -> GdkPixbuf.Pixbuf:
+    def _fitted(self, data: bytes | bytearray, extent: Extent, part: Box) -> GdkPixbuf.Pixbuf:
         """Return RGBA pixels of `part`, scaled to the view."""
-        width, height = extent
-        shrunk = GdkPixbuf.Pixbuf.new_from_bytes(
-            GLib.Bytes.new(data), GdkPixbuf.Colorspace.RGB, True, 8, width, height, 4 * width
-        )
-        return shrunk.scale_simple(
+        return _pixbuf(data, extent).scale_simple(
             max(1, round(part.width * self._scale)),
             max(1, round(part.height * self._scale)),
             GdkPixbuf.InterpType.BILINEAR,
         )
+
+
+def _pixbuf(data: bytes | bytearray, extent: Extent) -> GdkPixbuf.Pixbuf:
+    """Return an image of RGBA pixels."""
+    width, height = extent
+    return GdkPixbuf.Pixbuf.new_from_bytes(
+        GLib.Bytes.new(bytes(data)), GdkPixbuf.Colorspace.RGB, True, 8, width, height, 4 * width
+    )
+
+
+def _on_screen(pixels: Pixels, part: Box) -> bytes:
+    """Return a part of the pixels in the screen's format."""
+    babl, data = pixels.babl, bytes(pixels.data)
+    if babl == "R'G'B'A u16":
+        babl, data = _SCREEN, data[1::2]  # the high bytes; GEGL's first conversion takes 50 ms
+    if babl == _SCREEN:
+        return crop(data, pixels.box.extent, part.relative(pixels.box), 4)
+    buffer = Gegl.Buffer.new(babl, *pixels.box)
+    buffer.set(Gegl.Rectangle.new(*pixels.box), babl, data)
+    return bytes(buffer.get(Gegl.Rectangle.new(*part), 1.0, _SCREEN, Gegl.AbyssPolicy.NONE))
 
 
 def thumbnail(image: GdkPixbuf.Pixbuf, size: int) -> GdkPixbuf.Pixbuf:

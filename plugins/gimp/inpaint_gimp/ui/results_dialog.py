@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from inpaint_client import DaemonInfo, Edits, InpaintError, Worker
 from inpaint_client.session.abilities import why_unedited
@@ -11,24 +12,34 @@ from inpaint_client.session.abilities import why_unedited
 from ..app.presenter import Phase, Presenter, State
 from ..runs.capture import Glance
 from ..runs.edits import format_edits, parse_edits
-from ..runs.layers import Rendering, layer_name, layer_pixels, short_name
+from ..runs.layers import Rendering, layer_name, short_name
 from ..runs.mixing import Mix, Other
 from ..runs.service import Locator
-from ..translation import _, say
+from ..translation import _, say, say_error
 from .gtk import Gdk, GimpUi, GLib, Gtk
 from .guard import Guard
+from .in_turns import InTurns, Posts
 from .manual import show_manual
 from .mix_form import MixForm
 from .notice_bar import NoticeBar
-from .preview import Preview
+from .preview import Preview, thumbnail
 from .program import choose_program
 from .quiet_wheel import QuietWheel
 from .undo_keys import UndoKeys
-from .widgets import PREVIEW_SIZE, PreviewPane, Result, Sliders, StatusLine, scrolling
+from .widgets import (
+    PREVIEW_SIZE,
+    THUMBNAIL_SIZE,
+    PreviewPane,
+    Result,
+    Sliders,
+    StatusLine,
+    scrolling,
+)
 
 _LEFT_WIDTH = 420  # px
 _BUTTONS_WIDTH = 142  # px
 _HEIGHT = 680  # px; on a 768 px screen the title bar and a panel need the rest
+_SWITCH_S = 0.0005  # after which the worker's thread lets the window's continue; Python's is 5 ms
 _PATIENCE_S = 60  # for one rendering, on a slow CPU
 
 
@@ -40,16 +51,19 @@ class ResultsDialog:
 
     def __init__(self, procedure: object, config: GimpUi.ProcedureConfig) -> None:
         GimpUi.init("inpaint-gimp")
+        sys.setswitchinterval(_SWITCH_S)  # each call of GTK waits this long for a busy worker
         self._guard = Guard(self._say_what_happened)
         self._config = config
         self._info = DaemonInfo()
         self._preview: Preview
+        self._shown_glance: Glance | None = None
         self._results: dict[int, tuple[Rendering, Result]] = {}
         self._is_wanted = True
+        self._insert: Callable[[], None] = _nothing
         self._dialog = GimpUi.ProcedureDialog.new(procedure, config, None)
         locator = Locator(lambda text: self._presenter.report(text), lambda: self._is_wanted)
         self._worker = Worker(locator)
-        self._presenter = Presenter(self, self._worker, _post)
+        self._presenter = Presenter(self, self._worker, Posts().post)
         self._buttons = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._buttons.set_size_request(_BUTTONS_WIDTH, -1)
         self._pane = PreviewPane(self._presenter.choose, self._buttons)
@@ -120,6 +134,37 @@ class ResultsDialog:
         self._report_moves()
         self._presenter.redo()
 
+    def _prepare(self, steps: Generator[None, None, Callable[[], None]]) -> bool:
+        """Make the layers between turns of the event loop; `insert` then inserts them.
+
+        Returns:
+            False if that failed. The status shows the error, and the dialog stays open.
+        """
+        self._status.show_state(State(Phase.READY, _("Making the layers…"), 1.0))
+        Gtk.Widget.set_sensitive(
+            self._dialog, False
+        )  # GIMP's dialog has another method of the name
+        keep_open = self._dialog.connect("delete-event", lambda *args: True)
+        ready: list[Callable[[], None]] = []
+        errors: list[InpaintError] = []
+        making = InTurns(steps, ready.append, errors.append)
+        while making.is_running:
+            GLib.MainContext.default().iteration(True)
+        self._dialog.disconnect(keep_open)
+        if ready:
+            self._insert = ready[0]
+            return True
+        Gtk.Widget.set_sensitive(self._dialog, True)
+        text = say_error(errors[0]) if errors else ""
+        self.show_state(State(Phase.READY, text, is_error=True))
+        return False
+
+    def insert(self) -> None:
+        """Insert what was prepared, after hiding the window, which would not respond meanwhile."""
+        self._dialog.hide()
+        self._dialog.get_display().flush()
+        self._insert()
+
     def _report_moves(self) -> None:
         self._sliders.finish()
         self._mix.finish()
@@ -169,8 +214,9 @@ class ResultsDialog:
         """Return the preview of a rendering; cached, since each arrival redraws the strip."""
         known = self._results.get(id(rendering))
         if known is None or known[0] is not rendering:
-            image = self._preview.with_fill(layer_pixels(rendering.candidate))
-            result = Result(image, short_name(rendering), layer_name(rendering))
+            image = self._preview.with_fill(rendering.candidate)
+            small = thumbnail(image, THUMBNAIL_SIZE)
+            result = Result(image, small, short_name(rendering), layer_name(rendering))
             self._results[id(rendering)] = known = (rendering, result)
         return known[1]
 
@@ -198,9 +244,11 @@ class ResultsDialog:
     # --- building and following the values
 
     def _show_glance(self, glance: Glance) -> None:
-        self._preview = Preview(glance, PREVIEW_SIZE)
-        self._results.clear()
-        self._pane.show_source(self._preview.original, self._preview.with_hole())
+        if glance is not self._shown_glance:
+            self._shown_glance = glance
+            self._preview = Preview(glance, PREVIEW_SIZE)
+            self._results.clear()
+        self._pane.show_source(self._preview.original, self._preview.tinted)
 
     def _show_sliders(self, model: str) -> None:
         known = self._info.model(model)
@@ -262,11 +310,5 @@ class ResultsDialog:
         self._left.pack_start(self._mix, False, False, 0)
 
 
-def _post(function: Callable[[], None]) -> None:
-    """Run `function` in the GUI thread, soon."""
-
-    def once() -> bool:
-        function()
-        return False
-
-    GLib.idle_add(once)
+def _nothing() -> None:
+    """Insert nothing, because nothing changed."""

@@ -8,10 +8,9 @@ from typing import NamedTuple
 from inpaint_client import Direction, Edits
 
 from ..app.presenter import Phase, State
+from ..runs.model_names import spoken
 from ..translation import _
 from .gtk import GdkPixbuf, GimpUi, GLib, Gtk
-from .model_names import spoken
-from .preview import thumbnail
 from .undo_keys import on_release
 
 PREVIEW_SIZE = 320  # px
@@ -21,9 +20,10 @@ SLIDE_PAUSE_MS = 40  # minimum interval between renderings while a slider moves
 
 
 class Result(NamedTuple):
-    """One thumbnail."""
+    """The images and names of one rendering."""
 
     image: GdkPixbuf.Pixbuf
+    thumbnail: GdkPixbuf.Pixbuf
     label: str  # the caption
     name: str  # the tooltip and the name for screen readers
 
@@ -131,7 +131,7 @@ def _thumbnail_widget(result: Result) -> Gtk.FlowBoxChild:
 
 def _dress(child: Gtk.FlowBoxChild, result: Result) -> None:
     image, text = child.get_child().get_children()
-    image.set_from_pixbuf(thumbnail(result.image, THUMBNAIL_SIZE))
+    image.set_from_pixbuf(result.thumbnail)
     text.set_text(result.label)
     child.set_tooltip_text(result.name)
     child.get_accessible().set_name(result.name)

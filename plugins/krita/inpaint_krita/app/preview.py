@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inpaint_client.geometry import Box, Extent, Frame
-from inpaint_client.requests import FrameMode
-from inpaint_client.session.frame_preview import leaves, square_around
+from inpaint_client.session.frame_preview import expected
 
 from ..host.qt import QtGui
 from ..runs.fill_settings import FillSettings
-from ..text import tr
+from ..text import say
 
 
 @dataclass(frozen=True)
@@ -40,24 +39,5 @@ def preview(
         fill_settings: settings of the run.
         resolution: of the model, px a side; 0 = unknown.
     """
-    choice = fill_settings.frame_choice
-    if selection is None or selection.is_empty:
-        return Preview(image, extent, None, tr("Nothing is selected."), is_warning=True)
-    if isinstance(choice, Frame):
-        if leaves(selection, choice):
-            words = tr(
-                "The selection extends beyond the frame. Only the part inside the frame is filled."
-            )
-            return Preview(image, extent, choice, words, is_warning=True)
-        return Preview(image, extent, choice, tr("The model sees the frame shown here."))
-    if choice is FrameMode.BOX:
-        words = tr(
-            "The model sees the square around the selection. Parts that are far apart get "
-            "separate frames."
-        )
-        return Preview(image, extent, square_around(selection, extent, resolution), words)
-    words = tr(
-        "The daemon finds the frame during the fill, so it cannot be shown yet. If it "
-        "finds no face, it uses the square around the selection."
-    )
-    return Preview(image, extent, None, words)
+    known = expected(selection, extent, fill_settings.frame_choice, resolution)
+    return Preview(image, extent, known.frame, say(known.words), known.is_warning)

@@ -9,7 +9,7 @@ from inpaint_client.session.abilities import why_unedited
 from ..app.state import State
 from ..host.guard import connect
 from ..host.qt import QtCore, QtGui, QtWidgets
-from ..text import say, tr
+from ..text import number, say, tr
 from .narrow import ElidedButton, ElidedCheck, FoldingRow
 from .parts import IconButton, ValueSlider, column, muted, row
 
@@ -151,7 +151,9 @@ class Edits(QtWidgets.QWidget):
 
 def in_words(edits: EditValues) -> str:
     """Return edits as text, for example "Smile +1.0, Hair color -0.5"."""
-    return ", ".join(f"{_title(name)} {value:+.1f}" for name, value in edits.items() if value)
+    return ", ".join(
+        f"{_title(name)} {number(f'{value:+.1f}')}" for name, value in edits.items() if value
+    )
 
 
 def _hint(state: State) -> str:

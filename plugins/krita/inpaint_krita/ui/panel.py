@@ -12,7 +12,7 @@ from ..app.preview import Preview
 from ..app.state import State
 from ..host.guard import connect, later
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
-from ..text import tr
+from ..text import CATALOG, tr
 from .edits import Edits
 from .form import Form
 from .frame_tip import FrameTip
@@ -88,6 +88,10 @@ class Panel(QtWidgets.QWidget):
         self.sections["edits"].corner.addWidget(self.reset)
         self._lay_out()
         self._connect()
+        if (
+            CATALOG.language != "en"
+        ):  # those who get English for want of theirs keep Krita's numbers
+            self.setLocale(QtCore.QLocale(CATALOG.language))
 
     def _lay_out(self) -> None:
         for name, contents in (
