@@ -14,6 +14,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,7 +80,8 @@ def results_of(
     """Train and evaluate every variant (name -> arguments) with every seed."""
     # Seed by seed, so that an unfinished comparison still covers all variants.
     runs = [Run(name, own, seed) for seed in range(args.seeds) for name, own in variants.items()]
-    with ProcessPoolExecutor(args.jobs) as pool:
+    # Spawned, since a forked process would inherit the threads' locks and memory of the libraries.
+    with ProcessPoolExecutor(args.jobs, mp_context=get_context("spawn")) as pool:
         list(pool.map(partial(_train, args), runs))
         judged = list(pool.map(partial(_judge, args, measures), runs))
     results: dict[str, list[Scores]] = {name: [] for name in variants}
