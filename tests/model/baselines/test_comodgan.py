@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +26,11 @@ from inpaint_model.networks.ops import (
     up_conv2d,
     upsample2d,
 )
+from inpaint_model.training.inpainter_loop import train_inpainter
+from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator_features
+from inpaint_model.training.run_folder import RunFolder
+from short_trainings import FILL, records_of
+from tiny_networks import tiny_networks
 from torch import Tensor
 
 
@@ -198,3 +206,22 @@ def test_both_syntheses_are_made_fast() -> None:
     model = freeze_for_inference(comodgan(), torch.device("cpu"), "fp32")
     for network in model.synthesis_networks():
         assert not any(isinstance(layer, SynthesisLayer) for layer in network.modules())
+
+
+@pytest.mark.slow
+def test_it_trains_with_the_adversary_alone(tmp_path: Path) -> None:
+    """As in its paper: no loss but the adversary's has a weight, and every part learns."""
+    model, (_, D) = comodgan(), tiny_networks()
+    before = {name: x.clone() for name, x in model.state_dict().items()}
+    names = ("rg", "rr", "coarse", "whole", "codes", "edit")
+    off: dict[str, Any] = {f"lambda_{name}": 0.0 for name in names}
+    options = replace(FILL, **off)
+    run = RunFolder(tmp_path / "run")
+    train_inpainter(options, model, D, PerceptualLoss(discriminator_features(D)), run)
+    changed = {name for name, x in model.state_dict().items() if not torch.equal(x, before[name])}
+    for part in ("mapping", "encoder", "to_global", "synthesis"):
+        assert any(name.startswith(f"{part}.") for name in changed), part
+    assert not any(name.startswith("generator.") for name in changed)
+    last = records_of(run)[-1]
+    assert all(math.isfinite(last[name]) for name in ("loss_rg", "loss_rr", "diversity"))
+    assert "sensitivity_encoder" not in last  # of the generator's codes, which it does not mix
