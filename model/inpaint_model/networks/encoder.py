@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inpaint_model.networks.config import EncoderConfig, Norm
-from inpaint_model.networks.ops import FullyConnectedLayer
+from inpaint_model.networks.ops import FullyConnectedLayer, PointwiseConv2d
 from inpaint_model.networks.style_levels import COARSE, MIDDLE
 
 
@@ -46,7 +46,7 @@ class IRSEUnit(nn.Module):
             self.shortcut = nn.MaxPool2d(1, stride)
         else:
             self.shortcut = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+                PointwiseConv2d(in_channels, out_channels, stride, bias=False),
                 norm_layer(norm, out_channels),
             )
         self.residual = nn.Sequential(

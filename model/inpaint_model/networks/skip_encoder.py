@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inpaint_model.networks.config import SkipConfig
+from inpaint_model.networks.ops import PointwiseConv2d
 
 
 class ResidualBlock(nn.Module):
@@ -19,7 +20,7 @@ class ResidualBlock(nn.Module):
         self.shortcut = (
             nn.Identity()
             if stride == 1 and in_channels == out_channels
-            else nn.Conv2d(in_channels, out_channels, 1, stride)
+            else PointwiseConv2d(in_channels, out_channels, stride)
         )
 
     def forward(self, x: Tensor) -> Tensor:
