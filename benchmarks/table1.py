@@ -222,14 +222,17 @@ def page(results: Results, costs: Mapping[Arch, Costs], args: argparse.Namespace
         "Scores": "\n\n".join(
             f"**{mask_set}**\n\n{scores_table(results, mask_set)}" for mask_set in SETS
         )
-        + f"\n\nMean and standard deviation over {args.seeds} seeds; lower is better except for "
-        "diversity. KID is 1000 x kid768.",
+        + f"\n\n{_spread(args.seeds)} Lower is better except for diversity. KID is 1000 x kid768.",
         "What the paper says": f"{claims_table(results)}\n\nA comparison is decided if the 95 % "
-        "interval of its difference over the seeds does not contain 0.",
+        "interval of its difference over the seeds does not contain 0, which takes two seeds or more.",
         "The order of Table 1": orderings_table(results),
         "Costs": costs_table(costs),
     }
     return "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items()) + "\n"
+
+
+def _spread(seeds: int) -> str:
+    return "One seed." if seeds == 1 else f"Mean and standard deviation over {seeds} seeds."
 
 
 def main(arguments: list[str] | None = None) -> None:

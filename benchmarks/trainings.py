@@ -151,6 +151,8 @@ def table(results: Mapping[str, list[Scores]], measures: Sequence[Measure], what
 
 
 def mean_and_spread(values: Sequence[float], measure: Measure) -> str:
-    """Format values as `1.23 ± 0.04`."""
-    spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):.{measure.digits}f} ± {spread:.{measure.digits}f}"
+    """Format values as `1.23 ± 0.04`, a single one as `1.23`."""
+    mean = f"{statistics.mean(values):.{measure.digits}f}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ± {statistics.stdev(values):.{measure.digits}f}"
