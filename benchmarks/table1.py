@@ -224,7 +224,7 @@ def page(results: Results, costs: Mapping[Arch, Costs], args: argparse.Namespace
         )
         + f"\n\n{_spread(args.seeds)} Lower is better except for diversity. KID is 1000 x kid768.",
         "What the paper says": f"{claims_table(results)}\n\nA comparison is decided if the 95 % "
-        "interval of its difference over the seeds does not contain 0, which takes two seeds or more.",
+        "interval of its difference over the seeds does not contain 0. It takes two seeds or more.",
         "The order of Table 1": orderings_table(results),
         "Costs": costs_table(costs),
     }
