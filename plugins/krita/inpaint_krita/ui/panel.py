@@ -88,9 +88,8 @@ class Panel(QtWidgets.QWidget):
         self.sections["edits"].corner.addWidget(self.reset)
         self._lay_out()
         self._connect()
-        if (
-            CATALOG.language != "en"
-        ):  # those who get English for want of theirs keep Krita's numbers
+        # Those who get English because their language is missing keep Krita's numbers.
+        if CATALOG.language != "en":
             self.setLocale(QtCore.QLocale(CATALOG.language))
 
     def _lay_out(self) -> None:
