@@ -121,15 +121,8 @@ class CoModGAN(InpaintingModel):
         self.to_global = FullyConnectedLayer(16 * G.channels[0], global_dim, linear=False)
         self.synthesis = CoModulatedSynthesis(G, global_dim)
 
-    @property
-    def w_avg(self) -> Tensor:
-        """See `InpaintingModel.w_avg`."""
-        return self.mapping.w_avg
-
-    @property
-    def w_std(self) -> Tensor:
-        """See `InpaintingModel.w_std`."""
-        return self.mapping.w_std
+    def _normalizing_part(self) -> NoiseMapping:
+        return self.mapping
 
     def _encode(self, given: Tensor) -> Encoding:
         seen = given.to(self.precision).contiguous(memory_format=torch.channels_last)

@@ -48,15 +48,8 @@ class CodePredictor(InpaintingModel):
         super().__init__(config, generator)
         self.codes = CodeEncoder(config)
 
-    @property
-    def w_avg(self) -> Tensor:
-        """See `InpaintingModel.w_avg`."""
-        return self.codes.w_avg
-
-    @property
-    def w_std(self) -> Tensor:
-        """See `InpaintingModel.w_std`."""
-        return self.codes.w_std
+    def _normalizing_part(self) -> CodeEncoder:
+        return self.codes
 
     def predicted(self, given: Tensor) -> Tensor:
         """Return codes [N, num_ws, w_dim], given erased image and known mask [N, 4, r, r]."""

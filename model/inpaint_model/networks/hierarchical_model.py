@@ -39,15 +39,8 @@ class HierarchicalModel(InpaintingModel):
             if config.two_stage:  # input: first output, erased image and known mask
                 self.second_encoder = Body(7, widths, units, config.encoder.norm)
 
-    @property
-    def w_avg(self) -> Tensor:
-        """See `InpaintingModel.w_avg`."""
-        return self.mixer.w_avg
-
-    @property
-    def w_std(self) -> Tensor:
-        """See `InpaintingModel.w_std`."""
-        return self.mixer.w_std
+    def _normalizing_part(self) -> Mixer:
+        return self.mixer
 
     def _encode(self, given: Tensor) -> Encoding:
         seen = given.to(self.encoder.body.dtype).contiguous(memory_format=torch.channels_last)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -51,6 +52,13 @@ def encoder_input(image: Tensor, hole: Tensor) -> Tensor:
 def shrink(x: Tensor, side: int) -> Tensor:
     """Average the pixels of each of `side` x `side` cells."""
     return x if x.shape[-1] == side else F.adaptive_avg_pool2d(x, side)
+
+
+class NormalizingPart(Protocol):
+    """A part with the mean and the standard deviation of w as buffers [w_dim]."""
+
+    w_avg: Tensor
+    w_std: Tensor
 
 
 class InpaintingModel(nn.Module, ABC):
@@ -109,14 +117,18 @@ class InpaintingModel(nn.Module, ABC):
         return self.render(encoding, self.mix(encoding, w_rand))
 
     @property
-    @abstractmethod
     def w_avg(self) -> Tensor:
-        """The mean of the generator's w [w_dim], a buffer."""
+        """The mean of the generator's w [w_dim]."""
+        return self._normalizing_part().w_avg
 
     @property
-    @abstractmethod
     def w_std(self) -> Tensor:
-        """The standard deviation of the generator's w [w_dim], a buffer."""
+        """The standard deviation of the generator's w [w_dim]."""
+        return self._normalizing_part().w_std
+
+    @abstractmethod
+    def _normalizing_part(self) -> NormalizingPart:
+        """Return the part that normalizes codes."""
 
     @abstractmethod
     def _encode(self, given: Tensor) -> Encoding:

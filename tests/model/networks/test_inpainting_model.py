@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from generator_runs import GeneratorRuns
 from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.networks.config import TABLE_2, Ablation, Context, MixerConfig, resolutions
 from inpaint_model.networks.discriminator import Discriminator, minibatch_stddev
@@ -179,16 +180,10 @@ def test_an_untrained_skip_encoder_changes_nothing(arch: Ablation) -> None:
 @pytest.mark.parametrize(("arch", "calls"), [(a, 2 if "two-stage" in a else 1) for a in TABLE_2])
 def test_how_often_the_generator_runs(arch: Ablation, calls: int) -> None:
     model = tiny_model(arch=arch)
-    count = 0
-
-    def counted(*_: object) -> None:
-        nonlocal count
-        count += 1
-
-    model.generator.synthesis.block(4).conv1.register_forward_hook(counted)
+    runs = GeneratorRuns(model)
     encoding = model.encode(torch.zeros(1, 3, 32, 32), torch.ones(1, 1, 32, 32))
     model.render(encoding, model.generator.mapping(rand(1, model.config.generator.z_dim)))
-    assert count == calls
+    assert runs.count == calls
 
 
 def test_erased_pixels_are_never_seen() -> None:
