@@ -58,10 +58,20 @@ class RequestError(Exception):
         self.values = {name: _cut(str(v), MAX_VALUE_BYTES) for name, v in values.items()}
         super().__init__(_cut(text or ERRORS[code].format(**self.values), MAX_BYTES))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the message and the attributes, since subclasses take other arguments."""
+        return _restored, (type(self), str(self), vars(self))
+
     @property
     def retry_after_s(self) -> float | None:
         """The delay after which the same request may succeed; None if it never will."""
         return RETRY_AFTER_S.get(self.code)
+
+
+def _restored(kind: type[RequestError], text: str, attributes: dict[str, object]) -> RequestError:
+    error = kind.__new__(kind, text)
+    vars(error).update(attributes)
+    return error
 
 
 class InvalidRequestError(RequestError):

@@ -25,12 +25,9 @@ from prometheus_client.registry import Collector
 
 from ..config import host_and_port, is_loopback
 from ..errors import ConfigurationError
-from ..filling.sessions import SessionCache
-from ..models.device_models import DeviceModels
-from ..models.registry import ModelRegistry
-from ..scheduling.engine import Engine
+from ..serving.local_backend import Parts
+from ..serving.upkeep import STALL_S
 from ..wire.request_log import BUCKETS_S, RequestLog
-from .health import STALL_S
 
 ANSWERS_S, MAX_CONNECTIONS = 10.0, 32  # limits, because every user of this machine can connect
 
@@ -38,17 +35,11 @@ ANSWERS_S, MAX_CONNECTIONS = 10.0, 32  # limits, because every user of this mach
 class Metrics(Collector):
     """Collector of the daemon's Prometheus metrics, with its own registry."""
 
-    def __init__(
-        self,
-        request_log: RequestLog,
-        engine: Engine[DeviceModels],
-        models: ModelRegistry,
-        sessions: SessionCache,
-    ) -> None:
+    def __init__(self, request_log: RequestLog, parts: Parts) -> None:
         self._accounts = request_log
-        self._engine = engine
-        self._models = models
-        self._sessions = sessions
+        self._engine = parts.engine
+        self._models = parts.models
+        self._sessions = parts.sessions
         self._connections = 0
         self._registry = CollectorRegistry()
         self._registry.register(self)

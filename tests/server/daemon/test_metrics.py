@@ -6,6 +6,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -153,7 +154,8 @@ def test_whether_it_lives(daemon: DaemonProcess, address: str) -> None:
 def test_a_worker_that_does_not_run_is_no_life() -> None:
     """An engine that was never started stands for one whose thread has died."""
     engine: Engine[Any] = Engine([object()], max_queue=1)
-    metrics = Metrics(RequestLog(), engine, None, None)  # type: ignore[arg-type] # not asked
+    parts = SimpleNamespace(engine=engine, models=None, sessions=None)
+    metrics = Metrics(RequestLog(), parts)  # type: ignore[arg-type] # the others are not asked
     status, body = metrics._response("GET /live HTTP/1.1\r\nHost: localhost:1\r\n\r\n")
     assert (status, body) == ("503 Service Unavailable", "a worker is not running\n")
 
