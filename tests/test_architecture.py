@@ -89,6 +89,14 @@ def violations(folder: str, root: Path = ROOT) -> list[str]:
     ]
 
 
+def test_only_the_room_for_clusters_imports_ray() -> None:
+    server = ROOT / "server" / "inpaint_server"
+    users = {path for path in server.rglob("*.py") if "ray" in imported_packages(path)}
+    allowed = {*(server / "cluster").glob("*.py"), server / "daemon" / "main.py"}
+    assert users
+    assert users <= allowed
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", sorted(ALLOWED))
 def test_imports_follow_the_arrows(folder: str) -> None:
@@ -159,7 +167,8 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "filling": {"scheduling", "models", "errors"},
         "serving": {"filling", "scheduling", "models", "config", "errors"},
         "wire": {"serving", "filling", "scheduling", "models", "config", "errors"},
-        "daemon": {"wire", "serving", "scheduling", "models", "config", "errors"},
+        "cluster": {"serving", "filling", "scheduling", "models", "config", "errors"},
+        "daemon": {"cluster", "wire", "serving", "scheduling", "models", "config", "errors"},
         "cli": {"daemon", "models", "config", "errors"},
         "__main__": {"cli"},
     },

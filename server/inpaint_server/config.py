@@ -82,6 +82,28 @@ class TlsConfig:
 
 @closed
 @dataclass(frozen=True)
+class RayConfig:
+    """Replicas in a Ray cluster instead of devices of this process."""
+
+    address: Text = ""  # of a running cluster, such as 10.0.0.5:6379; empty = start one here
+    min_replicas: Count = 1
+    max_replicas: Count = 1
+    gpus_per_replica: Annotated[Finite, Interval(ge=0, le=1)] = 0.0  # 0.5 = two share a GPU
+    cpus_per_replica: Annotated[Finite, Interval(ge=0, le=1024)] = 1.0
+    queue_target_s: SomeSeconds = 1.0  # add replicas while a request waits longer than this
+    upscale_delay_s: Seconds = 10.0  # how long requests must wait before replicas are added
+    downscale_delay_s: Seconds = 300.0  # how long replicas must be idle before one is removed
+
+    def __post_init__(self) -> None:
+        if self.min_replicas > self.max_replicas:
+            raise ConfigurationError(
+                f"ray: min_replicas is {self.min_replicas}, but max_replicas is "
+                f"{self.max_replicas}; raise max_replicas"
+            )
+
+
+@closed
+@dataclass(frozen=True)
 class ServerConfig:
     """All settings of the daemon."""
 
@@ -108,12 +130,18 @@ class ServerConfig:
     metrics: Text = ""  # HOST:PORT for Prometheus metrics, loopback only; empty = none
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     limits: Limits = field(default_factory=Limits)
+    ray: RayConfig | None = None  # replicas in a Ray cluster; None = the devices of this process
 
     def __post_init__(self) -> None:
         if not is_local(self.listen) and (self.tls is None or self.token_file is None):
             raise ConfigurationError(
                 f"listen: other machines can reach {self.listen}; set both `tls` and "
                 "`token_file` (see docs/reference/daemon.md, Other machines)"
+            )
+        if self.ray is not None and self.device not in {"auto", "cpu"}:
+            raise ConfigurationError(
+                f"ray: Ray assigns the GPUs; set `gpus_per_replica` instead of the device "
+                f"{self.device}"
             )
         if self.metrics and not is_loopback(host_and_port(self.metrics, "metrics")[0]):
             raise ConfigurationError(

@@ -17,12 +17,16 @@ ConfigurationError              the daemon cannot start with these settings; exi
 
 from __future__ import annotations
 
+import logging
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
 
 from inpaint_model.document.notices import RefusalError
 from inpaint_protos.sentences import ERRORS
+
+log = logging.getLogger(__name__)
 
 MAX_BYTES, MAX_VALUE_BYTES = 1000, 400
 """Maximum size of a message and of a value, because metadata is limited to 8 KiB."""
@@ -32,6 +36,7 @@ RETRY_AFTER_S: Mapping[str, float] = {
     "REQUESTS_TOO_LARGE": 2.0,
     "TOO_MANY_CALLS": 1.0,
     "DEVICE_LOST": 2.0,
+    "REPLICA_LOST": 1.0,
 }
 """Codes of requests that may succeed unchanged later, with the shortest delay before a retry."""
 
@@ -148,6 +153,22 @@ class UnknownMethodError(RequestError):
 
 class DeadlineExceededError(RequestError):
     """The client's deadline passed."""
+
+
+def as_request_error(error: BaseException, is_out_of_memory: bool) -> RequestError:
+    """Return the error for the client. The details of an unexpected error are only logged.
+
+    Args:
+        error: the error.
+        is_out_of_memory: whether the process ran out of memory; otherwise it is a bug.
+    """
+    if isinstance(error, RequestError):
+        return error
+    reference = secrets.token_hex(4)
+    log.error("error=%s", reference, exc_info=error)
+    if is_out_of_memory:
+        return ResourceExhaustedError("DAEMON_MEMORY", reference=reference)
+    return RequestError("BUG", reference=reference)
 
 
 class ConfigurationError(Exception):

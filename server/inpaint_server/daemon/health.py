@@ -84,9 +84,9 @@ class HealthMonitor:
             self._tell()
             await asyncio.sleep(POLL_INTERVAL_S)
 
-    def ready(self) -> None:
-        """Note that requests are answered without delay from now on."""
-        self._is_ready = True
+    def ready(self, is_ready: bool) -> None:
+        """Note whether requests are answered without delay from now on."""
+        self._is_ready = is_ready
         self._tell()
 
     def drain(self) -> None:

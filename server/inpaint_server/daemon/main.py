@@ -23,6 +23,7 @@ from ..errors import ConfigurationError
 from ..models.registry import BundleLoader, Loader
 from ..serving.assembly import local_backend
 from ..serving.backend import Backend
+from ..serving.local_backend import Parts
 from ..serving.upkeep import FREE_INTERVAL_S
 from ..wire.interceptor import StatusInterceptor, TokenInterceptor
 from ..wire.limits import MAX_CALLS, MAX_MESSAGE_BYTES
@@ -146,16 +147,22 @@ async def running(
         access = access or Access(config, runtime.predecessor and runtime.predecessor.token)
         if runtime.predecessor is not None:  # keep the address that clients know
             config = _as_before(config, runtime.predecessor)
-        backend = local_backend(
-            config,
-            runtime.marker,
-            runtime.left_behind(),
-            make_loader,
-            on_failure,
-            remedy,
-            devices=devices,
-            tidy_every_s=tidy_every_s,
-        )
+        backend: Backend
+        parts: Parts | None = None
+        if config.ray is not None:
+            backend = _ray_backend(config)
+        else:
+            backend = local = local_backend(
+                config,
+                runtime.marker,
+                runtime.left_behind(),
+                make_loader,
+                on_failure,
+                remedy,
+                devices=devices,
+                tidy_every_s=tidy_every_s,
+            )
+            parts = local.parts
         stack.callback(backend.stop)
         request_log = RequestLog()
         monitor = HealthMonitor(backend)
@@ -173,7 +180,7 @@ async def running(
                 Metrics,
             )  # importing its library takes 50 ms, and metrics are rarely enabled
 
-            metrics = Metrics(request_log, backend.parts)
+            metrics = Metrics(request_log, parts)
             stack.callback((await metrics.serve(config.metrics)).close)
         await server.start()
         stack.push_async_callback(_drain, server, monitor, backend, request_log, config.grace_s)
@@ -187,6 +194,18 @@ async def running(
             ",".join(model.info.name for model in made.models), runtime.path,
         )  # fmt: skip
         yield address
+
+
+def _ray_backend(config: ServerConfig) -> Backend:
+    try:
+        import ray  # noqa: F401 (tells a missing package from a bug of ours)
+    except ImportError as error:
+        raise ConfigurationError(
+            "ray: Ray Serve is not installed; run `pip install 'inpaint-stylegan[ray]'`"
+        ) from error
+    from ..cluster.ray_backend import RayBackend
+
+    return RayBackend(config)
 
 
 def _server(

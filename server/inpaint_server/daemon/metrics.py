@@ -35,11 +35,15 @@ ANSWERS_S, MAX_CONNECTIONS = 10.0, 32  # limits, because every user of this mach
 class Metrics(Collector):
     """Collector of the daemon's Prometheus metrics, with its own registry."""
 
-    def __init__(self, request_log: RequestLog, parts: Parts) -> None:
+    def __init__(self, request_log: RequestLog, parts: Parts | None) -> None:
+        """Create the collector.
+
+        Args:
+            request_log: the counters of requests.
+            parts: the components of the backend of this machine; None if it computes elsewhere.
+        """
         self._accounts = request_log
-        self._engine = parts.engine
-        self._models = parts.models
-        self._sessions = parts.sessions
+        self._parts = parts
         self._connections = 0
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -55,15 +59,19 @@ class Metrics(Collector):
         yield CounterMetricFamily(
             "inpaint_candidates", "Candidates sent to clients.", self._accounts.candidates
         )
+        if self._parts is not None:
+            yield from self._of_parts(self._parts)
+
+    def _of_parts(self, parts: Parts) -> Iterator[Metric]:
         yield GaugeMetricFamily(
-            "inpaint_queue_length", "Requests that wait for a device.", self._engine.queue_length
+            "inpaint_queue_length", "Requests that wait for a device.", parts.engine.queue_length
         )
         yield GaugeMetricFamily(
             "inpaint_sessions", "Sessions that are kept for edits.",
-            len(self._sessions),
+            len(parts.sessions),
         )  # fmt: skip
-        yield self._device_busy()
-        yield self._model_loaded()
+        yield _device_busy(parts)
+        yield _model_loaded(parts)
 
     def _requests(self) -> Metric:
         requests = CounterMetricFamily(
@@ -85,23 +93,6 @@ class Metrics(Collector):
             buckets=list(zip(names, counts, strict=True)),
             sum_value=self._accounts.duration_sum_s,
         )
-
-    def _device_busy(self) -> Metric:
-        busy = GaugeMetricFamily(
-            "inpaint_device_busy", "Whether a device is working on a request.", labels=("device",)
-        )
-        for home, is_busy in zip(self._engine.homes, self._engine.busy, strict=True):
-            busy.add_metric((str(home.device),), is_busy)
-        return busy
-
-    def _model_loaded(self) -> Metric:
-        loaded = GaugeMetricFamily(
-            "inpaint_model_loaded", "Number of devices that have a model loaded.", labels=("model",)
-        )
-        for entry in self._models.entries.values():
-            homes = self._engine.homes
-            loaded.add_metric((entry.name,), sum(home.is_loaded(entry) for home in homes))
-        return loaded
 
     async def serve(self, address: str) -> asyncio.Server:
         """Answer `GET /metrics` on a loopback address."""
@@ -144,7 +135,7 @@ class Metrics(Collector):
         if not hosts or not is_loopback(re.sub(r":\d+$", "", hosts[0])):
             return "403 Forbidden", "metrics are only available from this machine\n"
         if request.startswith("GET /live "):
-            health_problem = self._engine.health_problem(STALL_S)
+            health_problem = self._parts and self._parts.engine.health_problem(STALL_S)
             return (
                 ("503 Service Unavailable", f"{health_problem}\n")
                 if health_problem
@@ -153,3 +144,21 @@ class Metrics(Collector):
         if not request.startswith("GET /metrics "):
             return "404 Not Found", "use /metrics or /live\n"
         return "200 OK", self.text()
+
+
+def _device_busy(parts: Parts) -> Metric:
+    busy = GaugeMetricFamily(
+        "inpaint_device_busy", "Whether a device is working on a request.", labels=("device",)
+    )
+    for home, is_busy in zip(parts.engine.homes, parts.engine.busy, strict=True):
+        busy.add_metric((str(home.device),), is_busy)
+    return busy
+
+
+def _model_loaded(parts: Parts) -> Metric:
+    loaded = GaugeMetricFamily(
+        "inpaint_model_loaded", "Number of devices that have a model loaded.", labels=("model",)
+    )
+    for entry in parts.models.entries.values():
+        loaded.add_metric((entry.name,), sum(h.is_loaded(entry) for h in parts.engine.homes))
+    return loaded

@@ -298,6 +298,13 @@ class Engine(Generic[H]):
             return self._waiting()
 
     @property
+    def longest_wait_s(self) -> float:
+        """How long the request that was submitted first has been waiting, in seconds."""
+        with self._lock:
+            waiting = [job.submitted for job in self._open if _waits(job)]
+        return max(0.0, time.monotonic() - min(waiting)) if waiting else 0.0
+
+    @property
     def busy(self) -> list[bool]:
         """Whether each device is running a step, in the order of `homes`."""
         with self._lock:

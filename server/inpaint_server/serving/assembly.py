@@ -42,6 +42,7 @@ def local_backend(
     *,
     devices: Sequence[torch.device] | None = None,
     tidy_every_s: float = FREE_INTERVAL_S,
+    memory_share: float = 1.0,
     session_prefix: str = "",
 ) -> LocalBackend:
     """Create a backend and start its workers.
@@ -55,6 +56,7 @@ def local_backend(
         remedy: the remedy for a lost device, for clients and the log.
         devices: devices to use; None = those of `config`.
         tidy_every_s: interval of the checks for unused memory, in seconds.
+        memory_share: fraction of the machine's free memory that may be used.
         session_prefix: beginning of the IDs of all sessions.
 
     Raises:
@@ -64,13 +66,10 @@ def local_backend(
     threads = config.threads or torch.get_num_threads()
     limits = config.limits
     free = free_host_memory()
+    free = None if free is None else int(free * memory_share)
     sessions = SessionCache(limits.max_sessions, limits.max_session_bytes, config.session_ttl_s)
     loaders = [make_loader(device, config.precision) for device in chosen]
-    models = ModelRegistry(
-        config.models
-        or default_sources(Path(str(files("inpaint_model"))) / "bundle" / "pretrained"),
-        loaders[0],
-    )
+    models = ModelRegistry(model_sources(config), loaders[0])
     infos = [entry.info for entry in models.entries.values()]
     lanes = min(threads, CPU_LANES) if chosen[0].type == "cpu" else 1
     budgets = [model_budget(config, device, infos, free, lanes) for device in chosen]
@@ -110,6 +109,12 @@ def local_backend(
     )
     times = UpkeepTimes(config.idle_unload_s, config.alone_unload_s, tidy_every_s)
     return LocalBackend(parts, times, session_prefix)
+
+
+def model_sources(config: ServerConfig) -> tuple[str, ...]:
+    """Return the names and folders of the models; the first is the default."""
+    bundled = Path(str(files("inpaint_model"))) / "bundle" / "pretrained"
+    return tuple(config.models) or default_sources(bundled)
 
 
 def model_budget(

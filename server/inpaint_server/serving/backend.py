@@ -60,11 +60,11 @@ class Backend(Protocol):
     def health_problem(self) -> str | None:
         """Return why a restart would help; None if it would not. Must not block."""
 
-    async def run(self, on_ready: Callable[[], None]) -> None:
+    async def run(self, on_ready: Callable[[bool], None]) -> None:
         """Work in the background until cancelled.
 
         Args:
-            on_ready: called once requests are answered without delay.
+            on_ready: called with whether requests are answered without delay, when that changes.
         """
 
     def stop(self) -> None:

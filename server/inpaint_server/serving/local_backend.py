@@ -15,6 +15,7 @@ from collections.abc import (
 from concurrent.futures import Executor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar, TypeVarTuple
 
 import numpy as np
@@ -107,11 +108,11 @@ class LocalBackend:
         """Return why a restart would help; None if it would not."""
         return self._parts.engine.health_problem(STALL_S)
 
-    async def run(self, on_ready: Callable[[], None]) -> None:
+    async def run(self, on_ready: Callable[[bool], None]) -> None:
         """Load the default model, then check devices and free unused memory until cancelled."""
         parts = self._parts
         work = [
-            warm_up(parts.engine, parts.models.find(""), parts.marker, on_ready),
+            warm_up(parts.engine, parts.models.find(""), parts.marker, partial(on_ready, True)),
             probe_devices(parts.engine),
             free_unused(parts.engine, parts.sessions, parts.models, self._use, self._upkeep),
         ]
