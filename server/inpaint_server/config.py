@@ -86,10 +86,10 @@ class RayConfig:
     """Replicas in a Ray cluster instead of devices of this process."""
 
     address: Text = ""  # of a running cluster, such as 10.0.0.5:6379; empty = start one here
-    min_replicas: Count = 1
-    max_replicas: Count = 1
+    min_replicas: Count = 1  # replicas that run even without requests
+    max_replicas: Count = 1  # limit when requests wait
     gpus_per_replica: Annotated[Finite, Interval(ge=0, le=1)] = 0.0  # 0.5 = two share a GPU
-    cpus_per_replica: Annotated[Finite, Interval(ge=0, le=1024)] = 1.0
+    cpus_per_replica: Annotated[Finite, Interval(ge=0, le=1024)] = 1.0  # reserved, also as threads
     queue_target_s: SomeSeconds = 1.0  # add replicas while a request waits longer than this
     upscale_delay_s: Seconds = 10.0  # how long requests must wait before replicas are added
     downscale_delay_s: Seconds = 300.0  # how long replicas must be idle before one is removed
