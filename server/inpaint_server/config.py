@@ -127,7 +127,8 @@ class ServerConfig:
     tls: TlsConfig | None = None
     token_file: FilePath | None = None  # file with the token; None = a new token at each start
     runtime_file: FilePath | None = None  # None = inpaint/server.json in the user's runtime folder
-    metrics: Text = ""  # HOST:PORT for Prometheus metrics, loopback only; empty = none
+    metrics: Text = ""  # HOST:PORT for Prometheus metrics; empty = none
+    metrics_token_file: FilePath | None = None  # file with a token that only reads the metrics
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     limits: Limits = field(default_factory=Limits)
     ray: RayConfig | None = None  # replicas in a Ray cluster; None = the devices of this process
@@ -143,9 +144,11 @@ class ServerConfig:
                 f"ray: Ray assigns the GPUs; set `gpus_per_replica` instead of the device "
                 f"{self.device}"
             )
-        if self.metrics and not is_loopback(host_and_port(self.metrics, "metrics")[0]):
+        is_remote = self.metrics and not is_loopback(host_and_port(self.metrics, "metrics")[0])
+        if is_remote and (self.tls is None or self.metrics_token_file is None):
             raise ConfigurationError(
-                f"metrics: {self.metrics} is not a loopback address; use 127.0.0.1:PORT"
+                f"metrics: other machines can reach {self.metrics}; set both `tls` and "
+                "`metrics_token_file`, or use 127.0.0.1:PORT"
             )
 
 

@@ -18,7 +18,7 @@ from inpaint_model.inference.host_memory import keep_freed_memory
 from inpaint_protos.v1 import inpaint_pb2, inpaint_pb2_grpc
 
 from .. import __version__
-from ..config import ServerConfig, host_and_port, override
+from ..config import ServerConfig, host_and_port, is_local, override
 from ..errors import ConfigurationError
 from ..models.registry import BundleLoader, Loader
 from ..serving.assembly import local_backend
@@ -33,6 +33,7 @@ from .access import Access
 from .connections import FIRST_CALL_S, ConnectionGuard, raise_file_limit
 from .health import HealthMonitor
 from .listening import listening
+from .metrics_server import MetricsServer
 from .runtime_file import Predecessor, RuntimeFile
 
 log = logging.getLogger(__name__)
@@ -180,8 +181,15 @@ async def running(
                 Metrics,
             )  # importing its library takes 50 ms, and metrics are rarely enabled
 
-            metrics = Metrics(request_log, parts)
-            stack.callback((await metrics.serve(config.metrics)).close)
+            endpoint = MetricsServer(
+                config.metrics,
+                Metrics(request_log, parts).text,
+                backend.health_problem,
+                lambda: access.metrics_token,
+            )
+            is_remote = not is_local(config.metrics)
+            context = access.context() if is_remote else None
+            stack.callback((await endpoint.start(context)).close)
         await server.start()
         stack.push_async_callback(_drain, server, monitor, backend, request_log, config.grace_s)
         for work in background:

@@ -168,7 +168,9 @@ def _note(answer: Answer, logged: LoggedRequest) -> None:
         logged.facts["model"] = answer.model
     elif isinstance(answer, FinishedCandidate):
         logged.candidates += 1
+        logged.first_candidate_s = logged.first_candidate_s or time.monotonic() - logged.began
     elif isinstance(answer, Done):
+        logged.queue_s = answer.queue_s
         logged.facts.update(
             queue_ms=round(1000 * answer.queue_s, 1),
             encode_ms=round(1000 * answer.encode_s, 1),
