@@ -10,6 +10,7 @@ The YAML file has the same keys as the dataclass. The keys of `tls` and `limits`
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -129,6 +130,7 @@ class ServerConfig:
     runtime_file: FilePath | None = None  # None = inpaint/server.json in the user's runtime folder
     metrics: Text = ""  # HOST:PORT for Prometheus metrics; empty = none
     metrics_token_file: FilePath | None = None  # file with a token that only reads the metrics
+    traces: Text = ""  # URL of an OpenTelemetry collector, https or on this machine; empty = none
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     limits: Limits = field(default_factory=Limits)
     ray: RayConfig | None = None  # replicas in a Ray cluster; None = the devices of this process
@@ -143,6 +145,11 @@ class ServerConfig:
             raise ConfigurationError(
                 f"ray: Ray assigns the GPUs; set `gpus_per_replica` instead of the device "
                 f"{self.device}"
+            )
+        if self.traces and not _is_private(self.traces):
+            raise ConfigurationError(
+                f"traces: {self.traces} must be an https URL, or http on this machine such as "
+                "http://127.0.0.1:4318"
             )
         is_remote = self.metrics and not is_loopback(host_and_port(self.metrics, "metrics")[0])
         if is_remote and (self.tls is None or self.metrics_token_file is None):
@@ -165,6 +172,15 @@ def host_and_port(address: str, setting: str = "listen") -> tuple[str, int]:
             f"{setting}: {address!r} is not {kinds} (for example 127.0.0.1:7860)"
         )
     return host, int(port)
+
+
+def _is_private(url: str) -> bool:
+    """Return whether nobody on the network can read what is sent to a URL."""
+    scheme, _, rest = url.partition("://")
+    host = rest.partition("/")[0]
+    if scheme == "https":
+        return bool(host)
+    return scheme == "http" and is_loopback(re.sub(r":\d+$", "", host))
 
 
 def is_local(address: str) -> bool:

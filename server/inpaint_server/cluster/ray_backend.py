@@ -152,7 +152,7 @@ class RayBackend:
         async with self._uploads.open(_bytes(spec.shapes), Priority.FILL):
             data = await upload.images(spec.shapes)
             chosen = handle.options(stream=True, multiplexed_model_id=spec.model)
-            answers = chosen.fill.remote(spec, data, caller.client, _timeout(caller))
+            answers = chosen.fill.remote(spec, data, _passed(caller))
             async for answer in self._answers(answers):
                 yield answer
 
@@ -164,7 +164,7 @@ class RayBackend:
         if spec.session_id:
             chosen = handle.options(stream=True, session_id=spec.session_id)
             known = replace(spec, source=None)
-            answers = chosen.edit.remote(known, [], caller.client, _timeout(caller))
+            answers = chosen.edit.remote(known, [], _passed(caller))
             try:
                 async for answer in self._answers(answers):
                     yield answer
@@ -181,7 +181,7 @@ class RayBackend:
             data = await upload.images(shapes)
             chosen = handle.options(stream=True)
             anywhere = replace(spec, session_id="")
-            answers = chosen.edit.remote(anywhere, data, caller.client, _timeout(caller))
+            answers = chosen.edit.remote(anywhere, data, _passed(caller))
             async for answer in self._answers(answers):
                 yield answer
 
@@ -320,8 +320,11 @@ def _bytes(shapes: Sequence[ImageHeader]) -> int:
     return 2 * sum(shape.num_bytes for shape in shapes)
 
 
-def _timeout(caller: Caller) -> float | None:
-    return None if caller.deadline is None else max(0.0, caller.deadline - time.monotonic())
+def _passed(caller: Caller) -> Caller:
+    """Return a caller for another process, with the time that is left as the deadline."""
+    if caller.deadline is None:
+        return caller
+    return replace(caller, deadline=max(0.0, caller.deadline - time.monotonic()))
 
 
 def _sum(activities: Sequence[Activity]) -> Activity:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Hashable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ray import serve
 
@@ -84,7 +84,7 @@ class Replica:
         return {"queue_s": engine.longest_wait_s, "busy": busy}
 
     async def fill(
-        self, spec: FillSpec, data: Sequence[bytes], client: Hashable, timeout_s: float | None
+        self, spec: FillSpec, data: Sequence[bytes], caller: Caller
     ) -> AsyncGenerator[Answer | RequestError, None]:
         """Yield the answers to a fill, and the error if there is one."""
         model = serve.get_multiplexed_model_id()
@@ -94,16 +94,16 @@ class Replica:
             except RequestError as error:
                 yield error
                 return
-        answers = self._backend.fill(spec, Received(data), _caller(client, timeout_s))
+        answers = self._backend.fill(spec, Received(data), _here(caller))
         async with aclosing(_with_errors(answers)) as told:
             async for answer in told:
                 yield answer
 
     async def edit(
-        self, spec: EditSpec, data: Sequence[bytes], client: Hashable, timeout_s: float | None
+        self, spec: EditSpec, data: Sequence[bytes], caller: Caller
     ) -> AsyncGenerator[Answer | RequestError, None]:
         """Yield the answers to an edit, and the error if there is one."""
-        answers = self._backend.edit(spec, Received(data), _caller(client, timeout_s))
+        answers = self._backend.edit(spec, Received(data), _here(caller))
         async with aclosing(_with_errors(answers)) as told:
             async for answer in told:
                 yield answer
@@ -141,5 +141,8 @@ async def _with_errors(
             yield as_request_error(error, is_out_of_memory(error))
 
 
-def _caller(client: Hashable, timeout_s: float | None) -> Caller:
-    return Caller(client, None if timeout_s is None else time.monotonic() + timeout_s)
+def _here(caller: Caller) -> Caller:
+    """Return a caller whose deadline is a time of this process instead of a time that is left."""
+    if caller.deadline is None:
+        return caller
+    return replace(caller, deadline=time.monotonic() + caller.deadline)

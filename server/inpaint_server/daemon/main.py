@@ -145,6 +145,8 @@ async def running(
         tidy_every_s: interval of the checks for unused memory, in seconds.
     """
     async with AsyncExitStack() as stack:
+        if config.traces:
+            stack.callback(_start_tracing(config.traces))
         access = access or Access(config, runtime.predecessor and runtime.predecessor.token)
         if runtime.predecessor is not None:  # keep the address that clients know
             config = _as_before(config, runtime.predecessor)
@@ -202,6 +204,16 @@ async def running(
             ",".join(model.info.name for model in made.models), runtime.path,
         )  # fmt: skip
         yield address
+
+
+def _start_tracing(address: str) -> Callable[[], None]:
+    try:
+        from .. import tracing
+    except ImportError as error:
+        raise ConfigurationError(
+            "traces: OpenTelemetry is not installed; run `pip install 'inpaint-stylegan[tracing]'`"
+        ) from error
+    return tracing.install(address)
 
 
 def _ray_backend(config: ServerConfig) -> Backend:

@@ -13,7 +13,7 @@ from collections.abc import (
     Sequence,
 )
 from concurrent.futures import Executor
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar, TypeVarTuple
@@ -26,6 +26,7 @@ from inpaint_model.pipeline.recipe import AttachmentError, read_recipe, write_re
 from inpaint_model.pipeline.reopening import reopened
 from inpaint_model.pipeline.session import FillSession, Rendering
 
+from .. import spans
 from ..errors import InvalidRequestError, NotFoundError
 from ..filling import received_images
 from ..filling.filling import Encoded, Event, ServedSession, edit_steps, fill_steps
@@ -263,12 +264,16 @@ class LocalBackend:
             shown: session with the blend settings to use; None = the session of the job.
         """
         done = 0
+        arrived = time.monotonic()
         encode_s = first_candidate_s = 0.0
         try:
             yield Accepted(session_id, position)
             kept, answered = None, shown
             async for event in job.results():
                 if isinstance(event, Encoded):
+                    arrived = time.monotonic()
+                    spans.add("queue", job.submitted, job.started)
+                    spans.add("encode", arrived - event.encode_s, arrived)
                     self._parts.sessions.put(session_id, event.served)
                     kept, answered = event.served.session, shown or event.served
                     encode_s = event.encode_s
@@ -278,6 +283,8 @@ class LocalBackend:
                     yield Progress(0, total)
                     # Prepare blending while the device renders.
                     await self._in_thread(answered.session.prepare_blending)
+                if isinstance(event, list):
+                    spans.add("render", arrived, renderings=len(event))
                 for rendering in event if isinstance(event, list) else ():
                     assert kept is not None
                     assert answered is not None
@@ -285,6 +292,7 @@ class LocalBackend:
                     done += 1
                     first_candidate_s = first_candidate_s or _since(job.started)
                     yield Progress(done, total)
+                arrived = time.monotonic()
             queue_s = (job.started or job.submitted) - job.submitted
             yield Done(queue_s, encode_s, first_candidate_s, _since(job.started))
         finally:
@@ -294,10 +302,11 @@ class LocalBackend:
         self, answered: ServedSession, kept: FillSession, rendering: Rendering
     ) -> FinishedCandidate:
         """Blend a rendering into the document and encode the attachment, in two threads."""
-        finished, attachment = await asyncio.gather(
-            self._in_thread(finished_candidate, answered, rendering),
-            self._in_thread(kept.attachment),
-        )
+        with spans.span("blend"):
+            finished, attachment = await asyncio.gather(
+                self._in_thread(finished_candidate, answered, rendering),
+                self._in_thread(kept.attachment),
+            )
         return replace(finished, attachment=attachment) if rendering.variant < 0 else finished
 
     @asynccontextmanager
@@ -321,7 +330,9 @@ class LocalBackend:
         else:
             room = self._parts.admission.open(estimate, priority, session_id=session_id)
         with self._use.during():
-            async with room as memory:
+            async with AsyncExitStack() as stack:
+                with spans.span("wait for memory"):
+                    memory = await stack.enter_async_context(room)
                 with self._parts.marker.during(method, facts):
                     yield memory
 

@@ -12,8 +12,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .. import spans
 from ..errors import UnavailableError
 from ..scheduling.measurements import SECONDS, SHORT_SECONDS, Histogram
+from .clients import trace_of
 from .interceptor import is_departure, status_of
 
 if TYPE_CHECKING:
@@ -69,12 +71,16 @@ class RequestLog:
         self.running += 1
         self._idle.clear()
         try:
-            if self._draining:
-                raise UnavailableError("STOPPING")
-            yield logged
-        except BaseException as error:
-            status = _departure(context) if is_departure(error) else status_of(error).name
-            raise
+            with spans.request(method, trace_of(context)):
+                try:
+                    if self._draining:
+                        raise UnavailableError("STOPPING")
+                    yield logged
+                except BaseException as error:
+                    status = _departure(context) if is_departure(error) else status_of(error).name
+                    raise
+                finally:
+                    spans.note({"status": status, "candidates": logged.candidates, **logged.facts})
         finally:
             self.running -= 1
             if not self.running:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 
-from .. import __version__
+from .. import __version__, spans
 from ..config import ServerConfig
 from ..errors import DeadlineExceededError
 from ..serving.answers import Accepted, Answer, Done, FinishedCandidate, FrameChosen
@@ -99,10 +99,14 @@ class InpaintService(pb_grpc.InpaintServicer):
                     # The first answer comes when all images have been received.
                     complete = complete or stack.enter_context(Complete(context))
                     _note(answer, logged)
+                    began = time.monotonic()
+                    is_candidate = isinstance(answer, FinishedCandidate)
                     message = await _message(answer)
                     del answer  # its images need not stay in memory while the message is sent
                     for part in in_chunks(message) if accepts_chunks else (message,):
                         await self._send(complete, part)
+                    if is_candidate:
+                        spans.add("send", began)
 
     async def _send(self, context: Complete, event: pb.FillEvent) -> None:
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
+from .. import spans
 from ..errors import DeadlineExceededError, InvalidRequestError
 from ..filling.specs import ImageHeader
 from .interceptor import read
@@ -69,9 +70,10 @@ class StreamUpload:
     async def images(self, shapes: Sequence[ImageHeader]) -> list[bytes | bytearray]:
         """Return the bytes of every image, in the order of `shapes`."""
         images: list[bytes | bytearray] = []
-        for shape in shapes:
-            data = self._inline.get(shape.field)
-            images.append(data or await _from_chunks(self._context, shape, self._idle_s))
+        with spans.span("upload"):
+            for shape in shapes:
+                data = self._inline.get(shape.field)
+                images.append(data or await _from_chunks(self._context, shape, self._idle_s))
         return images
 
 
