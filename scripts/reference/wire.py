@@ -15,7 +15,7 @@ INTRODUCTION = """\
 
 Every call, message and field of `inpaint.v1`, from
 [inpaint.proto](../../protos/inpaint_protos/v1/inpaint.proto) and its comments.
-How large images are sent, and what may change: [Messages](formats/wire.md).
+How large images are sent, the metadata of calls, and what may change: [Messages](formats/wire.md).
 
 """
 

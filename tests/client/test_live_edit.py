@@ -20,7 +20,8 @@ from inpaint_client import (
     RecipeSource,
 )
 from inpaint_client.requests import Edits
-from inpaint_client.session.live_edit import LiveEdit, Session
+from inpaint_client.session.daemon_session import Session
+from inpaint_client.session.live_edit import LiveEdit
 
 
 class Wanted(NamedTuple):
@@ -40,7 +41,7 @@ class Run:
         self.is_cancelled = True
 
     def accept(self, session: str = "s") -> None:
-        self.receive(Accepted(session, 0))
+        self.receive(Accepted(session, 0, f"key of {session}"))
 
     def arrive(self) -> None:
         self.receive(candidate())
@@ -120,7 +121,7 @@ def smiles(host: Host) -> list[float]:
 def remembering(*results: str) -> Host:
     host = Host()
     for index, result in enumerate(results):
-        host.live.remember(result, Session("fill", index))
+        host.live.remember(result, Session("fill", index, "key of fill"))
     return host
 
 
@@ -142,6 +143,7 @@ def test_the_session_of_the_fill_is_used() -> None:
     host.live.request(Wanted("b", 1.0))
     job = host.runs[0].job
     assert (job.session_id, job.index, job.source) == ("fill", 1, None)
+    assert job.routing_key == "key of fill"
 
 
 def test_without_a_session_the_recipe_is_sent_once() -> None:
@@ -152,7 +154,8 @@ def test_without_a_session_the_recipe_is_sent_once() -> None:
     host.runs[0].answer("new")
     host.live.request(Wanted("a", 2.0))
     assert (host.runs[1].job.session_id, host.runs[1].job.index) == ("new", 0)
-    assert host.live.session_of("a") == Session("new", 0)
+    assert host.runs[1].job.routing_key == "key of new"
+    assert host.live.session_of("a") == Session("new", 0, "key of new")
     assert host.live.session_of("b") is None
 
 

@@ -24,7 +24,7 @@ from inpaint_client import (
     SmoothFill,
 )
 from inpaint_client.events import FillEvent
-from inpaint_client.resuming import Resumable
+from inpaint_client.resuming import ResumableFill
 
 CAPTURE = Capture(
     crop=Picture(2, 2, 1, b"abcd"),
@@ -52,7 +52,7 @@ def answer(job: FillJob, *, session: str, smooth: bool) -> list[FillEvent]:
     return made
 
 
-def told(fill: Resumable, events: list[FillEvent]) -> list[FillEvent]:
+def told(fill: ResumableFill, events: list[FillEvent]) -> list[FillEvent]:
     return [event for event in map(fill.taken, events) if event is not None]
 
 
@@ -74,7 +74,7 @@ def test_a_fill_cut_anywhere_is_completed_without_duplicates(
         capture=CAPTURE, seeds=tuple(seeds), variants=({"a": 1.0},) * variants, smooth=wish
     )
     whole = answer(job, session="whole", smooth=offers)
-    fill, asked, events = Resumable(job), job, []
+    fill, asked, events = ResumableFill(job), job, []
     for number, cut in enumerate([*cuts, 99]):
         events += told(fill, answer(asked, session=str(number), smooth=offers)[:cut])
         rest = fill.rest()
@@ -93,7 +93,7 @@ def test_a_fill_cut_anywhere_is_completed_without_duplicates(
 
 def test_only_what_is_missing_is_asked_for() -> None:
     job = FillJob(capture=CAPTURE, seeds=(5, 6, 7), edits={"smile": 2.0}, smooth=SmoothFill.AUTO)
-    fill = Resumable(job)
+    fill = ResumableFill(job)
     assert not fill.has_begun
     told(fill, answer(job, session="a", smooth=True)[:6])  # 5, and half of what belongs to 6
     assert fill.has_begun
@@ -102,7 +102,7 @@ def test_only_what_is_missing_is_asked_for() -> None:
 
 def test_a_seed_that_the_daemon_drew_stays() -> None:
     job = FillJob(capture=CAPTURE, variants=({"a": 1.0},))
-    fill = Resumable(job)
+    fill = ResumableFill(job)
     told(fill, answer(job, session="a", smooth=False)[:4])
     rest = fill.rest()
     assert rest is not None
@@ -112,6 +112,6 @@ def test_a_seed_that_the_daemon_drew_stays() -> None:
 @pytest.mark.parametrize("seeds", [(), (3, 4)])
 def test_a_fill_without_any_result_is_requested_completely(seeds: tuple[int, ...]) -> None:
     job = FillJob(capture=CAPTURE, seeds=seeds, smooth=SmoothFill.ALWAYS)
-    fill = Resumable(job)
+    fill = ResumableFill(job)
     told(fill, answer(job, session="a", smooth=True)[:2])
     assert fill.rest() == job

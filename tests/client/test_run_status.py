@@ -19,6 +19,7 @@ from inpaint_client import (
 )
 from inpaint_client.events import Sending, Waiting
 from inpaint_client.requests import FrameMode
+from inpaint_client.session.daemon_session import Session
 from inpaint_client.session.run_status import RunStatus, Stage, spoken_time
 
 
@@ -61,8 +62,9 @@ def test_the_stages_of_a_run(events: list[FillEvent], stage: Stage, fraction: fl
 
 
 def test_what_is_kept_of_the_events() -> None:
-    status = after(Accepted("s", 3), frame("One."), frame(""), frame("Two."), Progress(0, 8))
-    assert (status.session_id, status.queue_position) == ("s", 3)
+    accepted = Accepted("s", 3, "key")
+    status = after(accepted, frame("One."), frame(""), frame("Two."), Progress(0, 8))
+    assert (status.session, status.queue_position) == (Session("s", 0, "key"), 3)
     assert status.warnings == ("One.", "Two.")
     assert not RunStatus().is_running
 

@@ -230,6 +230,8 @@ def test_a_slider_renders_the_chosen_one_again(
     assert window.renderings[0].candidate.attachment
     assert daemon.service.edits[-1].session_id == "session-1"
     assert not daemon.service.edits[-1].HasField("source")  # the image is sent only once
+    assert len(daemon.service.routing_keys) == 2
+    assert len(set(daemon.service.routing_keys)) == 1
 
 
 def test_only_the_last_position_of_a_moving_slider_counts(

@@ -110,6 +110,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
     fills: list[pb.FillHeader] = field(default_factory=list)  # images joined
     edits: list[pb.EditHeader] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
+    routing_keys: list[str] = field(default_factory=list)  # of fills and edits
     sessions: dict[str, Session] = field(default_factory=dict)
     loaded: bool = True
 
@@ -158,6 +159,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
             self.script.busy -= 1
             await _be_busy(context)
         header = await self._gather(requests, context)
+        self.routing_keys.append(_routing_key(context))
         self.fills.append(header)
         session_id = f"session-{len(self.fills)}"
         self.sessions[session_id] = Session(header, header.crop.data, header.hole.data)
@@ -188,6 +190,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
         self, requests: AsyncIterator[pb.EditRequest], context: Any
     ) -> AsyncIterator[pb.FillEvent]:
         header: Any = await self._gather(requests, context)
+        self.routing_keys.append(_routing_key(context))
         self.edits.append(header)
         session_id, seed = header.session_id, header.seed
         if session_id not in self.sessions:
@@ -292,6 +295,10 @@ class FakeInpaint(pb_grpc.InpaintServicer):
             if holder.HasField(name):
                 await _check(getattr(holder, name), name, context)
         return header
+
+
+def _routing_key(context: Any) -> str:
+    return str(dict(context.invocation_metadata()).get("inpaint-routing-key", ""))
 
 
 async def _check(image: pb.Picture, name: str, context: Any) -> None:

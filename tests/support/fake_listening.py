@@ -52,6 +52,13 @@ class Listening:
     tls_cert: str = ""
     tls_key: str = ""
     tls_client_ca: str = ""
+    max_age_s: float = 0.0  # then the server asks clients to open another connection; 0 = never
+
+    @property
+    def options(self) -> list[tuple[str, int]]:
+        """The server's options."""
+        age = [("grpc.max_connection_age_ms", round(1000 * self.max_age_s))]
+        return UNLIMITED + (age if self.max_age_s else [])
 
     def add_to(self, server: grpc.aio.Server) -> str:
         """Bind the server; return the address in the client's notation."""
@@ -77,7 +84,7 @@ async def start(
 ) -> tuple[grpc.aio.Server, str]:
     """Start a server; return it and its address."""
     server = grpc.aio.server(
-        options=UNLIMITED, interceptors=[RequireToken(token)] if token else None
+        options=listening.options, interceptors=[RequireToken(token)] if token else None
     )
     pb_grpc.add_InpaintServicer_to_server(service, server)
     checks = health.aio.HealthServicer()

@@ -14,7 +14,7 @@ import asyncio
 import secrets
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -39,7 +39,7 @@ from .errors import (
     RequestTimeoutError,
     from_status,
 )
-from .events import Done, FillEvent, Sending
+from .events import Accepted, Done, FillEvent, Sending
 from .info import DaemonInfo, Model
 from .requests import EditJob, FillJob
 from .sentence import Sentence
@@ -54,6 +54,8 @@ _BROKEN = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
 _TIMEOUTS = (asyncio.TimeoutError, TimeoutError)  # two different classes before Python 3.11
 _THIS_PROGRAM = secrets.token_urlsafe(12)
+
+ROUTING_KEY = "inpaint-routing-key"  # metadata by which a proxy finds the daemon of a session
 
 CONNECT_TIMEOUT_S = 10.0
 UNARY_TIMEOUT_S = 10.0
@@ -110,13 +112,9 @@ class Client:
 
     async def aclose(self) -> None:
         """Close the connection; pending requests fail with ConnectionLostError."""
-        transport = self._transport()
-        self._channel.close()
-        if transport is not None:
-            # A normal close would wait for the daemon's TLS shutdown, possibly beyond the loop.
-            transport.abort()
-            for _ in range(3):
-                await asyncio.sleep(0)  # the sockets are closed in the next iterations of the loop
+        self._channel.abort()
+        for _ in range(3):
+            await asyncio.sleep(0)  # the sockets are closed in the next iterations of the loop
 
     async def info(self, timeout_s: float | None = UNARY_TIMEOUT_S) -> DaemonInfo:
         """Return the daemon's description of itself and its models. Cheap."""
@@ -156,25 +154,28 @@ class Client:
     def fill(self, job: FillJob, timeout_s: float | None = None) -> AsyncGenerator[FillEvent, None]:
         """Fill a hole and yield the events; the last is `Done`. Close the iterator to cancel."""
         size = job.capture.num_bytes
-        return self._stream("Fill", fill_requests(job), pb.FillRequest, size, timeout_s)
+        key = _new_routing_key()
+        return self._stream("Fill", fill_requests(job), pb.FillRequest, size, timeout_s, key)
 
     async def edit(
         self, job: EditJob, timeout_s: float | None = None
     ) -> AsyncGenerator[FillEvent, None]:
         """Render a candidate again and yield the same events as `fill`.
 
-        If the job has a session and a source, the source is only sent if the session is gone.
+        If the job has a session and a source, the source is only sent if the session is gone. It
+        makes a session of its own, so it has a routing key of its own.
         """
         attempts = [job]
         if job.session_id and job.source is not None:
-            attempts = [replace(job, source=None), replace(job, session_id="")]
+            attempts = [replace(job, source=None), replace(job, session_id="", routing_key="")]
         begun = False
         for attempt in attempts:
             requests = edit_requests(attempt)
             try:
                 seen = attempt.source.capture if attempt.source else None
                 size = seen.num_bytes if seen else 0
-                events = self._stream("Edit", requests, pb.EditRequest, size, timeout_s)
+                key = attempt.routing_key or _new_routing_key()
+                events = self._stream("Edit", requests, pb.EditRequest, size, timeout_s, key)
                 async with aclosing(events):
                     async for value in events:
                         begun = begun or not isinstance(value, Sending)
@@ -200,11 +201,12 @@ class Client:
             with _translated(self.endpoint):
                 return await method(request, timeout=timeout_s, metadata=self._metadata)
         except RequestTimeoutError as error:
-            if type(error) is not RequestTimeoutError or await self._answers(_SMALL_TIMEOUT_S):
+            is_known = type(error) is not RequestTimeoutError
+            if is_known or await self._answers(_SMALL_TIMEOUT_S, self._metadata):
                 raise
             raise _not_answering(self.endpoint) from error
 
-    async def _answers(self, timeout_s: float) -> bool:
+    async def _answers(self, timeout_s: float, metadata: Mapping[str, str]) -> bool:
         """Return whether the daemon answers a health check, which needs no work."""
         method = UnaryUnaryMethod(
             self._channel,
@@ -212,9 +214,7 @@ class Client:
             health_pb2.HealthCheckRequest,
             health_pb2.HealthCheckResponse,
         )
-        question = method(
-            health_pb2.HealthCheckRequest(), timeout=timeout_s, metadata=self._metadata
-        )
+        question = method(health_pb2.HealthCheckRequest(), timeout=timeout_s, metadata=metadata)
         try:
             await question
         except _TIMEOUTS:
@@ -223,8 +223,8 @@ class Client:
             return True
         return True
 
-    async def _watched(self, step: Awaitable[T]) -> T:
-        """Await a step while checking that the daemon is alive.
+    async def _watched(self, step: Awaitable[T], metadata: Mapping[str, str]) -> T:
+        """Await a step of a request with this metadata while checking that the daemon is alive.
 
         Raises:
             NotRespondingError: the daemon stopped answering health checks.
@@ -232,11 +232,11 @@ class Client:
         task = asyncio.ensure_future(step)
         try:
             while not (await asyncio.wait({task}, timeout=self._quiet_s))[0]:
-                if not await self._answers(max(self._quiet_s, _SMALL_TIMEOUT_S)):
+                if not await self._answers(max(self._quiet_s, _SMALL_TIMEOUT_S), metadata):
                     raise _not_answering(self.endpoint)
             return await task
         except _TIMEOUTS as error:  # the request's deadline: is the daemon slow, or does it hang?
-            if await self._answers(_SMALL_TIMEOUT_S):
+            if await self._answers(_SMALL_TIMEOUT_S, metadata):
                 raise
             raise _not_answering(self.endpoint) from error
         finally:
@@ -271,19 +271,23 @@ class Client:
         kind: type[WireMessage],
         size: int,
         timeout_s: float | None,
+        routing_key: str,
     ) -> AsyncGenerator[FillEvent, None]:
         """Send the requests and yield the answers; `size` is that of all chunks, in bytes."""
         method = StreamStreamMethod(self._channel, _SERVICE + name, kind, pb.FillEvent)
+        metadata = {**self._metadata, ROUTING_KEY: routing_key}
         finished = False
         await self._connect()
         with _translated(self.endpoint):
-            async with method.open(timeout=timeout_s, metadata=self._metadata) as stream:
+            async with method.open(timeout=timeout_s, metadata=metadata) as stream:
                 async with aclosing(_upload(stream, requests, size)) as pieces:
-                    while (piece := await self._watched(anext(pieces, None))) is not None:
+                    while (piece := await self._watched(anext(pieces, None), metadata)) is not None:
                         yield piece
                 answer = Answer()
-                while (message := await self._watched(stream.recv_message())) is not None:
+                while (message := await self._watched(stream.recv_message(), metadata)) is not None:
                     value = answer.event(message)
+                    if isinstance(value, Accepted):
+                        value = replace(value, routing_key=routing_key)
                     if value is not None:
                         finished = isinstance(value, Done)
                         yield value
@@ -293,6 +297,10 @@ class Client:
                     "The daemon at {endpoint} sent an incomplete answer.", endpoint=self.endpoint
                 )
             )
+
+
+def _new_routing_key() -> str:
+    return secrets.token_urlsafe(12)
 
 
 def _not_answering(endpoint: Endpoint) -> NotRespondingError:

@@ -37,6 +37,7 @@ class Accepted:
 
     session_id: str  # for EditJob, as long as the daemon keeps it
     queue_position: int  # 0 = running now
+    routing_key: str = ""  # for EditJob: leads to this daemon through a proxy. From the client
 
 
 @dataclass(frozen=True)

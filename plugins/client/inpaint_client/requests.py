@@ -140,6 +140,7 @@ class EditJob:
     """
 
     session_id: str = ""
+    routing_key: str = ""  # from `Accepted`, with the session
     source: RecipeSource | None = None
     index: int = 0  # which candidate of the session
     edits: Edits = field(default_factory=dict)  # replace the candidate's

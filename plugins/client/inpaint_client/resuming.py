@@ -1,12 +1,13 @@
-"""Resume a fill whose daemon stopped in the middle.
+"""Resume a fill or an edit whose daemon stopped in the middle.
 
 The same seeds and settings give the same candidates, no matter which daemon makes them. So only the
-missing candidates are requested again, and the receiver sees a single fill.
+missing candidates are requested again, and the receiver sees a single fill or edit.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 from .events import (
     Accepted,
@@ -17,10 +18,49 @@ from .events import (
     Sending,
     Waiting,
 )
-from .requests import FillJob, SmoothFill
+from .requests import EditJob, FillJob, Job, SmoothFill
 
 
-class Resumable:
+class Resumable(Protocol):
+    """A job and the events that were received so far."""
+
+    has_begun: bool  # whether the daemon has sent any event
+
+    def taken(self, event: FillEvent) -> FillEvent | None:
+        """Convert an event of the current request to one of the job; None = received before."""
+
+    def rest(self) -> Job | None:
+        """Return the request for what is missing; None if only `Done` is missing."""
+
+
+def resumable(job: Job) -> Resumable:
+    """Return the job with what was received so far, which is nothing."""
+    return ResumableFill(job) if isinstance(job, FillJob) else ResumableEdit(job)
+
+
+class ResumableEdit:
+    """An edit, which has one candidate.
+
+    Every `Accepted` is passed on: the daemon that answers last may have the session.
+    """
+
+    def __init__(self, job: EditJob) -> None:
+        self._job = job
+        self._is_complete = False
+        self.has_begun = False
+
+    def taken(self, event: FillEvent) -> FillEvent:
+        """Return the event."""
+        self.has_begun = self.has_begun or _is_of_daemon(event)
+        self._is_complete = self._is_complete or isinstance(event, Candidate)
+        return event
+
+    def rest(self) -> EditJob | None:
+        """Return the same request; None if only `Done` is missing."""
+        return None if self._is_complete else self._job
+
+
+class ResumableFill:
     """A fill and the events that were received so far."""
 
     def __init__(self, job: FillJob) -> None:
@@ -30,7 +70,7 @@ class Resumable:
         self._have: set[tuple[int, int]] = set()  # index and variant
         self._total = 0
         self._frames: set[int] = set()
-        self.has_begun = False  # whether the daemon has sent any event
+        self.has_begun = False
         self._indices: dict[int, int] = {}  # index in the current request -> index in the fill
 
     def taken(self, event: FillEvent) -> FillEvent | None:
@@ -43,7 +83,7 @@ class Resumable:
             The event; None if the same one was received before.
         """
         has_begun = self.has_begun
-        self.has_begun = has_begun or not isinstance(event, Sending | Waiting)
+        self.has_begun = has_begun or _is_of_daemon(event)
         if isinstance(event, Accepted) and has_begun:
             return None
         if isinstance(event, FrameChosen):
@@ -79,3 +119,7 @@ class Resumable:
         self._indices = dict(enumerate((*missing, self._count)))
         seeds = tuple(self._seeds[k] for k in missing) if self._seeds else ()
         return replace(self._job, seeds=seeds, smooth=smooth)
+
+
+def _is_of_daemon(event: FillEvent) -> bool:
+    return not isinstance(event, Sending | Waiting)

@@ -32,7 +32,7 @@ from .errors import (
 )
 from .events import Done, Failed, FillEvent, Message, Resumed, Sending, Waiting
 from .requests import EditJob, FillJob, Job
-from .resuming import Resumable
+from .resuming import Resumable, resumable
 from .sentence import Sentence
 
 log = logging.getLogger(__name__)
@@ -178,31 +178,33 @@ class Worker:
     async def _events(self, job: Job, timeout_s: float | None) -> AsyncGenerator[FillEvent, None]:
         """Yield the job's events.
 
-        If the daemon stops in the middle of a fill, request the missing candidates again, once.
+        If the daemon stops in the middle, request the missing candidates again, once. An edit is
+        resumed without a word, because it takes no longer than it might have in the first place.
         """
-        fill = Resumable(job) if isinstance(job, FillJob) else None
+        answer = resumable(job)
         try:
             async with aclosing(self._attempts(job, timeout_s, self._patience_s)) as events:
                 async for event in events:
-                    told = fill.taken(event) if fill else event
+                    told = answer.taken(event)
                     if told is not None:
                         yield told
-        except ConnectionLostError as lost:
-            if fill is None or not fill.has_begun:
+        except UnavailableError as lost:
+            if not answer.has_begun:
                 raise
-            rest = fill.rest()
+            rest = answer.rest()
             if rest is None:
                 yield Done()
                 return
-            yield Resumed(_RESUMED)
-            async with aclosing(self._rest(fill, rest, timeout_s, lost)) as events:
+            if isinstance(rest, FillJob):
+                yield Resumed(_RESUMED)
+            async with aclosing(self._rest(answer, rest, timeout_s, lost)) as events:
                 async for event in events:
                     yield event
 
     async def _rest(
-        self, fill: Resumable, rest: FillJob, timeout_s: float | None, lost: ConnectionLostError
+        self, answer: Resumable, rest: Job, timeout_s: float | None, lost: UnavailableError
     ) -> AsyncGenerator[FillEvent, None]:
-        """Yield the missing events of a fill. `lost` is the error of the first attempt."""
+        """Yield the missing events of a job. `lost` is the error of the first attempt."""
         begun = False
         patience_s = min(self._patience_s, RESUME_PATIENCE_S)
         attempts = self._attempts(rest, timeout_s, patience_s, waits_for_daemon=True)
@@ -210,7 +212,7 @@ class Worker:
             async with aclosing(attempts) as events:
                 async for event in events:
                     begun = begun or not isinstance(event, Sending | Waiting)
-                    told = fill.taken(event)
+                    told = answer.taken(event)
                     if told is not None:
                         yield told
         except StartFailedError:
@@ -218,7 +220,9 @@ class Worker:
         except DaemonNotFoundError as error:
             raise lost from error
         except ConnectionLostError as error:
-            raise (ConnectionLostError(_TWICE, _TWICE_REMEDY) if begun else lost) from error
+            if begun and isinstance(rest, FillJob):
+                raise ConnectionLostError(_TWICE, _TWICE_REMEDY) from error
+            raise lost from error
 
     async def _attempts(
         self,

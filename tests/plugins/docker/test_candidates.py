@@ -43,6 +43,7 @@ def test_more_candidates_join_the_run(docker: Docker, daemon: FakeDaemon) -> Non
     sent = daemon.service.edits[asked:]
     assert [edit.seed for edit in sent] == [8, 9]
     assert all(edit.session_id and not edit.HasField("source") for edit in sent)
+    assert len(set(daemon.service.routing_keys)) == 1  # also of the slider's edits before
     docker.controller.choose(4)
     docker.panel.edits.sliders["smile"].spin.setValue(2.0)  # by its recipe
     until(lambda: center(docker, 4) == bgra(9, 2.0))

@@ -11,11 +11,12 @@ the worker's messages in that thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from ..errors import InpaintError, NotFoundError
 from ..events import Accepted, Candidate, Done, Failed, Message
 from ..requests import EditJob, Edits, Mixing, RecipeSource
+from .daemon_session import Session
 
 W = TypeVar("W")
 W_contra = TypeVar("W_contra", contravariant=True)
@@ -26,13 +27,6 @@ class Cancellable(Protocol):
 
     def cancel(self) -> None:
         """Cancel the job, without waiting."""
-
-
-class Session(NamedTuple):
-    """The daemon's session that contains a result."""
-
-    id: str
-    candidate: int  # index of the result in the session
 
 
 class EditHost(Protocol[W_contra]):
@@ -137,7 +131,11 @@ class LiveEdit(Generic[W]):
             if session is not None:
                 self._send(
                     EditJob(
-                        session_id=session.id, index=session.candidate, edits=edits, mixing=mixing
+                        session_id=session.id,
+                        routing_key=session.routing_key,
+                        index=session.candidate,
+                        edits=edits,
+                        mixing=mixing,
                     ),
                     turn,
                 )
@@ -161,7 +159,7 @@ class LiveEdit(Generic[W]):
         key = self._host.key(wanted)
         if isinstance(message, Accepted):
             if not job.session_id:  # the recipe that was sent is the new session's only candidate
-                self.remember(key, Session(message.session_id, 0))
+                self.remember(key, Session(message.session_id, 0, message.routing_key))
         elif isinstance(message, Candidate):
             self._is_showing = True
             self._host.show(wanted, message, job)

@@ -17,6 +17,7 @@ from ..events import (
     Waiting,
 )
 from ..sentence import Sentence
+from .daemon_session import NO_SESSION, Session
 
 
 class Stage(Enum):
@@ -46,7 +47,7 @@ class RunStatus:
     first_at: float = 0.0  # time of the first progress event
     first_done: int = 0  # number of renderings in that event
     last_at: float = 0.0  # time of the latest progress event
-    session_id: str = ""
+    session: Session = NO_SESSION  # the daemon's, with the first candidate
     warnings: tuple[str, ...] = ()  # notices of the frames that the user must see
     details: tuple[str, ...] = ()  # notices of the frames about how the fill is made
 
@@ -76,7 +77,7 @@ class RunStatus:
                 self,
                 stage=stage,
                 queue_position=event.queue_position,
-                session_id=event.session_id,
+                session=Session(event.session_id, 0, event.routing_key),
             )
         if isinstance(event, FrameChosen):
             return replace(

@@ -35,8 +35,9 @@ from inpaint_client import (
     Worker,
 )
 from inpaint_client.session.abilities import model_of, why_single, why_unedited
+from inpaint_client.session.daemon_session import Session
 from inpaint_client.session.killed_notice import KilledNotice
-from inpaint_client.session.live_edit import LiveEdit, Session
+from inpaint_client.session.live_edit import LiveEdit
 from inpaint_client.session.strip import seeds_after
 from inpaint_client.session.value_history import ValueHistory
 
@@ -338,7 +339,7 @@ class Presenter:
                 *(
                     self._slot(
                         _numbered(each, number + each.candidate.index),
-                        Session(collector.run.session_id, each.candidate.index),
+                        collector.run.session.of(each.candidate.index),
                     )
                     for each in collector.renderings
                 ),

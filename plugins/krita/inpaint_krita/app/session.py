@@ -301,7 +301,7 @@ class DocumentSession(QtCore.QObject):
             return
         result = fill.past.results[position]
         if result.variant < 0:
-            self.live.remember(fill.past.key, position, fill.session, result.index)
+            self.live.remember(fill.past.key, position, fill.session.of(result.index))
         current = self.book.find(fill.past.key) or fill.past
         # Keep what the artist has chosen or starred meanwhile.
         merged = current.with_result(

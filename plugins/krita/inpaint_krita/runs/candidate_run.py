@@ -14,6 +14,7 @@ from inpaint_client.events import Candidate, Message
 from inpaint_client.geometry import Frame
 from inpaint_client.requests import Edits, Job
 from inpaint_client.session import layer_names
+from inpaint_client.session.daemon_session import NO_SESSION
 from inpaint_client.session.history import PastRun
 from inpaint_client.session.live_edit import Cancellable
 from inpaint_client.session.run_status import RunStatus, Stage
@@ -63,7 +64,7 @@ class CandidateRun(QtCore.QObject):
     ) -> None:
         super().__init__(parent)
         self.past: PastRun | None = None
-        self.session = ""  # id of the daemon's session, if it has all candidates of the run
+        self.session = NO_SESSION  # the daemon's, if it has all candidates of the run
         self.frame: Frame | None = None
         self.progress = RunStatus(Stage.READING, started=time.monotonic())
         self._canvas = canvas

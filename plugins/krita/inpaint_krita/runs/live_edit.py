@@ -14,8 +14,9 @@ from inpaint_client.errors import InpaintError, InputError
 from inpaint_client.events import Candidate, Message
 from inpaint_client.info import Limits
 from inpaint_client.requests import EditJob, Edits, Mixing, RecipeSource
+from inpaint_client.session.daemon_session import Session
 from inpaint_client.session.history import Mix, PastRun, attachment_of
-from inpaint_client.session.live_edit import Cancellable, LiveEdit, Session
+from inpaint_client.session.live_edit import Cancellable, LiveEdit
 
 from ..host.color import Space
 from ..host.document_protocol import Pixels
@@ -89,9 +90,9 @@ class LayerEdits(QtCore.QObject):
     def is_busy(self) -> bool:
         return self._live.is_busy
 
-    def remember(self, run_key: str, position: int, session: str, index: int) -> None:
+    def remember(self, run_key: str, position: int, session: Session) -> None:
         """Remember the daemon's session of a new result."""
-        self._live.remember((run_key, position), Session(session, index))
+        self._live.remember((run_key, position), session)
 
     def session_of(self, run_key: str, position: int) -> Session | None:
         """Return the daemon's session of a result, if it is known."""

@@ -91,7 +91,7 @@ class FillRun(CandidateRun):
     def _handle(self, message: Message) -> None:
         if isinstance(message, Sending | Waiting | Accepted | Progress):
             self._advance(self.progress.after(message, time.monotonic()))
-            self.session = self.progress.session_id
+            self.session = self.progress.session
         elif isinstance(message, FrameChosen):
             self.frame = self.frame or message.frame
             if message.model not in ("", self._plan.model_name):

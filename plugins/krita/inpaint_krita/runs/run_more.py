@@ -14,8 +14,8 @@ from inpaint_client.errors import InpaintError, InputError, NotFoundError
 from inpaint_client.events import Accepted, Candidate, Done, Failed, Message, Progress
 from inpaint_client.requests import EditJob, Edits, RecipeSource
 from inpaint_client.session import layer_names
+from inpaint_client.session.daemon_session import Session
 from inpaint_client.session.history import PastRun, Result, attachment_of
-from inpaint_client.session.live_edit import Session
 from inpaint_client.session.run_status import Stage
 from inpaint_client.session.strip import seeds_after
 
@@ -102,6 +102,7 @@ class MoreRun(CandidateRun):
             self._advance(replace(self.progress, stage=Stage.CONNECTING))
         job = EditJob(
             session_id=session.id if session else "",
+            routing_key=session.routing_key if session else "",
             index=session.candidate if session else 0,
             source=None if session else self._source,
             edits=wanted.edits,
@@ -116,7 +117,7 @@ class MoreRun(CandidateRun):
     def _handle(self, message: Message) -> None:
         if isinstance(message, Accepted):
             if self._daemon_session is None:  # the new session has one candidate: the recipe's
-                self._daemon_session = Session(message.session_id, 0)
+                self._daemon_session = Session(message.session_id, 0, message.routing_key)
             if self._at == 0:
                 self._advance(self.progress.after(message, time.monotonic()))
         elif isinstance(message, Candidate):
