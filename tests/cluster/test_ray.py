@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from .conftest import require
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
+CLUSTER = {"RAY_AUTH_TOKEN": "a-token-of-the-cluster-of-these-tests"}
 SETTINGS = """
 ray: {min_replicas: 3, max_replicas: 3, cpus_per_replica: 0.3}
 limits: {max_seeds: 200}
@@ -29,7 +31,7 @@ limits: {max_seeds: 200}
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
     require("ray")
     folder = tmp_path_factory.mktemp("ray")
-    with DaemonProcess(folder, "--ray", config=SETTINGS) as daemon:
+    with DaemonProcess(folder, "--ray", config=SETTINGS, environment=CLUSTER) as daemon:
         daemon.runtime()
         yield daemon
         daemon.process.send_signal(signal.SIGTERM)
@@ -198,6 +200,42 @@ def children_of(process: int) -> set[int]:
         todo = {child for child, parent in parents.items() if parent in todo}
         found |= todo
     return found
+
+
+def test_another_daemon_joins_the_same_replicas(
+    daemon: DaemonProcess, caller: Caller, tmp_path: Path
+) -> None:
+    found = re.search(r"ray_address=(\S+)", daemon.log.read_text())
+    assert found
+    with DaemonProcess(tmp_path, "--ray", found[1], config=SETTINGS, environment=CLUSTER) as second:
+        runtime = second.runtime()
+        with Caller(grpc.insecure_channel(runtime["address"]), runtime["token"]) as other:
+            assert eventually(other.is_serving, 60)
+            assert "ray=joined" in second.log.read_text()
+            filled = caller.fill(header(seeds=[3]))
+            edited = other.edit(edit_of(filled))
+            assert edited.session_id == filled.session_id
+        second.process.send_signal(signal.SIGTERM)
+        assert second.process.wait(60) == 0
+    assert caller.fill(header(seeds=[3])).candidates[0].patches == filled.candidates[0].patches
+
+
+def test_replicas_with_other_settings_are_replaced_and_no_fill_is_lost(
+    daemon: DaemonProcess, caller: Caller, tmp_path: Path
+) -> None:
+    before = replicas(caller)
+    found = re.search(r"ray_address=(\S+)", daemon.log.read_text())
+    assert found
+    settings = SETTINGS.replace("max_seeds: 200", "max_seeds: 201")
+    with DaemonProcess(tmp_path, "--ray", found[1], config=settings, environment=CLUSTER) as second:
+        second.runtime()
+        seen: set[str] = set()
+        until = time.monotonic() + 120
+        while time.monotonic() < until and (not seen or seen & before):
+            seen = replicas(caller)  # every fill succeeds meanwhile
+        assert not seen & before
+        second.process.send_signal(signal.SIGTERM)
+        assert second.process.wait(60) == 0
 
 
 @pytest.mark.parametrize(

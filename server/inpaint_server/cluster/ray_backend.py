@@ -7,6 +7,7 @@ nor use TLS for gRPC, and knows neither our token nor gRPC's health protocol (do
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import signal
@@ -30,6 +31,7 @@ from ray.serve.config import (
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from .. import __version__
 from ..config import RayConfig, ServerConfig
 from ..errors import (
     ConfigurationError,
@@ -113,17 +115,19 @@ class RayBackend:
         ray.shutdown()
 
     def _deploy(self) -> DeploymentHandle[Any]:
-        settings = self._settings
+        """Return a handle to the replicas, which another daemon may have deployed.
+
+        If they run with other settings, they are replaced one after the other.
+        """
+        settings, config = self._settings, _of_replica(self._config, self._settings)
         cpus = settings.cpus_per_replica
-        config = replace(
-            self._config,
-            ray=None,
-            device="cuda:0" if settings.gpus_per_replica else "cpu",
-            threads=self._config.threads or max(1, int(cpus)),
-            gpu_memory_share=self._config.gpu_memory_share * min(settings.gpus_per_replica or 1, 1),
-            models=tuple(map(_absolute, model_sources(self._config))),
-        )
         on_one = max(1, min(settings.max_replicas, int((os.cpu_count() or 1) // max(cpus, 0.01))))
+        same = replace(settings, address="")
+        fingerprint = hashlib.sha256(repr((__version__, config, same)).encode()).hexdigest()
+        running = _with_fingerprint(fingerprint)
+        if running is not None:
+            log.info("ray=joined replicas of another daemon")
+            return running
         deployment: Any = serve.deployment(
             name=DEPLOYMENT,
             max_ongoing_requests=ONGOING,
@@ -135,7 +139,7 @@ class RayBackend:
             request_router_config=RequestRouterConfig(request_router_class=ROUTER),
         )(Replica)
         handle = serve.run(
-            deployment.bind(config, 1.0 / on_one), name=APPLICATION, route_prefix=None
+            deployment.bind(config, 1.0 / on_one, fingerprint), name=APPLICATION, route_prefix=None
         )
         assert isinstance(handle, DeploymentHandle)
         return handle
@@ -272,9 +276,13 @@ def _connect(settings: RayConfig) -> None:
         serve.start(proxy_location=ProxyLocation.Disabled)
     except (OSError, RuntimeError, ValueError, RayError) as error:
         reason = (str(error).splitlines() or [""])[0]
-        raise ConfigurationError(f"ray: cannot use {where}: {reason}") from error
+        raise ConfigurationError(
+            f"ray: cannot use {where}: {reason}; check the address and the cluster's token "
+            "(RAY_AUTH_TOKEN)"
+        ) from error
     finally:
         signal.signal(signal.SIGTERM, at_term)  # Ray would exit without draining
+    log.info("ray_address=%s", ray.get_runtime_context().gcs_address)
 
 
 def _check_reachable(address: str) -> None:
@@ -282,6 +290,36 @@ def _check_reachable(address: str) -> None:
     host, colon, port = address.rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host, int(port)), CONNECTED_WITHIN_S).close()
+
+
+def _of_replica(config: ServerConfig, settings: RayConfig) -> ServerConfig:
+    """Return the settings of a replica, which clients cannot reach."""
+    usual = ServerConfig()
+    return replace(
+        config,
+        ray=None,
+        listen=usual.listen,
+        tls=None,
+        token_file=None,
+        runtime_file=None,
+        metrics="",
+        metrics_token_file=None,
+        traces="",
+        device="cuda:0" if settings.gpus_per_replica else "cpu",
+        threads=config.threads or max(1, int(settings.cpus_per_replica)),
+        gpu_memory_share=config.gpu_memory_share * (settings.gpus_per_replica or 1.0),
+        models=tuple(map(_absolute, model_sources(config))),
+    )
+
+
+def _with_fingerprint(fingerprint: str) -> DeploymentHandle[Any] | None:
+    """Return a handle to running replicas if all of them have these settings."""
+    try:
+        handle = serve.get_app_handle(APPLICATION)
+        found = handle.broadcast("fingerprint").results(timeout_s=DESCRIBED_WITHIN_S)
+    except (RayError, RayServeException, TimeoutError):
+        return None
+    return handle if found and set(found) == {fingerprint} else None
 
 
 def _autoscaling(settings: RayConfig) -> AutoscalingConfig:

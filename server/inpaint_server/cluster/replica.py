@@ -42,13 +42,15 @@ class Received:
 class Replica:
     """One replica. Ray Serve calls its methods on an event loop."""
 
-    def __init__(self, config: ServerConfig, memory_share: float) -> None:
+    def __init__(self, config: ServerConfig, memory_share: float, fingerprint: str) -> None:
         """Create the backend.
 
         Args:
             config: the settings, with the device and threads of one replica.
             memory_share: fraction of the machine's memory that one replica may use.
+            fingerprint: what daemons recognize replicas with their own settings by.
         """
+        self._fingerprint = fingerprint
         logging.getLogger("inpaint_server").setLevel(config.log_level.upper())
         self._backend = local_backend(
             config,
@@ -113,6 +115,10 @@ class Replica:
         """Load a model, so that Serve prefers this replica for its requests."""
         state = await self._backend.load_model(model, Caller())
         return state.info.name
+
+    async def fingerprint(self) -> str:
+        """Return the fingerprint of the settings."""
+        return self._fingerprint
 
     async def describe(self) -> Description:
         """Describe the replica."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
+import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -217,6 +219,8 @@ def _start_tracing(address: str) -> Callable[[], None]:
 
 
 def _ray_backend(config: ServerConfig) -> Backend:
+    assert config.ray is not None
+    _protect_cluster(is_new=not config.ray.address)
     try:
         import ray  # noqa: F401 (tells a missing package from a bug of ours)
     except ImportError as error:
@@ -226,6 +230,17 @@ def _ray_backend(config: ServerConfig) -> Backend:
     from ..cluster.ray_backend import RayBackend
 
     return RayBackend(config)
+
+
+def _protect_cluster(*, is_new: bool) -> None:
+    """Require Ray's token, before Ray is imported, unless the environment says otherwise.
+
+    Ray itself does so for a new cluster only, and writes its token to a file that other users can
+    read if they can read the home folder. So a new cluster gets a token of its own.
+    """
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if is_new and not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
 def _server(
