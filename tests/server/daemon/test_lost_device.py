@@ -87,9 +87,10 @@ def test_the_daemon_starts_again_where_it_was(tmp_path: Path) -> None:
 def test_the_plug_ins_next_fill_waits_for_the_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next fill finds no daemon and starts one, which the lock keeps out.
+    """The client asks again once, which loses the device again. The next fill finds no daemon.
 
-    It then waits for the first daemon, as for any daemon that is just starting.
+    So it starts one, which the lock keeps out, and then waits for the first daemon, as for any
+    daemon that is just starting.
     """
     command = tmp_path / "inpaint-server"
     paths = f"PYTHONPATH='{os.pathsep.join(sys.path)}'"
@@ -106,7 +107,7 @@ def test_the_plug_ins_next_fill_waits_for_the_restart(
                 list(client.fill(job(LOST)))
             events = list(client.fill(job(1)))
             assert sum(isinstance(event, Candidate) for event in events) == 1
-        assert starts(daemon) == 2
+        assert starts(daemon) == 3
         assert daemon.runtime() == before
 
 
