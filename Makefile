@@ -64,7 +64,7 @@ test-dependencies: setup  ## test the lowest and the newest versions that pyproj
 
 test-cluster: setup  ## test several daemons behind Envoy, and replicas of Ray Serve, after installing both
 	$(PY) -m pip install --disable-pip-version-check -q -c constraints.txt --group cluster
-	REQUIRE_CLUSTER=1 $(PY) -m pytest tests/cluster
+	REQUIRE_CLUSTER=1 $(PY) -m pytest $(PARALLEL) tests/cluster
 
 test-container: setup  ## build the container image with podman and test it
 	PYTHONPATH=tests/support scripts/test-container

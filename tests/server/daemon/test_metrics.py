@@ -18,9 +18,11 @@ from certificates import make_certificate
 from daemons import DaemonProcess, header, write_token
 from eventually import eventually
 from inpaint_protos.v1 import inpaint_pb2 as pb
+from inpaint_server.daemon.metrics import Metrics
 from inpaint_server.daemon.metrics_server import MetricsServer
 from inpaint_server.scheduling.engine import Engine
 from inpaint_server.serving.upkeep import STALL_S
+from inpaint_server.wire.request_log import RequestLog
 
 # As the daemon served it before prometheus_client wrote the text, after the requests below.
 SERVED = """\
@@ -257,3 +259,9 @@ def test_without_one_of_them_the_daemon_does_not_start(line: str, tmp_path: Path
         assert daemon.process.wait(30) == 2
         last = daemon.log.read_text().splitlines()[-1]
     assert "metrics: other machines can reach 0.0.0.0:1; set both" in last
+
+
+def test_a_daemon_that_computes_elsewhere_measures_its_requests() -> None:
+    text = Metrics(RequestLog(), None).text()
+    assert "inpaint_fill_seconds_count 0" in text
+    assert "inpaint_device_busy" not in text
