@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # One worker per core, each of more than 1 GB. Files are not split, so that fixtures are made once.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help setup protos plugins check check-workflows format reference test test-fast test-gpu test-hosts test-hosts-next test-dependencies fuzz soak stress test-container buf coverage docs dist demo run bench clean
+.PHONY: test-cluster help setup protos plugins check check-workflows format reference test test-fast test-gpu test-hosts test-hosts-next test-dependencies fuzz soak stress test-container buf coverage docs dist demo run bench clean
 
 help:  ## list all targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,10 @@ test-hosts-next: setup  ## run all of them in Krita 6 and GIMP 3.2 from Debian u
 
 test-dependencies: setup  ## test the lowest and the newest versions that pyproject.toml allows
 	scripts/test-dependencies lowest newest
+
+test-cluster: setup  ## test several daemons behind Envoy, and replicas of Ray Serve, after installing both
+	$(PY) -m pip install --disable-pip-version-check -q -c constraints.txt --group cluster
+	REQUIRE_CLUSTER=1 $(PY) -m pytest tests/cluster
 
 test-container: setup  ## build the container image with podman and test it
 	PYTHONPATH=tests/support scripts/test-container

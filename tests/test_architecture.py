@@ -89,6 +89,20 @@ def violations(folder: str, root: Path = ROOT) -> list[str]:
     ]
 
 
+def test_only_the_room_for_clusters_imports_ray() -> None:
+    server = ROOT / "server" / "inpaint_server"
+    users = {path for path in server.rglob("*.py") if "ray" in imported_packages(path)}
+    allowed = {*(server / "cluster").glob("*.py"), server / "daemon" / "main.py"}
+    assert users
+    assert users <= allowed
+
+
+def test_only_one_module_imports_opentelemetry() -> None:
+    server = ROOT / "server" / "inpaint_server"
+    users = [path for path in server.rglob("*.py") if "opentelemetry" in imported_packages(path)]
+    assert users == [server / "tracing.py"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", sorted(ALLOWED))
 def test_imports_follow_the_arrows(folder: str) -> None:
@@ -153,12 +167,25 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     },
     "server/inpaint_server": {
         "errors": set(),
+        "spans": set(),
+        "tracing": {"spans"},
         "config": {"errors"},
         "scheduling": {"errors"},
-        "models": {"errors"},
+        "models": {"scheduling", "errors"},
         "filling": {"scheduling", "models", "errors"},
-        "wire": {"filling", "scheduling", "models", "config", "errors"},
-        "daemon": {"wire", "filling", "scheduling", "models", "config", "errors"},
+        "serving": {"filling", "scheduling", "models", "config", "errors", "spans"},
+        "wire": {"serving", "filling", "scheduling", "models", "config", "errors", "spans"},
+        "cluster": {"serving", "filling", "scheduling", "models", "config", "errors"},
+        "daemon": {
+            "cluster",
+            "tracing",
+            "wire",
+            "serving",
+            "scheduling",
+            "models",
+            "config",
+            "errors",
+        },
         "cli": {"daemon", "models", "config", "errors"},
         "__main__": {"cli"},
     },

@@ -32,7 +32,8 @@ from inpaint_model.pipeline.session import FillSession, Rendering
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.filling.filling import ServedSession
 from inpaint_server.models.registry import BundleLoader, ModelRegistry, RegisteredModel
-from inpaint_server.wire.messages import candidate_event
+from inpaint_server.serving.local_backend import finished_candidate
+from inpaint_server.wire.messages import event_message
 
 RESOLUTION = 32
 TINY = 1e-6  # tolerance for rounding in sums of floats
@@ -119,7 +120,7 @@ def sent(document: Document, output_dtype: np.dtype[Any], how: BlendSettings) ->
     codes = tuple(np.zeros((2, 4), np.float32) for _ in placements)
     rendering = Rendering(0, -1, Made(0, 1.0, {}, None, codes), outputs, None)
     served = ServedSession(tiny(), session, output_dtype)
-    message = candidate_event(served, rendering).SerializeToString()
+    message = event_message(finished_candidate(served, rendering)).SerializeToString()
     event = wire.event(pb.FillEvent.FromString(message))
     assert isinstance(event, Candidate)
     return event

@@ -120,6 +120,7 @@ ERRORS: Final[dict[str, str]] = {
         "The device failed ({reason}). Try again in a moment. If it fails again, check "
         "the device and its driver, and restart the daemon."
     ),
+    "REPLICA_LOST": "The replica that handled the request stopped. Try again in a moment.",
     "TOKEN_MISSING": (
         "The daemon requires a token. Enter it in the settings or set INPAINT_TOKEN. A "
         "daemon on this machine writes its token to its runtime file."

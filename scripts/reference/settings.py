@@ -28,7 +28,10 @@ def page() -> str:
     schema = json_schema(config.ServerConfig, "settings")
     parts = [INTRODUCTION]
     for name, kind in (
-        ("", config.ServerConfig), ("tls", config.TlsConfig), ("limits", config.Limits)
+        ("", config.ServerConfig),
+        ("tls", config.TlsConfig),
+        ("limits", config.Limits),
+        ("ray", config.RayConfig),
     ):  # fmt: skip
         if name:
             parts.append(f"## {name}\n\n{inspect.getdoc(kind)}\n\n")

@@ -10,6 +10,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
@@ -44,6 +45,7 @@ examples:
   inpaint-server --gpu 0,1
   inpaint-server --device cpu --listen unix:/run/user/1000/inpaint/socket
   inpaint-server --model portrait --model /srv/models/cats --config server.yaml
+  inpaint-server --config studio.yaml --ray
   inpaint-server token new token
 
 All settings are described in docs/reference/daemon-settings.md. The exit status is 0 on a clean
@@ -82,6 +84,14 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         metavar="MODEL",
         help="name or folder of a model bundle; may be repeated, and the first is the default",
+    )
+    result.add_argument(
+        "--ray",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="compute in replicas of Ray Serve, in the cluster at ADDRESS (default: a new one on "
+        "this machine); see the setting `ray`",
     )
     commands = result.add_subparsers(dest="command", metavar="COMMAND")
     token = commands.add_parser(
@@ -231,10 +241,13 @@ def _settings(options: argparse.Namespace) -> ServerConfig:
     Raises:
         ConfigurationError: the file cannot be read, or the settings are invalid.
     """
-    from .config import ServerConfig, override, read_config
+    from .config import RayConfig, ServerConfig, override, read_config
 
+    config = read_config(options.config) if options.config else ServerConfig()
+    ray = config.ray or RayConfig()
     return override(
-        read_config(options.config) if options.config else ServerConfig(),
+        config,
+        ray=None if options.ray is None else replace(ray, address=options.ray or ray.address),
         device=options.device if options.gpu is None else options.gpu,
         listen=options.listen,
         models=tuple(options.model) if options.model else None,

@@ -10,6 +10,7 @@ The YAML file has the same keys as the dataclass. The keys of `tls` and `limits`
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -82,6 +83,28 @@ class TlsConfig:
 
 @closed
 @dataclass(frozen=True)
+class RayConfig:
+    """Replicas in a Ray cluster instead of devices of this process."""
+
+    address: Text = ""  # of a running cluster, such as 10.0.0.5:6379; empty = start one here
+    min_replicas: Count = 1  # replicas that run even without requests
+    max_replicas: Count = 1  # limit when requests wait
+    gpus_per_replica: Annotated[Finite, Interval(ge=0, le=1)] = 0.0  # 0.5 = two share a GPU
+    cpus_per_replica: Annotated[Finite, Interval(ge=0, le=1024)] = 1.0  # reserved, also as threads
+    queue_target_s: SomeSeconds = 1.0  # add replicas while a request waits longer than this
+    upscale_delay_s: Seconds = 10.0  # how long requests must wait before replicas are added
+    downscale_delay_s: Seconds = 300.0  # how long replicas must be idle before one is removed
+
+    def __post_init__(self) -> None:
+        if self.min_replicas > self.max_replicas:
+            raise ConfigurationError(
+                f"ray: min_replicas is {self.min_replicas}, but max_replicas is "
+                f"{self.max_replicas}; raise max_replicas"
+            )
+
+
+@closed
+@dataclass(frozen=True)
 class ServerConfig:
     """All settings of the daemon."""
 
@@ -105,9 +128,12 @@ class ServerConfig:
     tls: TlsConfig | None = None
     token_file: FilePath | None = None  # file with the token; None = a new token at each start
     runtime_file: FilePath | None = None  # None = inpaint/server.json in the user's runtime folder
-    metrics: Text = ""  # HOST:PORT for Prometheus metrics, loopback only; empty = none
+    metrics: Text = ""  # HOST:PORT for Prometheus metrics; empty = none
+    metrics_token_file: FilePath | None = None  # file with a token that only reads the metrics
+    traces: Text = ""  # URL of an OpenTelemetry collector, https or on this machine; empty = none
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     limits: Limits = field(default_factory=Limits)
+    ray: RayConfig | None = None  # replicas in a Ray cluster; None = the devices of this process
 
     def __post_init__(self) -> None:
         if not is_local(self.listen) and (self.tls is None or self.token_file is None):
@@ -115,9 +141,21 @@ class ServerConfig:
                 f"listen: other machines can reach {self.listen}; set both `tls` and "
                 "`token_file` (see docs/reference/daemon.md, Other machines)"
             )
-        if self.metrics and not is_loopback(host_and_port(self.metrics, "metrics")[0]):
+        if self.ray is not None and self.device not in {"auto", "cpu"}:
             raise ConfigurationError(
-                f"metrics: {self.metrics} is not a loopback address; use 127.0.0.1:PORT"
+                f"ray: Ray assigns the GPUs; set `gpus_per_replica` instead of the device "
+                f"{self.device}"
+            )
+        if self.traces and not _is_private(self.traces):
+            raise ConfigurationError(
+                f"traces: {self.traces} must be an https URL, or http on this machine such as "
+                "http://127.0.0.1:4318"
+            )
+        is_remote = self.metrics and not is_loopback(host_and_port(self.metrics, "metrics")[0])
+        if is_remote and (self.tls is None or self.metrics_token_file is None):
+            raise ConfigurationError(
+                f"metrics: other machines can reach {self.metrics}; set both `tls` and "
+                "`metrics_token_file`, or use 127.0.0.1:PORT"
             )
 
 
@@ -134,6 +172,15 @@ def host_and_port(address: str, setting: str = "listen") -> tuple[str, int]:
             f"{setting}: {address!r} is not {kinds} (for example 127.0.0.1:7860)"
         )
     return host, int(port)
+
+
+def _is_private(url: str) -> bool:
+    """Return whether nobody on the network can read what is sent to a URL."""
+    scheme, _, rest = url.partition("://")
+    host = rest.partition("/")[0]
+    if scheme == "https":
+        return bool(host)
+    return scheme == "http" and is_loopback(re.sub(r":\d+$", "", host))
 
 
 def is_local(address: str) -> bool:

@@ -17,12 +17,16 @@ ConfigurationError              the daemon cannot start with these settings; exi
 
 from __future__ import annotations
 
+import logging
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
 
 from inpaint_model.document.notices import RefusalError
 from inpaint_protos.sentences import ERRORS
+
+log = logging.getLogger(__name__)
 
 MAX_BYTES, MAX_VALUE_BYTES = 1000, 400
 """Maximum size of a message and of a value, because metadata is limited to 8 KiB."""
@@ -32,6 +36,7 @@ RETRY_AFTER_S: Mapping[str, float] = {
     "REQUESTS_TOO_LARGE": 2.0,
     "TOO_MANY_CALLS": 1.0,
     "DEVICE_LOST": 2.0,
+    "REPLICA_LOST": 1.0,
 }
 """Codes of requests that may succeed unchanged later, with the shortest delay before a retry."""
 
@@ -58,10 +63,20 @@ class RequestError(Exception):
         self.values = {name: _cut(str(v), MAX_VALUE_BYTES) for name, v in values.items()}
         super().__init__(_cut(text or ERRORS[code].format(**self.values), MAX_BYTES))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the message and the attributes, since subclasses take other arguments."""
+        return _restored, (type(self), str(self), vars(self))
+
     @property
     def retry_after_s(self) -> float | None:
         """The delay after which the same request may succeed; None if it never will."""
         return RETRY_AFTER_S.get(self.code)
+
+
+def _restored(kind: type[RequestError], text: str, attributes: dict[str, object]) -> RequestError:
+    error = kind.__new__(kind, text)
+    vars(error).update(attributes)
+    return error
 
 
 class InvalidRequestError(RequestError):
@@ -138,6 +153,22 @@ class UnknownMethodError(RequestError):
 
 class DeadlineExceededError(RequestError):
     """The client's deadline passed."""
+
+
+def as_request_error(error: BaseException, is_out_of_memory: bool) -> RequestError:
+    """Return the error for the client. The details of an unexpected error are only logged.
+
+    Args:
+        error: the error.
+        is_out_of_memory: whether the process ran out of memory; otherwise it is a bug.
+    """
+    if isinstance(error, RequestError):
+        return error
+    reference = secrets.token_hex(4)
+    log.error("error=%s", reference, exc_info=error)
+    if is_out_of_memory:
+        return ResourceExhaustedError("DAEMON_MEMORY", reference=reference)
+    return RequestError("BUG", reference=reference)
 
 
 class ConfigurationError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,12 +12,12 @@ from inpaint_protos.secret import Secret
 
 from ..config import ServerConfig
 from ..errors import ConfigurationError
-from .certificates import TlsFiles
+from .certificates import TlsFiles, load, load_authority
 from .tokens import new_token, read_token
 
 log = logging.getLogger(__name__)
 
-RELOADED = ("token_file", "tls", "log_level")
+RELOADED = ("token_file", "metrics_token_file", "tls", "log_level")
 """The settings that SIGHUP reloads; all others take effect at the next start."""
 
 
@@ -36,7 +37,10 @@ class Access:
         self._config = config
         self.token = read_token(config.token_file) if config.token_file else Secret()
         self.token = self.token or former_token or new_token()
+        metrics = config.metrics_token_file
+        self.metrics_token = read_token(metrics, "metrics_token_file") if metrics else Secret()
         self._files = TlsFiles.read(config.tls) if config.tls else None
+        self._contexts: list[ssl.SSLContext] = []
         self._offered = self._files  # the files that gRPC has
 
     @property
@@ -55,6 +59,16 @@ class Access:
             self._newer,  # type: ignore[arg-type] # the stubs do not allow None, "no change"
             self._files.authority is not None,
         )
+
+    def context(self) -> ssl.SSLContext | None:
+        """Return a context of Python's ssl that follows `reload`; None without TLS."""
+        if self._config.tls is None:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        load(context, self._config.tls)
+        load_authority(context, self._config.tls)
+        self._contexts.append(context)
+        return context
 
     def _newer(self) -> grpc.ServerCertificateConfiguration | None:
         """Return the files if they were replaced. gRPC calls it in a separate thread."""
@@ -81,6 +95,10 @@ class Access:
             return False
         is_other = fresh.token != self.token
         self._files, self.token = fresh._files, fresh.token
+        self.metrics_token = fresh.metrics_token
+        for context in self._contexts:
+            if config.tls is not None:
+                load(context, config.tls)
         log.info("reloaded=true token_changed=%s", str(is_other).lower())
         logging.getLogger().setLevel(config.log_level.upper())
         unchanged = {name: getattr(self._config, name) for name in RELOADED}

@@ -58,6 +58,18 @@ class TlsFiles(NamedTuple):
         return grpc.ssl_server_certificate_configuration(pair, self.authority)
 
 
+def load(context: ssl.SSLContext, tls: TlsConfig) -> None:
+    """Let a context of Python's ssl use certificate and key for new connections."""
+    context.load_cert_chain(tls.certificate, tls.key, password=_no_password)
+
+
+def load_authority(context: ssl.SSLContext, tls: TlsConfig) -> None:
+    """Let a context of Python's ssl require clients' certificates, if the settings do."""
+    if tls.client_ca:
+        context.load_verify_locations(tls.client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+
+
 def _read(path: Path, setting: str, wanted: tuple[str, ...]) -> bytes:
     try:
         if not path.is_file() and path.exists():
@@ -82,7 +94,7 @@ def _check_pair(tls: TlsConfig) -> None:
     """Check with OpenSSL that the files are readable and that key and certificate match."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(tls.certificate, tls.key, password=_no_password)
+        load(context, tls)
     except ssl.SSLError as error:
         if error.reason in MISMATCHES:
             raise ConfigurationError(
@@ -94,8 +106,7 @@ def _check_pair(tls: TlsConfig) -> None:
             "be damaged"
         ) from error
     try:
-        if tls.client_ca:
-            context.load_verify_locations(tls.client_ca)
+        load_authority(context, tls)
     except ssl.SSLError as error:
         raise ConfigurationError(
             f"tls.client_ca: {tls.client_ca} cannot be used ({_reason(error)}); it may be damaged"

@@ -5,8 +5,7 @@ load balancers: they are SERVING if a request would be answered now. `liveness` 
 that restart the daemon: it is SERVING unless a restart would help, even while a model is being
 loaded or the daemon is shutting down.
 
-The checks run in the background and not during the health call, so the answer is immediate even if
-a device is busy for minutes. A worker is unhealthy if a step takes longer than any step should.
+The backend is checked in the background and not during the health call, so the answer is immediate.
 """
 
 from __future__ import annotations
@@ -14,22 +13,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
-from contextlib import suppress
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from ..errors import NotFoundError, UnavailableError
-from ..models.device import probe
-from ..models.device_models import DeviceModels
-from ..scheduling.engine import Engine, Steps
-from ..scheduling.shares import Priority
+from ..errors import NotFoundError
+from ..serving.backend import Backend
 
 log = logging.getLogger(__name__)
 
 READINESS = ("", "inpaint.v1.Inpaint")
 LIVENESS = ("liveness",)
-STALL_S = 120.0  # the longest plausible step: loading a large model from a slow disk
-PROBE_INTERVAL_S = 10.0
 POLL_INTERVAL_S = 0.5
 
 
@@ -78,38 +71,33 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
 class HealthMonitor:
     """Monitor that keeps the status of the health service up to date."""
 
-    def __init__(self, engine: Engine[DeviceModels]) -> None:
+    def __init__(self, backend: Backend) -> None:
         self.servicer = HealthServicer()
-        self._ready = False
+        self._is_ready = False
         self._draining = False
-        self._engine = engine
+        self._backend = backend
         self._told: str | None = ""
 
     async def watch(self) -> None:
-        """Check the workers and, less often, the devices until cancelled."""
-        next_probe = 0.0
-        loop = asyncio.get_running_loop()
+        """Check the backend until cancelled."""
         while True:
             self._tell()
-            if self._ready and loop.time() >= next_probe:
-                next_probe = loop.time() + PROBE_INTERVAL_S
-                self._submit_probes()
             await asyncio.sleep(POLL_INTERVAL_S)
 
-    def loaded(self) -> None:
-        """Note that the default model is loaded, so that requests are answered without delay."""
-        self._ready = True
+    def ready(self, is_ready: bool) -> None:
+        """Note whether requests are answered without delay from now on."""
+        self._is_ready = is_ready
         self._tell()
 
     def drain(self) -> None:
-        """Report NOT_SERVING from now on, regardless of the devices."""
+        """Report NOT_SERVING from now on, regardless of the backend."""
         self._draining = True
         self._tell()
 
     def _tell(self) -> None:
-        health_problem = self._engine.health_problem(STALL_S)
+        health_problem = self._backend.health_problem()
         self.servicer.tell(LIVENESS, health_problem is None)
-        if not self._ready:
+        if not self._is_ready:
             health_problem = health_problem or "the model is being loaded"
         if self._draining:
             health_problem = "the daemon is shutting down"
@@ -121,15 +109,3 @@ class HealthMonitor:
             "SERVING" if health_problem is None else f"NOT_SERVING reason={health_problem!r}",
         )
         self.servicer.tell(READINESS, health_problem is None)
-
-    def _submit_probes(self) -> None:
-        def steps(models: DeviceModels) -> Steps[None]:
-            try:
-                probe(models.device)
-            except Exception as error:
-                self._engine.lose_device(error)
-            yield None
-
-        with suppress(UnavailableError):  # reported by the next check
-            for home in self._engine.homes:
-                self._engine.submit(steps, Priority.BACKGROUND, home=home)

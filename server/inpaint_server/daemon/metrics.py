@@ -1,19 +1,11 @@
-"""Optional Prometheus metrics, for this machine only.
-
-`prometheus_client` writes the text; the values are collected at each request (docs/decisions/0030).
-Requests whose Host is not this machine are refused, so that no web page can read the metrics
-through a name that it controls (DNS rebinding). `/live` reports the health of the workers to
-supervisors that do not use gRPC.
-"""
+"""Optional Prometheus metrics, collected at each request (docs/decisions/0030)."""
 
 from __future__ import annotations
 
-import asyncio
-import re
 from collections.abc import Iterator
-from contextlib import suppress
-from itertools import accumulate
+from math import isinf
 
+from inpaint_model.inference.host_memory import resident_bytes
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -23,33 +15,23 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from ..config import host_and_port, is_loopback
-from ..errors import ConfigurationError
-from ..filling.sessions import SessionCache
-from ..models.device_models import DeviceModels
-from ..models.registry import ModelRegistry
-from ..scheduling.engine import Engine
-from ..wire.request_log import BUCKETS_S, RequestLog
-from .health import STALL_S
-
-ANSWERS_S, MAX_CONNECTIONS = 10.0, 32  # limits, because every user of this machine can connect
+from ..scheduling.measurements import Histogram
+from ..serving.local_backend import Parts
+from ..wire.request_log import RequestLog
 
 
 class Metrics(Collector):
     """Collector of the daemon's Prometheus metrics, with its own registry."""
 
-    def __init__(
-        self,
-        request_log: RequestLog,
-        engine: Engine[DeviceModels],
-        models: ModelRegistry,
-        sessions: SessionCache,
-    ) -> None:
-        self._accounts = request_log
-        self._engine = engine
-        self._models = models
-        self._sessions = sessions
-        self._connections = 0
+    def __init__(self, request_log: RequestLog, parts: Parts | None) -> None:
+        """Create the collector.
+
+        Args:
+            request_log: the counters of requests.
+            parts: the components of the backend of this machine; None if it computes elsewhere.
+        """
+        self._log = request_log
+        self._parts = parts
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -60,105 +42,110 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every metric with its current value, for `prometheus_client`."""
         yield self._requests()
-        yield self._fill_seconds()
+        yield _histogram("inpaint_fill_seconds", "Durations of fills in seconds.", self._log.fill_s)
+        yield _histogram("inpaint_edit_seconds", "Durations of edits in seconds.", self._log.edit_s)
+        yield _histogram(
+            "inpaint_first_candidate_seconds",
+            "Seconds from a fill's call to its first candidate.",
+            self._log.first_candidate_s,
+        )
+        yield self._queue_seconds()
         yield CounterMetricFamily(
-            "inpaint_candidates", "Candidates sent to clients.", self._accounts.candidates
+            "inpaint_candidates", "Candidates sent to clients.", self._log.candidates
         )
-        yield GaugeMetricFamily(
-            "inpaint_queue_length", "Requests that wait for a device.", self._engine.queue_length
-        )
-        yield GaugeMetricFamily(
-            "inpaint_sessions", "Sessions that are kept for edits.",
-            len(self._sessions),
-        )  # fmt: skip
-        yield self._device_busy()
-        yield self._model_loaded()
+        yield _gauge("inpaint_process_resident_bytes", "Memory of the process.", resident_bytes())
+        if self._parts is not None:
+            yield from self._of_requests(self._parts)
+            yield from _of_devices(self._parts)
 
     def _requests(self) -> Metric:
         requests = CounterMetricFamily(
             "inpaint_requests", "Finished requests.", labels=("method", "status")
         )
-        for labels, count in sorted(self._accounts.requests.items()):
+        for labels, count in sorted(self._log.requests.items()):
             requests.add_metric(labels, count)
         return requests
 
-    def _fill_seconds(self) -> Metric:
-        # prometheus_client's own Histogram would write le="1.0" instead of le="1", which dashboards
-        # use, and add a series for its creation time.
-        bounds = (*BUCKETS_S, float("inf"))
-        counts = accumulate(self._accounts.durations[bound] for bound in bounds)
-        names = (*(f"{bound:g}" for bound in BUCKETS_S), "+Inf")
-        return HistogramMetricFamily(
-            "inpaint_fill_seconds",
-            "Durations of fills in seconds.",
-            buckets=list(zip(names, counts, strict=True)),
-            sum_value=self._accounts.duration_sum_s,
+    def _queue_seconds(self) -> Metric:
+        metric = HistogramMetricFamily(
+            "inpaint_queue_seconds",
+            "Seconds from a request's submission to its first step.",
+            labels=("method",),
+        )
+        for method, histogram in self._log.queue_s.items():
+            _add(metric, (method,), histogram)
+        return metric
+
+    def _of_requests(self, parts: Parts) -> Iterator[Metric]:
+        admission, sessions = parts.admission, parts.sessions
+        yield _gauge(
+            "inpaint_queue_length", "Requests that wait for a device.", parts.engine.queue_length
+        )
+        yield _gauge(
+            "inpaint_waiting_for_memory", "Requests that wait for memory.", admission.waiting
+        )
+        yield _gauge(
+            "inpaint_request_memory_bytes", "Memory reserved for requests.", admission.reserved
+        )
+        yield _gauge(
+            "inpaint_request_memory_budget_bytes",
+            "Memory that requests and kept sessions share.",
+            admission.max_bytes,
+        )
+        yield _gauge("inpaint_sessions", "Sessions that are kept for edits.", len(sessions))
+        yield _gauge(
+            "inpaint_session_bytes", "Memory of the images of kept sessions.", sessions.num_bytes
         )
 
-    def _device_busy(self) -> Metric:
-        busy = GaugeMetricFamily(
-            "inpaint_device_busy", "Whether a device is working on a request.", labels=("device",)
-        )
-        for home, is_busy in zip(self._engine.homes, self._engine.busy, strict=True):
-            busy.add_metric((str(home.device),), is_busy)
-        return busy
 
-    def _model_loaded(self) -> Metric:
-        loaded = GaugeMetricFamily(
-            "inpaint_model_loaded", "Number of devices that have a model loaded.", labels=("model",)
-        )
-        for entry in self._models.entries.values():
-            homes = self._engine.homes
-            loaded.add_metric((entry.name,), sum(home.is_loaded(entry) for home in homes))
-        return loaded
+def _of_devices(parts: Parts) -> Iterator[Metric]:
+    homes = parts.engine.homes
+    names = [(str(home.device),) for home in homes]
+    device = ("device",)
+    busy = GaugeMetricFamily(
+        "inpaint_device_busy", "Whether a device is working on a request.", labels=device
+    )
+    seconds = CounterMetricFamily(
+        "inpaint_device_busy_seconds", "Seconds that a device has worked.", labels=device
+    )
+    used = GaugeMetricFamily(
+        "inpaint_model_memory_bytes", "Memory of the loaded models.", labels=device
+    )
+    limit = GaugeMetricFamily(
+        "inpaint_model_memory_budget_bytes", "Limit of that memory; 0 = none.", labels=device
+    )
+    batches = HistogramMetricFamily(
+        "inpaint_batch_size", "Renderings in each batch of a device.", labels=device
+    )
+    for name, home, is_busy, busy_s in zip(
+        names, homes, parts.engine.busy, parts.engine.busy_s, strict=True
+    ):
+        busy.add_metric(name, is_busy)
+        seconds.add_metric(name, busy_s)
+        used.add_metric(name, home.resident_bytes)
+        limit.add_metric(name, home.budget_bytes)
+        _add(batches, name, home.batch_sizes)
+    loaded = GaugeMetricFamily(
+        "inpaint_model_loaded", "Number of devices that have a model loaded.", labels=("model",)
+    )
+    for entry in parts.models.entries.values():
+        loaded.add_metric((entry.name,), sum(home.is_loaded(entry) for home in homes))
+    yield from (busy, seconds, used, limit, batches, loaded)
 
-    async def serve(self, address: str) -> asyncio.Server:
-        """Answer `GET /metrics` on a loopback address."""
-        host, port = host_and_port(address, "metrics")
-        try:
-            return await asyncio.start_server(self._answer, host.strip("[]"), port)
-        except OSError as error:
-            raise ConfigurationError(
-                f"metrics: cannot listen on {address}: {error.strerror}"
-            ) from error
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._connections >= MAX_CONNECTIONS:
-            writer.close()
-            return
-        self._connections += 1
-        try:
-            await self._answer_one(reader, writer)
-        finally:
-            self._connections -= 1
-            writer.close()
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value)
 
-    async def _answer_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(
-            OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError
-        ):
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), ANSWERS_S)
-            status, body = self._response(head.decode("latin-1"))
-            content = body.encode()
-            writer.write(
-                f"HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
-                f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n".encode()
-                + content
-            )
-            await asyncio.wait_for(writer.drain(), ANSWERS_S)
 
-    def _response(self, head: str) -> tuple[str, str]:
-        request, *fields = head.split("\r\n")
-        hosts = [f.partition(":")[2].strip() for f in fields if f.lower().startswith("host:")]
-        if not hosts or not is_loopback(re.sub(r":\d+$", "", hosts[0])):
-            return "403 Forbidden", "metrics are only available from this machine\n"
-        if request.startswith("GET /live "):
-            health_problem = self._engine.health_problem(STALL_S)
-            return (
-                ("503 Service Unavailable", f"{health_problem}\n")
-                if health_problem
-                else ("200 OK", "alive\n")
-            )
-        if not request.startswith("GET /metrics "):
-            return "404 Not Found", "use /metrics or /live\n"
-        return "200 OK", self.text()
+def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
+    metric = HistogramMetricFamily(name, text)
+    _add(metric, (), histogram)
+    return metric
+
+
+def _add(metric: HistogramMetricFamily, labels: tuple[str, ...], histogram: Histogram) -> None:
+    # prometheus_client's own Histogram would write le="1.0" instead of le="1", which dashboards
+    # use, and add a series for its creation time.
+    counts, total = histogram.read()
+    names = ("+Inf" if isinf(bound) else f"{bound:g}" for bound in histogram.bounds)
+    metric.add_metric(labels, list(zip(names, counts, strict=True)), total)

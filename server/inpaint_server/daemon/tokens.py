@@ -20,8 +20,12 @@ def new_token() -> Secret:
     return Secret(secrets.token_urlsafe(32))
 
 
-def read_token(path: Path) -> Secret:
+def read_token(path: Path, setting: str = "token_file") -> Secret:
     """Read the token in a file.
+
+    Args:
+        path: path of the file.
+        setting: the setting that names it, for messages.
 
     Raises:
         ConfigurationError: the file is unreadable, other users can read it, or it does not contain
@@ -33,19 +37,19 @@ def read_token(path: Path) -> Secret:
         with os.fdopen(os.open(path, flags), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise ConfigurationError(f"token_file: {path} is not a regular file")
+                raise ConfigurationError(f"{setting}: {path} is not a regular file")
             if others_can_read(status):
                 raise ConfigurationError(
-                    f"token_file: other users can read {path}; run `chmod 600 {path}`, and create "
+                    f"{setting}: other users can read {path}; run `chmod 600 {path}`, and create "
                     "a new token if they may have read it"
                 )
             data = file.read(LARGEST)
     except OSError as error:
-        raise ConfigurationError(f"token_file: cannot read {path}: {error.strerror}") from error
+        raise ConfigurationError(f"{setting}: cannot read {path}: {error.strerror}") from error
     token = Secret(data.decode("utf-8", "replace"))
     if len(token.reveal()) < SHORTEST or not token.can_be_sent or " " in token.reveal():
         raise ConfigurationError(
-            f"token_file: {path} must contain one token of at least {SHORTEST} ASCII characters; "
+            f"{setting}: {path} must contain one token of at least {SHORTEST} ASCII characters; "
             "create one with `inpaint-server token new FILE`"
         )
     return token

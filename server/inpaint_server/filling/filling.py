@@ -37,6 +37,7 @@ from ..models.device import free_cached_memory, is_out_of_memory, peak_memory
 from ..models.device_models import DeviceModels
 from ..models.registry import RegisteredModel, select_model
 from ..scheduling.engine import PAUSE, Joint, Pause, Steps
+from ..scheduling.measurements import Histogram
 from .recipe_errors import recipe_in
 from .specs import EditSpec, FillSpec
 
@@ -73,9 +74,11 @@ class RenderJoint(Joint):
     document: DocumentInpainter
     session: FillSession
     batch: Sequence[Task]
+    sizes: Histogram  # of batches on the device
 
     def together(self, others: Sequence[RenderJoint]) -> list[list[Rendering]]:
         """Render all candidates in one batch."""
+        self.sizes.observe(self.size + sum(joint.size for joint in others))
         jobs = [(joint.session, joint.batch) for joint in (self, *others)]
         return self.document.render_together(jobs)
 
@@ -227,7 +230,9 @@ def _render(
         made: list[Rendering] | None = None
         if batch_size > 1 and not batch[0].candidate.is_smooth:
             num = len(batch) * len(session.placements)
-            made = yield RenderJoint(entry, num, batch_size, document, session, batch)
+            made = yield RenderJoint(
+                entry, num, batch_size, document, session, batch, models.batch_sizes
+            )
         try:
             renderings = made or document.render(session, batch)
         except Exception as error:
@@ -235,6 +240,8 @@ def _render(
                 raise
             batch_size = size = _less_memory(models, entry, len(batch), error)
             continue
+        if made is None:
+            models.batch_sizes.observe(len(batch) * len(session.placements))
         yield renderings
         del pending[: len(batch)]
         size = batch_size

@@ -15,6 +15,7 @@ import torch
 from inpaint_model import Inpainter
 
 from ..errors import DeviceOutOfMemoryError
+from ..scheduling.measurements import BATCHES, Histogram
 from .budget import Budget
 from .device import free_cached_memory, is_out_of_memory
 from .registry import Loader, RegisteredModel
@@ -48,6 +49,7 @@ class DeviceModels:
         self._lock = threading.RLock()  # shared by the device's workers
         self._loaded: dict[RegisteredModel, Inpainter] = {}
         self._last_used: dict[RegisteredModel, float] = {}
+        self.batch_sizes = Histogram(BATCHES)  # renderings of each step
 
     @property
     def device(self) -> torch.device:
@@ -61,6 +63,17 @@ class DeviceModels:
     def batch_size(self, entry: RegisteredModel) -> int:
         """Return how many renderings per batch fit into the budget."""
         return self._budget.batch_size(entry.info)
+
+    @property
+    def resident_bytes(self) -> int:
+        """The bytes of all loaded models, computed from their configurations."""
+        with self._lock:
+            return self._resident()
+
+    @property
+    def budget_bytes(self) -> int:
+        """The limit of `resident_bytes`; 0 = none."""
+        return self._budget.limit
 
     def needed(self, entry: RegisteredModel) -> int:
         """Return the bytes that the model takes while it runs, computed from its configuration."""

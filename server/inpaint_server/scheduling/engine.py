@@ -228,6 +228,7 @@ class Engine(Generic[H]):
         self._lanes = lanes
         self._steps_began: list[float | None] = [None] * (lanes * len(self.homes))
         self._taken: list[list[Job[H, Any]]] = [[] for _ in self._steps_began]  # by worker
+        self._busy_s = [0.0] * len(self.homes)
         self._stopping = False
         self._failure: UnavailableError | None = None
         self._threads = [
@@ -298,11 +299,24 @@ class Engine(Generic[H]):
             return self._waiting()
 
     @property
+    def longest_wait_s(self) -> float:
+        """How long the request that was submitted first has been waiting, in seconds."""
+        with self._lock:
+            waiting = [job.submitted for job in self._open if _waits(job)]
+        return max(0.0, time.monotonic() - min(waiting)) if waiting else 0.0
+
+    @property
     def busy(self) -> list[bool]:
         """Whether each device is running a step, in the order of `homes`."""
         with self._lock:
             began = self._steps_began
             return [any(began[k :: len(self.homes)]) for k in range(len(self.homes))]
+
+    @property
+    def busy_s(self) -> list[float]:
+        """The time that each device has spent on steps, in seconds, averaged over its workers."""
+        with self._lock:
+            return list(self._busy_s)
 
     @property
     def workers(self) -> int:
@@ -474,6 +488,7 @@ class Engine(Generic[H]):
                 self._taken[number] = []
                 self._steps_began[number] = None
                 now = time.monotonic()
+                self._busy_s[number % len(self.homes)] += (now - began) / self._lanes
                 for client, expected_s in expected.items():
                     part = clients.count(client) / len(clients)
                     shares.end(client, expected_s, (now - began) * part)

@@ -31,9 +31,13 @@ class Killed(NamedTuple):
 
 
 class WorkMarker:
-    """File with the work that is running. Must be used from a single thread."""
+    """File with the work that is running. Must be used from a single thread.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: path of the file; None = record nothing.
+    """
+
+    def __init__(self, path: Path | None) -> None:
         self._path = path
         self._running: dict[object, str] = {}
 
@@ -42,6 +46,8 @@ class WorkMarker:
 
         The caller must hold the runtime file's lock.
         """
+        if self._path is None:
+            return None
         try:
             content = json.loads(self._path.read_text("utf-8"))
             killed = Killed(tuple(map(str, content["work"])), float(content["began"]))
@@ -68,10 +74,13 @@ class WorkMarker:
     def remove(self) -> None:
         """Remove the file."""
         with suppress(OSError):
-            self._path.unlink(missing_ok=True)
+            if self._path is not None:
+                self._path.unlink(missing_ok=True)
 
     def _write(self) -> None:
         """Write the file atomically, readable only by the user. Errors are only logged."""
+        if self._path is None:
+            return
         if not self._running:
             self.remove()
             return

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .interceptor import Context
 
 CLIENT_HEADER = "inpaint-client"
+TRACE_HEADER = "traceparent"
 MAX_NAME = 64
 
 
@@ -24,3 +25,11 @@ def client_of(context: Context) -> tuple[str, str]:
         if key == CLIENT_HEADER and value:
             return host, str(value)[:MAX_NAME]
     return host, peer
+
+
+def trace_of(context: Context) -> str:
+    """Return the W3C `traceparent` of the client's trace that a call belongs to; empty if none."""
+    for key, value in context.invocation_metadata() or ():
+        if key == TRACE_HEADER and isinstance(value, str):
+            return value[:MAX_NAME]
+    return ""

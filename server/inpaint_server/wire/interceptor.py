@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import inspect
-import logging
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +30,7 @@ from ..errors import (
     UnavailableError,
     UnknownMethodError,
     WrongModelError,
+    as_request_error,
 )
 from ..models.device import is_out_of_memory
 
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
     Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
     Streaming = Callable[[AsyncIterator[Any], Context], Awaitable[None]]
-
-log = logging.getLogger(__name__)
 
 STATUS: dict[type[RequestError], grpc.StatusCode] = {
     InvalidRequestError: grpc.StatusCode.INVALID_ARGUMENT,
@@ -71,16 +68,6 @@ def status_of(error: BaseException) -> grpc.StatusCode:
     if is_out_of_memory(error):
         return grpc.StatusCode.RESOURCE_EXHAUSTED
     return grpc.StatusCode.INTERNAL
-
-
-def client_message(error: BaseException) -> RequestError:
-    """Return the error for the client. The details of an unexpected error are only logged."""
-    if isinstance(error, RequestError):
-        return error
-    reference = secrets.token_hex(4)
-    log.error("error=%s", reference, exc_info=error)
-    code = "DAEMON_MEMORY" if is_out_of_memory(error) else "BUG"
-    return RequestError(code, reference=reference)
 
 
 async def refuse(context: Context, status: grpc.StatusCode, told: RequestError) -> None:
@@ -200,7 +187,8 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
             except Exception as error:
                 if is_departure(error):
                     raise asyncio.CancelledError from None
-                await refuse(context, status_of(error), client_message(error))
+                told = as_request_error(error, is_out_of_memory(error))
+                await refuse(context, status_of(error), told)
             finally:
                 self._open -= weight
 

@@ -1,19 +1,23 @@
-"""Blend renderings into the document and convert them to messages, without using a device.
-
-This runs in separate threads, so that it blocks neither the event loop nor the device.
-"""
+"""Conversion of a backend's answers to messages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from inpaint_model.document.color import converted
-from inpaint_model.pipeline.recipe import write_recipe
-from inpaint_model.pipeline.session import Rendering
 from inpaint_protos.sentences import NOTICES
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
-from ..filling.filling import ServedSession
+from ..scheduling.work_marker import Killed
+from ..serving.answers import (
+    Accepted,
+    Activity,
+    Answer,
+    Done,
+    FinishedCandidate,
+    FrameChosen,
+    ModelState,
+    Progress,
+)
 from .parsing import FRAME_MODE_NUMBERS, METHOD_NUMBERS, box_message, frame_message, write_image
 
 CHUNK_BYTES = 1 << 20  # of an answer; gRPC clients accept up to 4 MiB by default
@@ -21,26 +25,44 @@ CHUNK_BYTES = 1 << 20  # of an answer; gRPC clients accept up to 4 MiB by defaul
 DETAILS = {"ENLARGED", "SMOOTH_OFFERED"}  # codes of `Notice.is_detail`
 
 
-def frames_chosen(served: ServedSession, smooth: bool = False) -> list[pb.FrameChosen]:
-    """Return one message per group of the hole; the first one announces a smooth candidate."""
-    messages = [
-        pb.FrameChosen(
-            group=k,
-            frame=frame_message(placement.frame),
-            confidence=placement.confidence,
-            model_resolution=placement.resolution,
-            enlargement=placement.upscale_factor,
-            notices=[_notice(each.code, each.values) for each in placement.notices],
-            mode=FRAME_MODE_NUMBERS[placement.mode],
-            model=served.entry.name,
-        )
-        for k, placement in enumerate(served.session.placements)
-    ]
-    if smooth:
-        messages[0].notices.append(_notice("SMOOTH_OFFERED", {}))
-    for message in messages:  # for clients that do not support notices
-        message.warning = " ".join(notice.text for notice in message.notices)
-    return messages
+def event_message(answer: Answer) -> pb.FillEvent:
+    """Return the message of an answer."""
+    match answer:
+        case Accepted():
+            accepted = pb.Accepted(
+                session_id=answer.session_id, queue_position=answer.queue_position
+            )
+            return pb.FillEvent(accepted=accepted)
+        case FrameChosen():
+            return pb.FillEvent(frame_chosen=_frame_chosen(answer))
+        case Progress():
+            return pb.FillEvent(progress=pb.Progress(done=answer.done, total=answer.total))
+        case FinishedCandidate():
+            return _candidate_event(answer)
+        case Done():
+            timings = pb.Timings(
+                queue_ms=1000 * answer.queue_s,
+                encode_ms=1000 * answer.encode_s,
+                first_candidate_ms=1000 * answer.first_candidate_s,
+                total_ms=1000 * answer.total_s,
+            )
+            return pb.FillEvent(done=pb.Done(timings=timings))
+
+
+def _frame_chosen(answer: FrameChosen) -> pb.FrameChosen:
+    notices = [_notice(each.code, each.values) for each in answer.notices]
+    return pb.FrameChosen(
+        group=answer.group,
+        frame=frame_message(answer.frame),
+        confidence=answer.confidence,
+        model_resolution=answer.resolution,
+        enlargement=answer.enlargement,
+        notices=notices,
+        mode=FRAME_MODE_NUMBERS[answer.mode],
+        model=answer.model,
+        # for clients that do not support notices
+        warning=" ".join(notice.text for notice in notices),
+    )
 
 
 def _notice(code: str, values: Mapping[str, str]) -> pb.Notice:
@@ -52,22 +74,67 @@ def _notice(code: str, values: Mapping[str, str]) -> pb.Notice:
     )
 
 
-def candidate_event(served: ServedSession, rendering: Rendering) -> pb.FillEvent:
-    """Return the event of a candidate, with patches in document pixels and the recipe."""
-    session, made = served.session, rendering.candidate
+def _candidate_event(answer: FinishedCandidate) -> pb.FillEvent:
     event = pb.FillEvent()
     candidate = event.candidate
-    candidate.index = rendering.index
-    candidate.variant = rendering.variant
-    candidate.seed = made.seed
-    candidate.method = METHOD_NUMBERS[made.method]
-    for patch in session.patches(rendering):
+    candidate.index = answer.index
+    candidate.variant = answer.variant
+    candidate.seed = answer.seed
+    candidate.method = METHOD_NUMBERS[answer.method]
+    for patch in answer.patches:
         message = candidate.patches.add(box=box_message(patch.box))
-        fill = converted(patch.fill, served.output_dtype)
-        write_image(message.fill, fill, session.image.linear)
+        write_image(message.fill, patch.fill, answer.linear)
         write_image(message.coverage, patch.coverage, linear=False)
-    candidate.recipe = write_recipe(session.recipe(made))
+    candidate.recipe = answer.recipe
+    candidate.attachment = answer.attachment
     return event
+
+
+def model_message(model: ModelState) -> pb.Model:
+    """Return the message of a model."""
+    info = model.info
+    return pb.Model(
+        name=info.name,
+        title=info.title,
+        resolution=info.resolution,
+        alignment=info.alignment,
+        loaded=model.is_loaded,
+        is_default=model.is_default,
+        directions=[
+            pb.Direction(
+                name=direction.name,
+                group=direction.group,
+                minimum=direction.minimum,
+                maximum=direction.maximum,
+                description=direction.description,
+            )
+            for direction in info.directions
+        ],
+        licence=info.licence,
+        weights_sha256=info.weights_sha256,
+        generator_sha256=info.generator_sha256,
+        has_framer=info.has_framer,
+        memory_bytes=info.memory_bytes,
+        single_candidate=not info.config.abilities.diverse,
+        no_edits=not info.config.abilities.editable,
+    )
+
+
+def activity_message(activity: Activity, calls: int) -> pb.Activity:
+    """Return the message of a backend's activity during `calls` open calls."""
+    return pb.Activity(
+        calls=calls,
+        busy_workers=activity.busy_workers,
+        workers=activity.workers,
+        sessions=activity.sessions,
+        session_bytes=activity.session_bytes,
+        memory_bytes=activity.memory_bytes,
+    )
+
+
+def killed_message(killed: Killed) -> pb.LastKilled:
+    """Return the message of the work at which the previous daemon was killed."""
+    return pb.LastKilled(work=killed.work, began_unix_s=killed.began)
 
 
 def in_chunks(event: pb.FillEvent, chunk_bytes: int = CHUNK_BYTES) -> Iterator[pb.FillEvent]:
@@ -77,7 +144,7 @@ def in_chunks(event: pb.FillEvent, chunk_bytes: int = CHUNK_BYTES) -> Iterator[p
     event is modified.
     """
     candidate = event.candidate
-    if event.ByteSize() <= chunk_bytes:
+    if not event.HasField("candidate") or event.ByteSize() <= chunk_bytes:
         yield event
         return
     parts = [p.data for patch in candidate.patches for p in (patch.fill, patch.coverage)]

@@ -16,8 +16,6 @@ from inpaint_model.document.arrays import Pixels
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Box, Frame, FrameChoice
-from inpaint_model.document.hole import Hole
-from inpaint_model.document.notices import RefusalError
 from inpaint_model.inference.inpainter import seed_sequence
 from inpaint_model.pipeline.document_inpainter import DEFAULT_TRUNCATION_PSI
 from inpaint_model.pipeline.recipe import MAX_COORDINATE, MAX_EDIT_VALUE, read_recipe
@@ -401,38 +399,6 @@ def _output_dtype(sample_type: int) -> np.dtype[Any] | None:
 
 # ---------------------------------------------------------------------------------------------
 # Pixels
-
-
-def document_image(
-    geometry: CropGeometry, crop: bytes | bytearray, context: DocumentImage | None = None
-) -> DocumentImage:
-    """Return the crop and its context in the form that the model's pipeline uses."""
-    return DocumentImage(
-        pixels=geometry.crop.pixels(crop),
-        linear=geometry.crop.linear,
-        origin=(geometry.box.x, geometry.box.y),
-        size=geometry.document,
-        context=context,
-    )
-
-
-def overview_image(
-    shape: ImageHeader, data: bytes | bytearray, document: tuple[int, int]
-) -> DocumentImage:
-    """Return the overview, which shows the entire document at reduced size."""
-    return DocumentImage.overview(shape.pixels(data), document, shape.linear)
-
-
-def hole(geometry: CropGeometry, data: bytes | bytearray) -> Hole:
-    """Return the selection at the position of the crop.
-
-    Raises:
-        InvalidRequestError: nothing is selected.
-    """
-    selection = Hole(geometry.hole.pixels(data)[..., 0], (geometry.box.x, geometry.box.y))
-    if selection.bounds is None:
-        raise InvalidRequestError.because(geometry.hole.field, RefusalError("NOTHING_SELECTED"))
-    return selection
 
 
 def write_image(message: pb.Picture, pixels: Pixels, linear: bool) -> None:

@@ -12,7 +12,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .. import spans
 from ..errors import UnavailableError
+from ..scheduling.measurements import SECONDS, SHORT_SECONDS, Histogram
+from .clients import trace_of
 from .interceptor import is_departure, status_of
 
 if TYPE_CHECKING:
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REFUSALS_LOGGED, WITHIN_S = 10, 60.0  # maximum number of log lines about calls without the token
-BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 @dataclass
@@ -31,6 +33,9 @@ class LoggedRequest:
     method: str
     facts: dict[str, object] = field(default_factory=dict)
     candidates: int = 0
+    began: float = field(default_factory=time.monotonic)
+    first_candidate_s: float | None = None  # from the call to the first candidate
+    queue_s: float | None = None  # from the submission to the first step
 
 
 class RequestLog:
@@ -39,8 +44,10 @@ class RequestLog:
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, str]] = Counter()  # (method, status)
         self.candidates = 0
-        self.durations: Counter[float] = Counter()  # of fills, by bucket
-        self.duration_sum_s = 0.0
+        self.fill_s = Histogram(SECONDS)
+        self.edit_s = Histogram(SHORT_SECONDS)
+        self.first_candidate_s = Histogram(SECONDS)  # of fills
+        self.queue_s = {"Fill": Histogram(SHORT_SECONDS), "Edit": Histogram(SHORT_SECONDS)}
         self.running = 0
         self._refusals = RateLimit(REFUSALS_LOGGED, WITHIN_S)
         self._idle = asyncio.Event()
@@ -60,22 +67,25 @@ class RequestLog:
             UnavailableError: the daemon is shutting down.
         """
         logged = LoggedRequest(method)
-        began = time.monotonic()
         status = "OK"
         self.running += 1
         self._idle.clear()
         try:
-            if self._draining:
-                raise UnavailableError("STOPPING")
-            yield logged
-        except BaseException as error:
-            status = _departure(context) if is_departure(error) else status_of(error).name
-            raise
+            with spans.request(method, trace_of(context)):
+                try:
+                    if self._draining:
+                        raise UnavailableError("STOPPING")
+                    yield logged
+                except BaseException as error:
+                    status = _departure(context) if is_departure(error) else status_of(error).name
+                    raise
+                finally:
+                    spans.note({"status": status, "candidates": logged.candidates, **logged.facts})
         finally:
             self.running -= 1
             if not self.running:
                 self._idle.set()
-            self._close(logged, status, time.monotonic() - began, context)
+            self._close(logged, status, time.monotonic() - logged.began, context)
 
     async def drain(self) -> None:
         """Refuse new requests from now on, and wait until the running ones have ended."""
@@ -101,9 +111,8 @@ class RequestLog:
     ) -> None:
         self.requests[logged.method, status] += 1
         self.candidates += logged.candidates
-        if logged.method == "Fill" and status != "UNAUTHENTICATED":
-            self.duration_sum_s += seconds
-            self.durations[next((b for b in BUCKETS_S if seconds <= b), float("inf"))] += 1
+        if status != "UNAUTHENTICATED":
+            self._measure(logged, seconds)
         if not is_logged:
             return
         facts = {
@@ -115,6 +124,16 @@ class RequestLog:
             "peer": context.peer(),
         }
         log.info("%s", log_line(facts))
+
+    def _measure(self, logged: LoggedRequest, seconds: float) -> None:
+        if logged.method == "Fill":
+            self.fill_s.observe(seconds)
+            if logged.first_candidate_s is not None:
+                self.first_candidate_s.observe(logged.first_candidate_s)
+        elif logged.method == "Edit":
+            self.edit_s.observe(seconds)
+        if logged.queue_s is not None:
+            self.queue_s[logged.method].observe(logged.queue_s)
 
 
 class RateLimit:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
+from .. import spans
 from ..errors import DeadlineExceededError, InvalidRequestError
 from ..filling.specs import ImageHeader
 from .interceptor import read
@@ -46,24 +47,34 @@ async def first_message(context: Context, kind: type[Header], idle_s: float) -> 
     return header
 
 
-async def receive_images(
-    context: Context,
-    shapes: Sequence[ImageHeader],
-    inline: Sequence[bytes],
-    idle_s: float,
-) -> list[bytes | bytearray]:
-    """Return the bytes of every image, in the order of `shapes`.
+class StreamUpload:
+    """Implementation of `Upload` with the rest of a request stream."""
 
-    Args:
-        context: context of the call.
-        shapes: descriptions of the images.
-        inline: bytes of each image in the header; an image without bytes is read from chunks.
-        idle_s: time limit for each message, in seconds.
-    """
-    images: list[bytes | bytearray] = []
-    for shape, data in zip(shapes, inline, strict=True):
-        images.append(data or await _from_chunks(context, shape, idle_s))
-    return images
+    def __init__(self, context: Context, inline: Mapping[str, bytes], idle_s: float) -> None:
+        """Take the images that came with the header.
+
+        Args:
+            context: context of the call.
+            inline: bytes of the images in the header, by field; those without bytes follow.
+            idle_s: time limit for each message, in seconds.
+        """
+        self._context = context
+        self._inline = inline
+        self._idle_s = idle_s
+
+    @property
+    def present(self) -> int:
+        """The bytes of crop and hole that are already in memory; the overview is small."""
+        return sum(len(data) for field, data in self._inline.items() if field != "overview")
+
+    async def images(self, shapes: Sequence[ImageHeader]) -> list[bytes | bytearray]:
+        """Return the bytes of every image, in the order of `shapes`."""
+        images: list[bytes | bytearray] = []
+        with spans.span("upload"):
+            for shape in shapes:
+                data = self._inline.get(shape.field)
+                images.append(data or await _from_chunks(self._context, shape, self._idle_s))
+        return images
 
 
 class Complete:

@@ -86,7 +86,7 @@ def test_every_number_has_a_range() -> None:
         ("listen: here", "HOST:PORT"),
         ("listen: 0.0.0.0:1", "set both `tls` and `token_file`"),
         ("listen: 192.168.1.2:1\ntoken_file: t", "set both"),
-        ("metrics: 0.0.0.0:9000", "not a loopback address"),
+        ("metrics: 0.0.0.0:9000", "metrics_token_file"),
         ("metrics: '9464'", "metrics: '9464' is not HOST:PORT"),
         ("metrics: unix:/tmp/metrics", "metrics: 'unix:/tmp/metrics' is not HOST:PORT"),
         ("precision: fp8", "`precision` must be 'auto', 'fp32', 'bf16' or 'fp16', not 'fp8'"),

@@ -11,27 +11,12 @@ from pathlib import Path
 
 import grpc
 import pytest
+from certificates import make_certificate
 from daemons import Caller, DaemonProcess, header, write_token
 from eventually import eventually
 
 pytestmark = pytest.mark.slow
 FIRST, SECOND = "the-first-token-of-all", "the-second-token-of-all"
-
-
-def make_certificate(folder: Path, name: str) -> None:
-    """Replaces both files at once, as tools that renew certificates do."""
-    new = folder / "new"
-    new.mkdir(exist_ok=True)
-    subprocess.run(
-        [
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-            "-nodes", "-keyout", new / "server.key", "-out", new / "server.pem", "-days", "2",
-            "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
-        ],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    for path in ("server.key", "server.pem"):
-        (new / path).replace(folder / path)
 
 
 def config(level: str = "info") -> str:

@@ -10,7 +10,6 @@ from inpaint_model.inference.cuda_graphs import LARGEST_BATCH
 from inpaint_model.inference.memory_footprint import footprint
 from inpaint_model.networks.presets import inpainting_config, preset
 from inpaint_server.config import ServerConfig
-from inpaint_server.daemon.main import _budget
 from inpaint_server.models.budget import (
     HOST_RESERVE,
     HOST_SHARE,
@@ -22,6 +21,7 @@ from inpaint_server.models.budget import (
     request_budget,
 )
 from inpaint_server.models.registry import BundleLoader, ModelInfo
+from inpaint_server.serving.assembly import model_budget
 
 GIB = 1 << 30
 
@@ -80,10 +80,10 @@ def test_what_the_settings_make_of_a_device(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (8 * GIB, 80 * GIB))
     config = ServerConfig(gpu_memory_share=0.5, batch_size=4)
     infos = [paper()]
-    on_gpu = _budget(config, torch.device("cuda:1"), infos, GIB)
+    on_gpu = model_budget(config, torch.device("cuda:1"), infos, GIB)
     assert on_gpu == Budget(4 * GIB - RESERVE, 4, graphs=True)
-    assert _budget(config, torch.device("cpu"), infos, None) == Budget(0, 4)
-    assert _budget(ServerConfig(), torch.device("cpu"), infos, 80 * GIB) == Budget()
+    assert model_budget(config, torch.device("cpu"), infos, None) == Budget(0, 4)
+    assert model_budget(ServerConfig(), torch.device("cpu"), infos, 80 * GIB) == Budget()
 
 
 def test_models_in_the_machine_s_memory_stay_if_half_of_it_holds_them() -> None:

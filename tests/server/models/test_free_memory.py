@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from inpaint_server.daemon.free_memory import UNLIMITED, free_memory
+from inpaint_server.models.free_memory import UNLIMITED, free_memory
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -98,7 +98,7 @@ def test_a_group_that_is_full_leaves_nothing(tmp_path: Path) -> None:
 def test_limits_of_the_process_count() -> None:
     """Run in a separate process, because a limit cannot be raised again."""
     program = (
-        "import resource; from inpaint_server.daemon.free_memory import free_memory\n"
+        "import resource; from inpaint_server.models.free_memory import free_memory\n"
         "hard = resource.getrlimit(resource.RLIMIT_DATA)[1]\n"
         f"resource.setrlimit(resource.RLIMIT_DATA, ({GIB}, hard))\n"
         "print(free_memory())"

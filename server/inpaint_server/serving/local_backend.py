@@ -1,0 +1,456 @@
+"""The backend that computes in this process, on the devices of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from concurrent.futures import Executor
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar, TypeVarTuple
+
+import numpy as np
+from inpaint_model.document.color import converted
+from inpaint_model.document.notices import Notice
+from inpaint_model.inference.host_memory import resident_bytes
+from inpaint_model.pipeline.recipe import AttachmentError, read_recipe, write_recipe
+from inpaint_model.pipeline.reopening import reopened
+from inpaint_model.pipeline.session import FillSession, Rendering
+
+from .. import spans
+from ..errors import InvalidRequestError, NotFoundError
+from ..filling import received_images
+from ..filling.filling import Encoded, Event, ServedSession, edit_steps, fill_steps
+from ..filling.memory_estimates import (
+    MemoryEstimate,
+    memory_for_edit,
+    memory_for_fill,
+    memory_for_source,
+)
+from ..filling.recipe_errors import recipe_in
+from ..filling.sessions import SessionCache
+from ..filling.specs import EditSpec, FillSpec, SourceSpec
+from ..models.device import device_names
+from ..models.device_models import DeviceModels
+from ..models.registry import ModelRegistry, RegisteredModel
+from ..scheduling.admission import Admission, Reservation
+from ..scheduling.engine import Engine, Job, Steps
+from ..scheduling.shares import Priority
+from ..scheduling.work_marker import Killed, WorkMarker
+from .answers import (
+    Accepted,
+    Activity,
+    Answer,
+    Description,
+    Done,
+    FinishedCandidate,
+    FrameChosen,
+    ModelState,
+    Progress,
+)
+from .backend import Caller, Upload
+from .upkeep import STALL_S, UpkeepTimes, Use, free_unused, probe_devices, warm_up
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The components of the backend; `assembly.py` creates them."""
+
+    precision: str
+    engine: Engine[DeviceModels]
+    models: ModelRegistry
+    sessions: SessionCache
+    admission: Admission
+    pixels: Executor  # threads for conversion and blending
+    marker: WorkMarker
+    killed: Killed | None  # the work at which the previous daemon was killed
+
+
+class LocalBackend:
+    """Implementation of `Backend` with an engine. Everything that takes time runs in threads."""
+
+    def __init__(self, parts: Parts, upkeep: UpkeepTimes, session_prefix: str = "") -> None:
+        """Start the workers.
+
+        Args:
+            parts: the components.
+            upkeep: when to free what is not used.
+            session_prefix: beginning of the IDs of all sessions.
+        """
+        self._parts = parts
+        self._upkeep = upkeep
+        self._session_prefix = session_prefix
+        self._use = Use()
+        parts.engine.start()
+
+    @property
+    def parts(self) -> Parts:
+        """The components, for measurements."""
+        return self._parts
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a device was lost, so that all requests are refused."""
+        return self._parts.engine.has_failed
+
+    def health_problem(self) -> str | None:
+        """Return why a restart would help; None if it would not."""
+        return self._parts.engine.health_problem(STALL_S)
+
+    async def run(self, on_ready: Callable[[bool], None]) -> None:
+        """Load the default model, then check devices and free unused memory until cancelled."""
+        parts = self._parts
+        work = [
+            warm_up(parts.engine, parts.models.find(""), parts.marker, partial(on_ready, True)),
+            probe_devices(parts.engine),
+            free_unused(parts.engine, parts.sessions, parts.models, self._use, self._upkeep),
+        ]
+        await asyncio.gather(*work)
+
+    def stop(self) -> None:
+        """Stop the workers after their current steps."""
+        self._parts.engine.stop()
+        self._parts.pixels.shutdown(wait=False, cancel_futures=True)
+
+    # -- Fill -----------------------------------------------------------------------------------
+
+    async def fill(
+        self, spec: FillSpec, upload: Upload, caller: Caller
+    ) -> AsyncGenerator[Answer, None]:
+        """Yield the frames, candidates and variants of a hole, each as soon as it is ready."""
+        names = {name for edits in (spec.edits, *spec.variants) for name in edits}
+        choices = self._parts.models.candidate_models(spec.model, names, len(spec.seeds))
+        crop = spec.geometry.crop
+        facts = {
+            "model": choices[0].name,
+            "crop": f"{crop.width}x{crop.height}x{crop.channels}",
+            "seeds": len(spec.seeds),
+            "variants": len(spec.variants),
+        }
+        engine = self._parts.engine
+        engine.check_room(client=caller.client)  # refuse before the images are sent
+        resolution = max(choice.info.resolution for choice in choices)
+        estimate = memory_for_fill(spec, resolution, upload.present)
+        session_id = self._new_session_id()
+        async with self._room(estimate, Priority.FILL, session_id, "Fill", facts) as memory:
+            geometry, overview = spec.geometry, spec.overview
+            data = await upload.images(spec.shapes)
+            image = received_images.document_image(geometry, data[0], spec.context)
+            hole = await self._in_thread(received_images.hole, geometry, data[1])
+            whole = (
+                received_images.overview_image(overview, data[2], geometry.document)
+                if overview
+                else None
+            )
+            bounds = hole.bounds
+            assert bounds is not None  # `received_images.hole` refused it
+            memory.shrink(estimate.of_hole(bounds).total)
+            job, position = engine.submit(
+                lambda models: fill_steps(models, choices, spec, image, hole, whole),
+                Priority.FILL,
+                caller.deadline,
+                client=caller.client,
+            )
+            total = len(spec.seeds) * (1 + len(spec.variants))
+            async with aclosing(self._answers(job, position, session_id, total)) as answers:
+                async for answer in answers:
+                    yield answer
+
+    # -- Edit -----------------------------------------------------------------------------------
+
+    async def edit(
+        self, spec: EditSpec, upload: Upload, caller: Caller
+    ) -> AsyncGenerator[Answer, None]:
+        """Yield a candidate with changes, based on its session or its recipe and attachment."""
+        served = self._parts.sessions.get(spec.session_id) if spec.session_id else None
+        if served is not None:
+            known = memory_for_edit(served, spec)
+            async with (
+                self._room(known, Priority.EDIT, spec.session_id, "Edit", _facts(served)),
+                aclosing(
+                    self._edited(served, spec, spec.index, spec.session_id, caller)
+                ) as answers,
+            ):
+                async for answer in answers:
+                    yield answer
+            return
+        if spec.source is None:
+            raise NotFoundError("session", spec.session_id)
+        self._parts.engine.check_room(Priority.EDIT, caller.client)
+        session_id = self._new_session_id()
+        resolution = max(e.info.resolution for e in self._parts.models.entries.values())
+        estimate = memory_for_source(spec.source, spec, resolution, upload.present)
+        async with self._room(estimate, Priority.EDIT, session_id, "Edit", {}) as memory:
+            geometry = spec.source.geometry
+            data = await upload.images([geometry.crop, geometry.hole] if geometry else [])
+            served = await self._in_thread(self._reopened, spec.source, data)
+            bounds = served.session.hole.bounds
+            if bounds is not None and geometry is not None:
+                memory.shrink(estimate.of_hole(bounds).total)
+            async with aclosing(self._edited(served, spec, 0, session_id, caller)) as answers:
+                async for answer in answers:
+                    yield answer
+
+    def _reopened(self, source: SourceSpec, data: Sequence[bytes | bytearray]) -> ServedSession:
+        """Return a session from a recipe, with the image that was sent or the attachment's."""
+        with recipe_in("source.recipe"):
+            recipe = read_recipe(source.recipe)
+        entry = self._parts.models.find_weights(recipe.weights_sha256, recipe.model)
+        image = hole = None
+        dtype = np.dtype(np.uint8)
+        if source.geometry:
+            image = received_images.document_image(source.geometry, data[0])
+            hole = received_images.hole(source.geometry, data[1])
+            dtype = source.geometry.crop.dtype
+        try:
+            with recipe_in("source.recipe"):
+                session = reopened(recipe, source.attachment, entry.info, image, hole)
+        except AttachmentError as error:
+            raise InvalidRequestError(
+                "source.attachment", error.reason, "UNUSABLE_RECIPE"
+            ) from None
+        except ValueError as error:
+            raise InvalidRequestError.because("source.hole", error) from error
+        return ServedSession(entry, session, dtype)
+
+    def _edited(
+        self, served: ServedSession, spec: EditSpec, index: int, session_id: str, caller: Caller
+    ) -> AsyncGenerator[Answer, None]:
+        self._parts.models.check_edits(served.entry, spec.edits)
+        session = served.session
+        shown = replace(
+            served,
+            session=replace(session, blending=spec.blending or session.blending),
+            output_dtype=spec.output_dtype or served.output_dtype,
+        )
+        job, position = self._parts.engine.submit(
+            lambda models: edit_steps(models, served, index, spec),
+            Priority.EDIT,
+            caller.deadline,
+            served.home,
+            caller.client,
+        )
+        return self._answers(job, position, session_id, 1, shown)
+
+    # -- Answers --------------------------------------------------------------------------------
+
+    async def _answers(
+        self,
+        job: Job[DeviceModels, Event],
+        position: int,
+        session_id: str,
+        total: int,
+        shown: ServedSession | None = None,
+    ) -> AsyncGenerator[Answer, None]:
+        """Yield the results of a job.
+
+        Args:
+            job: the job.
+            position: its position in the queue.
+            session_id: ID of the session that is kept for edits.
+            total: number of renderings.
+            shown: session with the blend settings to use; None = the session of the job.
+        """
+        done = 0
+        arrived = time.monotonic()
+        encode_s = first_candidate_s = 0.0
+        try:
+            yield Accepted(session_id, position)
+            kept, answered = None, shown
+            async for event in job.results():
+                if isinstance(event, Encoded):
+                    arrived = time.monotonic()
+                    spans.add("queue", job.submitted, job.started)
+                    spans.add("encode", arrived - event.encode_s, arrived)
+                    self._parts.sessions.put(session_id, event.served)
+                    kept, answered = event.served.session, shown or event.served
+                    encode_s = event.encode_s
+                    for frame in _frames_chosen(answered, event.smooth):
+                        yield frame
+                    total += event.smooth
+                    yield Progress(0, total)
+                    # Prepare blending while the device renders.
+                    await self._in_thread(answered.session.prepare_blending)
+                if isinstance(event, list):
+                    spans.add("render", arrived, renderings=len(event))
+                for rendering in event if isinstance(event, list) else ():
+                    assert kept is not None
+                    assert answered is not None
+                    yield await self._finished(answered, kept, rendering)
+                    done += 1
+                    first_candidate_s = first_candidate_s or _since(job.started)
+                    yield Progress(done, total)
+                arrived = time.monotonic()
+            queue_s = (job.started or job.submitted) - job.submitted
+            yield Done(queue_s, encode_s, first_candidate_s, _since(job.started))
+        finally:
+            job.cancel()
+
+    async def _finished(
+        self, answered: ServedSession, kept: FillSession, rendering: Rendering
+    ) -> FinishedCandidate:
+        """Blend a rendering into the document and encode the attachment, in two threads."""
+        with spans.span("blend"):
+            finished, attachment = await asyncio.gather(
+                self._in_thread(finished_candidate, answered, rendering),
+                self._in_thread(kept.attachment),
+            )
+        return replace(finished, attachment=attachment) if rendering.variant < 0 else finished
+
+    @asynccontextmanager
+    async def _room(
+        self,
+        estimate: MemoryEstimate | int,
+        priority: Priority,
+        session_id: str,
+        method: str,
+        facts: Mapping[str, object],
+    ) -> AsyncIterator[Reservation]:
+        """Reserve memory for a request while it runs, before its images are received."""
+        if isinstance(estimate, MemoryEstimate):
+            room = self._parts.admission.open(
+                estimate.total,
+                priority,
+                present=estimate.present,
+                session_id=session_id,
+                too_large=estimate.refusal,
+            )
+        else:
+            room = self._parts.admission.open(estimate, priority, session_id=session_id)
+        with self._use.during():
+            async with AsyncExitStack() as stack:
+                with spans.span("wait for memory"):
+                    memory = await stack.enter_async_context(room)
+                with self._parts.marker.during(method, facts):
+                    yield memory
+
+    def _new_session_id(self) -> str:
+        return self._session_prefix + SessionCache.new_id()
+
+    async def _in_thread(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._parts.pixels, function, *arguments)
+
+    # -- Description and models -----------------------------------------------------------------
+
+    async def describe(self) -> Description:
+        """Describe the devices, the models and what they are doing."""
+        parts = self._parts
+        self._use.begun += 1  # whoever asks may be about to send a request
+        devices = [home.device for home in parts.engine.homes]
+        return Description(
+            device=device_names(devices),
+            device_type=devices[0].type,
+            precision=parts.precision,
+            models=tuple(map(self._state, parts.models.entries.values())),
+            memory_budget=parts.admission.max_bytes,
+            activity=Activity(
+                queue_length=parts.engine.queue_length + parts.admission.waiting,
+                busy_workers=parts.engine.busy_workers,
+                workers=parts.engine.workers,
+                sessions=len(parts.sessions),
+                session_bytes=parts.sessions.num_bytes,
+                memory_bytes=resident_bytes(),
+            ),
+            killed=parts.killed,
+        )
+
+    async def load_model(self, name: str, caller: Caller) -> ModelState:
+        """Load a model on every device."""
+        entry = self._parts.models.find(name)
+
+        def steps(models: DeviceModels) -> Steps[None]:
+            models.use(entry)
+            yield None
+
+        with self._parts.marker.during("LoadModel", {"model": entry.name}):
+            await self._everywhere(steps, caller)
+        return self._state(entry)
+
+    async def unload_model(self, name: str, caller: Caller) -> bool:
+        """Free a model's memory on every device, and return whether it was loaded on any."""
+        entry = self._parts.models.find(name)
+
+        def steps(models: DeviceModels) -> Steps[bool]:
+            yield models.unload(entry)
+
+        return any(await self._everywhere(steps, caller))
+
+    async def _everywhere(
+        self, steps: Callable[[DeviceModels], Steps[T]], caller: Caller
+    ) -> list[T]:
+        """Run steps on all devices and return their results; cancel them if the caller leaves."""
+        engine = self._parts.engine
+        jobs: list[Job[DeviceModels, T]] = []
+        with self._use.during():
+            try:
+                for home in engine.homes:
+                    jobs.append(
+                        engine.submit(steps, Priority.FILL, caller.deadline, home, caller.client)[0]
+                    )
+                return [result for job in jobs async for result in job.results()]
+            finally:
+                for job in jobs:
+                    job.cancel()
+
+    def _state(self, entry: RegisteredModel) -> ModelState:
+        return ModelState(
+            info=entry.info,
+            is_loaded=any(home.is_loaded(entry) for home in self._parts.engine.homes),
+            is_default=entry is self._parts.models.find(""),
+        )
+
+
+def _frames_chosen(served: ServedSession, smooth: bool) -> Iterator[FrameChosen]:
+    """Yield the frame of each group of the hole; the first one announces a smooth candidate."""
+    for group, placement in enumerate(served.session.placements):
+        offered = (Notice("SMOOTH_OFFERED"),) if smooth and group == 0 else ()
+        yield FrameChosen(
+            group=group,
+            model=served.entry.name,
+            frame=placement.frame,
+            mode=placement.mode,
+            confidence=placement.confidence,
+            resolution=placement.resolution,
+            enlargement=placement.upscale_factor,
+            notices=placement.notices + offered,
+        )
+
+
+def finished_candidate(served: ServedSession, rendering: Rendering) -> FinishedCandidate:
+    """Return a candidate at the resolution of the document, without its attachment."""
+    session, made = served.session, rendering.candidate
+    patches = (
+        patch._replace(fill=converted(patch.fill, served.output_dtype))
+        for patch in session.patches(rendering)
+    )
+    return FinishedCandidate(
+        index=rendering.index,
+        variant=rendering.variant,
+        seed=made.seed,
+        method=made.method,
+        patches=tuple(patches),
+        linear=session.image.linear,
+        recipe=write_recipe(session.recipe(made)),
+        attachment=b"",
+    )
+
+
+def _facts(served: ServedSession) -> dict[str, object]:
+    return {"model": served.entry.name}
+
+
+def _since(moment: float | None) -> float:
+    return 0.0 if moment is None else time.monotonic() - moment
