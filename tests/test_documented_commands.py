@@ -30,8 +30,8 @@ from inpaint_server.cli import parser as server_parser
 
 # System programs that change the system or are not installed everywhere.
 OTHERS = {
-    "apt-get", "cp", "curl", "docker", "flatpak", "gimp-console-3.0", "git", "kill", "openssl",
-    "pip", "podman", "python3", "systemctl", "systemd-analyze", "unzip", "buf",
+    "apt-get", "cp", "curl", "docker", "envoy", "flatpak", "gimp-console-3.0", "git", "kill",
+    "openssl", "pip", "podman", "python3", "systemctl", "systemd-analyze", "unzip", "buf",
     "~/inpaint/bin/pip", "cosign", "sha256sum",
 }  # fmt: skip
 

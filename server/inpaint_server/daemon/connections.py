@@ -24,7 +24,7 @@ from .restarting import open_descriptors
 
 log = logging.getLogger(__name__)
 
-FIRST_CALL_S = 10.0  # how long a connection may stay open without a valid call
+FIRST_CALL_S = 10.0  # how long a connection may stay open without a valid call or a health check
 MAX_SILENT = 64  # connections from one address without a valid call, even short ones
 SPARED_S = 1.0  # younger connections are exempt, because their first call may be on its way
 POLL_INTERVAL_S = 0.5
@@ -62,7 +62,11 @@ class Connection(NamedTuple):
 class ConnectionGuard:
     """Guard that closes connections to a TCP port whose client sends no valid token in time.
 
-    Unix sockets do not need it, because their file mode excludes other users.
+    Load balancers check the health without the token, every few seconds, on a connection of their
+    own. Each check gives it the same time again, but such connections remain among those of which
+    an address can have only a few.
+
+    Unix sockets do not need the guard, because their file mode excludes other users.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class ConnectionGuard:
         self._most_silent = most_silent
         self._spared_s = spared_s
         self._admitted: set[str] = set()
+        self._checked: dict[str, float] = {}  # when each peer last checked the health
         self._seen: dict[Connection, float] = {}  # when each was first seen
         # descriptor -> inode and connection
         self._known: dict[int, tuple[int, Connection | None]] = {}
@@ -86,6 +91,10 @@ class ConnectionGuard:
     def admit(self, peer: str) -> None:
         """Keep the connection of a peer that made a valid call."""
         self._admitted.add(peer)
+
+    def note_check(self, peer: str) -> None:
+        """Give the connection of a peer that checked the health more time."""
+        self._checked[peer] = time.monotonic()
 
     async def watch(self) -> None:
         """Check all connections periodically until cancelled; log at most one line a minute."""
@@ -106,19 +115,25 @@ class ConnectionGuard:
         now = time.monotonic()
         connections = list(self._connections())
         self._seen = {each: self._seen.get(each, now) for each in connections}
-        self._admitted.intersection_update(each.peer for each in connections)
+        peers = {each.peer for each in connections}
+        self._admitted &= peers
+        self._checked = {peer: at for peer, at in self._checked.items() if peer in peers}
         silent: dict[str, list[Connection]] = defaultdict(list)
         for each in connections:
             if each.peer not in self._admitted and now - self._seen[each] >= self._spared_s:
                 silent[each.host].append(each)
         ended = 0
         for of_host in silent.values():
-            of_host.sort(key=self._seen.__getitem__)
+            of_host.sort(key=self._last_sign)
             excess = len(of_host) - self._most_silent
             for position, each in enumerate(of_host):
-                if position < excess or now - self._seen[each] >= self._first_call_s:
+                if position < excess or now - self._last_sign(each) >= self._first_call_s:
                     ended += self._end(each)
         return ended
+
+    def _last_sign(self, connection: Connection) -> float:
+        """Return when a connection was first seen or last checked the health."""
+        return max(self._seen[connection], self._checked.get(connection.peer, 0.0))
 
     def _connections(self) -> Iterator[Connection]:
         known = self._known

@@ -178,7 +178,7 @@ async def running(
         background = [monitor.watch(), backend.run(monitor.ready)]
         if not address.startswith("unix:") and sys.platform != "win32":
             guard = ConnectionGuard(host_and_port(address.removeprefix("tls://"))[1])
-            tokens.on_admission = guard.admit
+            tokens.on_admission, tokens.on_check = guard.admit, guard.note_check
             background.append(guard.watch())
         if config.metrics:
             from .metrics import (

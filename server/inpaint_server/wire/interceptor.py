@@ -94,6 +94,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         token: returns the current token.
         on_refusal: called with the name and the context of a refused call.
         on_admission: called with the peer of an accepted call.
+        on_check: called with the peer of a health check without the token.
     """
 
     def __init__(
@@ -101,10 +102,12 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         token: Callable[[], Secret],
         on_refusal: Callable[[str, Context], None],
         on_admission: Callable[[str], None] = lambda peer: None,
+        on_check: Callable[[str], None] = lambda peer: None,
     ) -> None:
         self._token = token
         self._on_refusal = on_refusal
         self.on_admission = on_admission
+        self.on_check = on_check
 
     async def intercept_service(
         self, continuation: Continuation, call: grpc.HandlerCallDetails
@@ -112,9 +115,9 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         """Return the call's handler, or one that refuses the call without reading from it."""
         given = dict(call.invocation_metadata or ()).get("authorization")
         if self._is_right(given):
-            return self._admitting(await continuation(call))
-        if call.method == HEALTH_CHECK:  # supervisors do not have the token
-            return await continuation(call)
+            return _noting(await continuation(call), self.on_admission)
+        if call.method == HEALTH_CHECK:  # supervisors and load balancers do not have the token
+            return _noting(await continuation(call), self.on_check)
         told = RequestError("TOKEN_MISSING" if given is None else "TOKEN_WRONG")
 
         async def refused(requests: AsyncIterator[bytes], context: Context) -> None:
@@ -123,20 +126,23 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
 
         return grpc.stream_stream_rpc_method_handler(refused)
 
-    def _admitting(self, handler: Any) -> Any:
-        async def admitted(requests: AsyncIterator[Any], context: Context) -> None:
-            self.on_admission(context.peer())
-            await handler.stream_stream(requests, context)
-
-        return grpc.stream_stream_rpc_method_handler(
-            admitted, handler.request_deserializer, handler.response_serializer
-        )
-
     def _is_right(self, given: str | bytes | None) -> bool:
         if isinstance(given, str):
             given = given.encode("utf-8", "replace")
         expected = f"Bearer {self._token().reveal()}".encode()
         return given is not None and hmac.compare_digest(given, expected)
+
+
+def _noting(handler: Any, note: Callable[[str], None]) -> Any:
+    """Wrap a handler so that `note` is called with the peer of each call."""
+
+    async def noted(requests: AsyncIterator[Any], context: Context) -> None:
+        note(context.peer())
+        await handler.stream_stream(requests, context)
+
+    return grpc.stream_stream_rpc_method_handler(
+        noted, handler.request_deserializer, handler.response_serializer
+    )
 
 
 class StatusInterceptor(grpc.aio.ServerInterceptor):

@@ -60,6 +60,52 @@ def test_without_a_call_a_connection_ends_and_others_stay() -> None:
         assert guard.look() == 0 or is_open(calling[0])
 
 
+def test_health_checks_keep_a_connection_open_while_they_are_made() -> None:
+    """Those of a load balancer, which has no token."""
+    with socket.create_server(("127.0.0.1", 0)) as server, connected(server) as checking:
+        guard = ConnectionGuard(server.getsockname()[1], first_call_s=0.2, spared_s=0.0)
+        for _ in range(4):
+            assert guard.look() == 0
+            guard.note_check(checking[2])
+            time.sleep(0.1)
+        assert guard.look() == 0
+        assert is_open(checking[0])
+        time.sleep(0.2)
+        assert guard.look() == 1
+        assert not is_open(checking[0])
+
+
+def test_health_checks_do_not_keep_more_connections_than_silence_does() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
+        guard = ConnectionGuard(server.getsockname()[1], first_call_s=60, most_silent=3, spared_s=0)
+        pairs = []
+        for number in range(6):
+            pairs.append(stack.enter_context(connected(server)))
+            guard.look()
+            guard.note_check(pairs[0][2])  # all the time
+            if number == 4:
+                guard.note_check(pairs[4][2])
+        kept = [is_open(client) for client, _, _ in pairs]
+        assert kept == [True, False, False, False, True, True]
+
+
+@pytest.mark.slow
+def test_a_load_balancer_checks_on_one_connection(tmp_path: Path) -> None:
+    """For longer than a silent connection may stay."""
+    with DaemonProcess(tmp_path) as daemon:
+        address = daemon.runtime()["address"]
+        with Caller(grpc.insecure_channel(address), None) as balancer:
+            assert eventually(balancer.is_serving, 60)
+            states: list[grpc.ChannelConnectivity] = []
+            balancer.channel.subscribe(states.append)
+            end = time.monotonic() + 12
+            while time.monotonic() < end:
+                time.sleep(1)
+                assert balancer.is_serving()
+        assert "connections_without_a_call" not in daemon.log.read_text()
+        assert set(states) == {grpc.ChannelConnectivity.READY}
+
+
 def test_too_many_connections_from_one_address_are_closed_oldest_first() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
         guard = ConnectionGuard(server.getsockname()[1], first_call_s=60, most_silent=3, spared_s=0)

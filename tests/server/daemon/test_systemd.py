@@ -15,23 +15,25 @@ from daemons import SUPPORT, Caller, header
 from eventually import eventually
 
 UNITS = Path(__file__).parents[3] / "server" / "systemd"
+ENVOY = UNITS.parent / "envoy" / "inpaint-envoy.service"
 SYSTEM, USER = UNITS / "system" / "inpaint-server.service", UNITS / "inpaint-server.service"
 pytestmark = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
 )
 
 
-def test_the_system_unit_exposes_little() -> None:
-    """Below 4.0 of 10, which systemd itself calls OK; it is 1.7 with systemd 252."""
+@pytest.mark.parametrize("unit", [SYSTEM, ENVOY], ids=["daemon", "envoy"])
+def test_the_system_units_expose_little(unit: Path) -> None:
+    """Below 4.0 of 10, which systemd itself calls OK; the daemon's is 1.7 with systemd 252."""
     done = subprocess.run(
-        ["systemd-analyze", "security", "--offline=yes", "--threshold=40", str(SYSTEM)],
+        ["systemd-analyze", "security", "--offline=yes", "--threshold=40", str(unit)],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stdout[-300:] + done.stderr
 
 
-@pytest.mark.parametrize("unit", [SYSTEM, USER], ids=["system", "user"])
+@pytest.mark.parametrize("unit", [SYSTEM, USER, ENVOY], ids=["system", "user", "envoy"])
 def test_a_unit_has_bounds_and_no_mistakes(unit: Path, tmp_path: Path) -> None:
     text = unit.read_text()
     for setting in ("MemoryMax", "TasksMax", "LimitNOFILE", "SystemCallFilter", "NoNewPrivileges"):
