@@ -389,7 +389,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--direction", default="hair_lightness")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
     options = parser.parse_args(arguments)
-    model = [word for name in options.model for word in ("--model", name)]
+    model = [word for name in options.model or ["portrait"] for word in ("--model", name)]
     figures: dict[str, Any] = {"through": options.through}
     with tempfile.TemporaryDirectory(prefix="inpaint-cluster-") as name:
         folder = Path(name)
