@@ -13,7 +13,7 @@
     │   └── UnauthenticatedError        UNAUTHENTICATED: token missing or wrong
     ├── UnavailableError                UNAVAILABLE: the daemon is loading or shutting down
     │   └── ConnectionLostError         the connection was lost before the answer was complete
-    ├── RequestCancelledError           CANCELLED
+    ├── RequestCancelledError           the caller cancelled
     ├── RequestTimeoutError             DEADLINE_EXCEEDED: it took longer than allowed
     │   └── NotRespondingError          the daemon hangs or is suspended
     └── DaemonInternalError             a bug in the daemon, or a daemon of another version
@@ -147,7 +147,8 @@ class DaemonInternalError(InpaintError):
 
 # gRPC's status codes by number, so that this module does not depend on gRPC.
 _BY_STATUS: dict[int, tuple[type[InpaintError], str]] = {
-    1: (RequestCancelledError, Sentence("The request was cancelled.")),
+    # The client's own cancellations have no status. So the daemon or a proxy ended the call.
+    1: (UnavailableError, Sentence("The daemon ended the request before it was complete.")),
     3: (InvalidRequestError, Sentence("The daemon rejected the request as invalid.")),
     4: (RequestTimeoutError, Sentence("The daemon did not finish in time.")),
     5: (
