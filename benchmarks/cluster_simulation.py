@@ -233,7 +233,7 @@ class Cluster:
 
     def _artist(self, number: int) -> Process:
         own = self._rng.choice(self.replicas)
-        yield self.env.timeout(self._rng.uniform(0, THINK_S))
+        yield self.env.timeout(self._rng.expovariate(1 / THINK_S))  # in the middle of a pause
         while True:
             replica = self._choose(own)
             yield from self._fill(number, replica)

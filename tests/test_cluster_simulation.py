@@ -56,9 +56,11 @@ def test_waits_are_those_of_constant_service(load: float, monkeypatch: pytest.Mo
     assert replica.busy_s / 6000 == pytest.approx(load, rel=0.03)
 
 
-def run(kind: FrontKind, load: float, seed: int = 0, replicas: int = 4) -> Cluster:
+def run(
+    kind: FrontKind, load: float, seed: int = 0, replicas: int = 4, seconds: float = 60
+) -> Cluster:
     cluster = Cluster(kind, replicas, CPU, COST if kind in {"envoy", "ray"} else None, seed)
-    cluster.run(artists_for(load, replicas, CPU), 60)
+    cluster.run(artists_for(load, replicas, CPU), seconds)
     return cluster
 
 
@@ -94,7 +96,7 @@ def test_balancing_shortens_waits_and_a_slow_front_lengthens_them() -> None:
 
 @pytest.mark.slow
 def test_a_busy_device_is_shared_fairly() -> None:
-    measured = run("least", 1.5, replicas=1).measured
+    measured = run("least", 1.5, replicas=1, seconds=200).measured
     assert measured.device_busy > 0.95
     assert len(measured.fills) >= 0.9 * artists_for(1.5, 1, CPU)  # nobody starves
 

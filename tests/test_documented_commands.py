@@ -32,7 +32,7 @@ from inpaint_server.cli import parser as server_parser
 OTHERS = {
     "apt-get", "cp", "curl", "docker", "envoy", "flatpak", "gimp-console-3.0", "git", "kill",
     "openssl", "pip", "podman", "python3", "systemctl", "systemd-analyze", "unzip", "buf",
-    "~/inpaint/bin/pip", "cosign", "sha256sum",
+    "~/inpaint/bin/pip", "cosign", "export", "ray", "serve", "sha256sum",
 }  # fmt: skip
 
 HELP = [
