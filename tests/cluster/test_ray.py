@@ -244,6 +244,10 @@ def test_replicas_with_other_settings_are_replaced_and_no_fill_is_lost(
         ("ray: {address: '127.0.0.1:1'}", "cannot use the cluster at 127.0.0.1:1"),
         ("ray: {min_replicas: 3, max_replicas: 2}", "raise max_replicas"),
         ("ray: {min_replicas: 0}", "min_replicas"),
+        (
+            "ray: {min_replicas: 2, max_replicas: 2, cpus_per_replica: 500}",
+            "2 replicas with cpus_per_replica: 500 need 1000 CPUs",
+        ),
     ],
 )
 def test_settings_that_cannot_work_are_named(settings: str, words: str, tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ class RayBackend:
             limits.max_pending_bytes or request_budget(free_memory(), 0), limits.max_queue
         )
         self._running = 0
+        self._problem: str | None = None
         self._handle: DeploymentHandle[Any] | None = None
         self._deployed = asyncio.Event()
         _connect(self._settings)
@@ -92,13 +93,23 @@ class RayBackend:
         return False
 
     def health_problem(self) -> str | None:
-        """Return why a restart would help: the connection to the cluster is lost."""
-        return None if ray.is_initialized() else "the connection to the Ray cluster is lost"
+        """Return why a restart would help."""
+        return self._problem or (
+            None if ray.is_initialized() else "the connection to the Ray cluster is lost"
+        )
 
     async def run(self, on_ready: Callable[[bool], None]) -> None:
         """Deploy the replicas, then report whether there are any until cancelled."""
-        self._handle = await asyncio.to_thread(self._deploy)
-        self._deployed.set()
+        try:
+            self._handle = await asyncio.to_thread(self._deploy)
+        except Exception as error:
+            self._problem = (
+                f"the replicas cannot be deployed: {(str(error).splitlines() or [''])[0]}"
+            )
+            log.exception("replicas=0")
+            return
+        finally:
+            self._deployed.set()
         told = False
         while True:
             running = await asyncio.to_thread(_count_running)
@@ -207,7 +218,8 @@ class RayBackend:
 
     async def _replicas(self) -> DeploymentHandle[Any]:
         await self._deployed.wait()
-        assert self._handle is not None
+        if self._handle is None:
+            raise UnavailableError("REPLICA_LOST")
         return self._handle
 
     # -- Description and models -----------------------------------------------------------------
@@ -250,7 +262,7 @@ class RayBackend:
             results: list[Any] = await handle.broadcast(method, *arguments).results_async(
                 timeout_s=DESCRIBED_WITHIN_S if method == "describe" else None
             )
-        except RayError as error:
+        except (RayError, RayServeException, TimeoutError) as error:
             cause = getattr(error, "cause", None)
             if isinstance(cause, RequestError):
                 raise cause from None
@@ -282,7 +294,24 @@ def _connect(settings: RayConfig) -> None:
         ) from error
     finally:
         signal.signal(signal.SIGTERM, at_term)  # Ray would exit without draining
+    if not settings.address:
+        _check_resources(settings)
     log.info("ray_address=%s", ray.get_runtime_context().gcs_address)
+
+
+def _check_resources(settings: RayConfig) -> None:
+    """Refuse settings that this machine can never satisfy; Ray itself would wait for a machine."""
+    available = ray.cluster_resources()
+    for name, each, key in (
+        ("GPU", settings.gpus_per_replica, "gpus_per_replica"),
+        ("CPU", settings.cpus_per_replica, "cpus_per_replica"),
+    ):
+        needed, there = settings.min_replicas * each, available.get(name, 0.0)
+        if needed > there:
+            raise ConfigurationError(
+                f"ray: {settings.min_replicas} replicas with {key}: {each:g} need {needed:g} "
+                f"{name}s, but this machine has {there:g}; reduce {key} or min_replicas"
+            )
 
 
 def _check_reachable(address: str) -> None:
@@ -339,7 +368,7 @@ def _count_running() -> int:
     """Return the number of replicas that accept requests; 0 if the cluster does not answer."""
     try:
         application = serve.status().applications.get(APPLICATION)
-    except (RayError, RayServeException):
+    except (RayError, RayServeException, TimeoutError):
         return 0
     if application is None or DEPLOYMENT not in application.deployments:
         return 0
