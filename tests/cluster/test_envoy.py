@@ -410,7 +410,7 @@ def unaware(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         check |= {"no_traffic_healthy_interval": "600s", "unhealthy_interval": "1s"}
 
     folder = tmp_path_factory.mktemp("unaware")
-    settings = SETTINGS.replace(f"grace_s: {GRACE_S}", "grace_s: 120")
+    settings = SETTINGS.replace(f"grace_s: {GRACE_S}", "grace_s: 120\nlimits: {max_seeds: 240}")
     with studio(folder, 2, slow_s=SLOW_S, settings=settings, change=rarely) as some:
         yield some
 
@@ -419,7 +419,7 @@ def test_a_draining_daemon_passes_requests_on(unaware: Studio) -> None:
     """Small ones through Envoy, which has all of their bytes; large ones through the client."""
     with ExitStack() as stack:
         holding = stack.enter_context(BlockingClient(unaware.endpoint))
-        held = holding.fill(job(range(60)))
+        held = holding.fill(job(range(240)))  # takes four times as long as everything below
         next(event for event in held if isinstance(event, Candidate))
         [draining] = [daemon for daemon in unaware.daemons if _works(daemon)]
         [other] = set(unaware.daemons) - {draining}
