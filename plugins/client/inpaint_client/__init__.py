@@ -69,6 +69,7 @@ from .requests import (
     StyleLevel,
     seed_sequence,
 )
+from .segments import Face, Part, PartMask, Segmentation, SegmentJob
 from .session.style_mix import StyleMix
 from .settings import ConnectionSettings, SettingsFile, connection_file
 from .worker import Run, Worker
@@ -95,6 +96,7 @@ __all__ = [
     "Edits",
     "Endpoint",
     "Extent",
+    "Face",
     "Failed",
     "FillEvent",
     "FillJob",
@@ -115,6 +117,8 @@ __all__ = [
     "NotFoundError",
     "NotRespondingError",
     "Notice",
+    "Part",
+    "PartMask",
     "Patch",
     "Picture",
     "Point",
@@ -130,6 +134,8 @@ __all__ = [
     "Run",
     "SampleType",
     "Secret",
+    "SegmentJob",
+    "Segmentation",
     "SettingsFile",
     "SmoothFill",
     "StartFailedError",

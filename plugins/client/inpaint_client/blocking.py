@@ -18,6 +18,7 @@ from .client import Client
 from .events import Done, Failed, FillEvent, Message
 from .info import DaemonInfo, Model
 from .requests import EditJob, FillJob, Job
+from .segments import Segmentation, SegmentJob
 from .worker import PATIENCE_S, Locate, Worker
 
 T = TypeVar("T")
@@ -72,6 +73,10 @@ class BlockingClient:
     def edit(self, job: EditJob, timeout_s: float | None = None) -> Iterator[FillEvent]:
         """Render a candidate again and yield the same events as `fill`."""
         return self._events(job, timeout_s)
+
+    def segment(self, job: SegmentJob, timeout_s: float | None = None) -> Segmentation:
+        """Find the faces in an image, and the masks of their parts."""
+        return self._call(lambda client: client.segment(job, timeout_s))
 
     def _call(self, request: Callable[[Client], Awaitable[T]]) -> T:
         return self._worker.call(request).result()

@@ -1,4 +1,4 @@
-"""Asyncio client with the daemon's five requests.
+"""Asyncio client with the daemon's six requests.
 
     async with Client(parse_endpoint("127.0.0.1:50099", token)) as client:
         info = await client.info()
@@ -42,8 +42,18 @@ from .errors import (
 from .events import Accepted, Done, FillEvent, Sending
 from .info import DaemonInfo, Model
 from .requests import EditJob, FillJob
+from .segments import Face, PartMask, Segmentation, SegmentJob
 from .sentence import Sentence
-from .wire import Answer, daemon_info, edit_requests, fill_requests, model
+from .wire import (
+    Answer,
+    daemon_info,
+    edit_requests,
+    fill_requests,
+    found_faces,
+    model,
+    part_mask,
+    segment_requests,
+)
 
 Reply = TypeVar("Reply", bound=WireMessage)
 T = TypeVar("T")
@@ -187,6 +197,36 @@ class Client:
             else:
                 return
 
+    async def segment(self, job: SegmentJob, timeout_s: float | None = None) -> Segmentation:
+        """Find the faces in an image, and the masks of their parts.
+
+        Raises:
+            DaemonInternalError: the daemon is an older version that cannot do this.
+        """
+        method = StreamStreamMethod(
+            self._channel, _SERVICE + "Segment", pb.SegmentRequest, pb.SegmentEvent
+        )
+        faces: tuple[Face, ...] = ()
+        masks: list[PartMask] = []
+        await self._connect()
+        with _translated(self.endpoint):
+            async with method.open(timeout=timeout_s, metadata=self._metadata) as stream:
+                requests = segment_requests(job)
+                async with aclosing(_upload(stream, requests, len(job.image.data))) as pieces:
+                    while await self._watched(anext(pieces, None), self._metadata) is not None:
+                        pass
+                while (
+                    message := await self._watched(stream.recv_message(), self._metadata)
+                ) is not None:
+                    kind = message.WhichOneof("event")
+                    if kind == "done":
+                        return Segmentation(job.image.extent, faces, tuple(masks))
+                    if kind == "faces":
+                        faces = found_faces(message.faces)
+                    elif kind == "mask" and (mask := part_mask(message.mask)) is not None:
+                        masks.append(mask)
+        raise _incomplete(self.endpoint)
+
     async def _unary(
         self, name: str, request: WireMessage, reply: type[Reply], timeout_s: float | None
     ) -> Reply:
@@ -292,15 +332,17 @@ class Client:
                         finished = isinstance(value, Done)
                         yield value
         if not finished:
-            raise ConnectionLostError(
-                Sentence(
-                    "The daemon at {endpoint} sent an incomplete answer.", endpoint=self.endpoint
-                )
-            )
+            raise _incomplete(self.endpoint)
 
 
 def _new_routing_key() -> str:
     return secrets.token_urlsafe(12)
+
+
+def _incomplete(endpoint: Endpoint) -> ConnectionLostError:
+    return ConnectionLostError(
+        Sentence("The daemon at {endpoint} sent an incomplete answer.", endpoint=endpoint)
+    )
 
 
 def _not_answering(endpoint: Endpoint) -> NotRespondingError:

@@ -64,6 +64,7 @@ class Limits:
     max_session_bytes: int = 0  # images of all sessions together
     session_ttl_s: float = 0.0  # how long an unused session is kept
     idle_s: float = 0.0  # how long a call may neither send nor read
+    max_segment_side: int = 0  # px, of `SegmentJob.image`; 0 = the daemon cannot find parts
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from .requests import (
     Mixing,
     RecipeSource,
 )
+from .segments import Face, Part, PartMask, SegmentJob
 from .sentence import Sentence, of_daemon
 
 Numbers = TypeVar("Numbers", Limits, Activity)
@@ -69,7 +70,7 @@ def fill_requests(job: FillJob, chunk_bytes: int = CHUNK_BYTES) -> Iterator[pb.F
     )
     yield pb.FillRequest(header=header)
     if not inline:
-        for chunk in _chunks(chunk_bytes, seen.crop, seen.hole, seen.overview):
+        for chunk in _chunks(chunk_bytes, *_of_capture(seen.crop, seen.hole, seen.overview)):
             yield pb.FillRequest(chunk=chunk)
 
 
@@ -92,8 +93,36 @@ def edit_requests(job: EditJob, chunk_bytes: int = CHUNK_BYTES) -> Iterator[pb.E
     )
     yield pb.EditRequest(header=header)
     if seen is not None and not inline:
-        for chunk in _chunks(chunk_bytes, seen.crop, seen.hole):
+        for chunk in _chunks(chunk_bytes, *_of_capture(seen.crop, seen.hole)):
             yield pb.EditRequest(chunk=chunk)
+
+
+def segment_requests(
+    job: SegmentJob, chunk_bytes: int = CHUNK_BYTES
+) -> Iterator[pb.SegmentRequest]:
+    """Yield the header, then the chunks of the image, of at most `chunk_bytes` each."""
+    inline = _fits(chunk_bytes, job.image)
+    header = pb.SegmentHeader(
+        picture=_image(job.image, inline), parts=map(_number, job.parts), faces=job.faces
+    )
+    yield pb.SegmentRequest(header=header)
+    if not inline:
+        for chunk in _chunks(chunk_bytes, (pb.Chunk.TARGET_PICTURE, job.image)):
+            yield pb.SegmentRequest(chunk=chunk)
+
+
+def found_faces(message: pb.Faces) -> tuple[Face, ...]:
+    """Convert the faces of an answer."""
+    return tuple(
+        Face(_frame_of(face.frame), face.confidence, _box_of(face.box)) for face in message.faces
+    )
+
+
+def part_mask(message: pb.PartMask) -> PartMask | None:
+    """Convert a mask; None if this client does not know the part."""
+    if message.part not in set(map(int, Part)):
+        return None
+    return PartMask(Part(message.part), message.face, _box_of(message.box), message.coverage)
 
 
 class Answer:
@@ -215,7 +244,7 @@ def _candidate(message: pb.Candidate) -> Candidate:
             Patch(
                 fill=_read_image(patch.fill),
                 coverage=_read_image(patch.coverage),
-                box=Box(patch.box.x, patch.box.y, patch.box.width, patch.box.height),
+                box=_box_of(patch.box),
             )
             for patch in message.patches
         ),
@@ -229,7 +258,7 @@ def _frame_chosen(message: pb.FrameChosen) -> FrameChosen:
     frame = message.frame
     return FrameChosen(
         group=message.group,
-        frame=Frame(frame.cx, frame.cy, frame.side, frame.angle),
+        frame=_frame_of(frame),
         confidence=message.confidence,
         model_resolution=message.model_resolution,
         enlargement=message.enlargement,
@@ -269,14 +298,21 @@ def _fits(chunk_bytes: int, *images: Picture | None) -> bool:
     return sum(len(image.data) for image in images if image) <= chunk_bytes
 
 
-def _chunks(
-    chunk_bytes: int, crop: Picture, hole: Picture, overview: Picture | None = None
-) -> Iterator[pb.Chunk]:
-    for target, image in (
+def _of_capture(
+    crop: Picture, hole: Picture, overview: Picture | None = None
+) -> list[tuple[pb.Chunk.Target, Picture | None]]:
+    """Return the images of a capture in the order in which they are sent."""
+    return [
         (pb.Chunk.TARGET_CROP, crop),
         (pb.Chunk.TARGET_HOLE, hole),
         (pb.Chunk.TARGET_OVERVIEW, overview),
-    ):
+    ]
+
+
+def _chunks(
+    chunk_bytes: int, *images: tuple[pb.Chunk.Target, Picture | None]
+) -> Iterator[pb.Chunk]:
+    for target, image in images:
         data = memoryview(image.data if image else b"")
         for start in range(0, len(data), chunk_bytes):
             yield pb.Chunk(target=target, data=bytes(data[start : start + chunk_bytes]))
@@ -304,6 +340,14 @@ def _box(box: Box) -> pb.Box:
 
 def _size(extent: Extent) -> pb.Size:
     return pb.Size(width=extent.width, height=extent.height)
+
+
+def _box_of(box: pb.Box) -> Box:
+    return Box(box.x, box.y, box.width, box.height)
+
+
+def _frame_of(frame: pb.Frame) -> Frame:
+    return Frame(frame.cx, frame.cy, frame.side, frame.angle)
 
 
 def _frame(frame: Frame) -> pb.Frame:

@@ -40,13 +40,13 @@ from ..errors import (
     ResourceExhaustedError,
     UnavailableError,
 )
-from ..filling.specs import EditSpec, FillSpec, ImageHeader
+from ..filling.specs import EditSpec, FillSpec, ImageHeader, SegmentSpec
 from ..models.budget import request_budget
 from ..models.free_memory import free_memory
 from ..models.registry import BundleLoader, ModelRegistry
 from ..scheduling.admission import Admission
 from ..scheduling.shares import Priority
-from ..serving.answers import Activity, Answer, Description, ModelState
+from ..serving.answers import Activity, Answer, Description, ModelState, SegmentAnswer
 from ..serving.assembly import model_sources
 from ..serving.backend import Caller, Upload
 from .autoscaling import QueueTimePolicy
@@ -200,7 +200,18 @@ class RayBackend:
             async for answer in self._answers(answers):
                 yield answer
 
-    async def _answers(self, answers: Any) -> AsyncGenerator[Answer, None]:  # noqa: ANN401
+    async def segment(
+        self, spec: SegmentSpec, upload: Upload, caller: Caller
+    ) -> AsyncGenerator[SegmentAnswer, None]:
+        """Pass an image on to the replica with the least work."""
+        handle = await self._replicas()
+        async with self._uploads.open(_bytes([spec.image]), Priority.EDIT):
+            data = await upload.images([spec.image])
+            answers = handle.options(stream=True).segment.remote(spec, data, _passed(caller))
+            async for answer in self._answers(answers):
+                yield answer
+
+    async def _answers(self, answers: Any) -> AsyncGenerator[Any, None]:  # noqa: ANN401
         """Yield the answers of a replica; an error of the cluster becomes one of the request."""
         try:
             async for answer in answers:

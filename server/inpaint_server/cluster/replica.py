@@ -8,17 +8,20 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from ray import serve
 
 from ..config import ServerConfig
 from ..errors import RequestError, as_request_error
-from ..filling.specs import EditSpec, FillSpec, ImageHeader
+from ..filling.specs import EditSpec, FillSpec, ImageHeader, SegmentSpec
 from ..models.device import is_out_of_memory
 from ..scheduling.work_marker import WorkMarker
-from ..serving.answers import Answer, Description
+from ..serving.answers import Answer, Description, SegmentAnswer
 from ..serving.assembly import local_backend
 from ..serving.backend import Caller
+
+T = TypeVar("T")
 
 READY_WITHIN_S = 600.0  # time limit for loading the default model
 
@@ -110,6 +113,15 @@ class Replica:
             async for answer in told:
                 yield answer
 
+    async def segment(
+        self, spec: SegmentSpec, data: Sequence[bytes], caller: Caller
+    ) -> AsyncGenerator[SegmentAnswer | RequestError, None]:
+        """Yield the faces in an image and their masks, and the error if there is one."""
+        answers = self._backend.segment(spec, Received(data), _here(caller))
+        async with aclosing(_with_errors(answers)) as told:
+            async for answer in told:
+                yield answer
+
     @serve.multiplexed(max_num_models_per_replica=-1)
     async def loaded(self, model: str) -> str:
         """Load a model, so that Serve prefers this replica for its requests."""
@@ -134,8 +146,8 @@ class Replica:
 
 
 async def _with_errors(
-    answers: AsyncGenerator[Answer, None],
-) -> AsyncGenerator[Answer | RequestError, None]:
+    answers: AsyncGenerator[T, None],
+) -> AsyncGenerator[T | RequestError, None]:
     """Yield an error as the last answer, because Ray wraps raised ones and logs their traces."""
     async with aclosing(answers):
         try:

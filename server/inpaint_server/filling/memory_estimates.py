@@ -11,10 +11,11 @@ from inpaint_model.pipeline.session import UNEDITED_KEPT
 
 from ..errors import ResourceExhaustedError
 from .filling import ServedSession
-from .specs import CropGeometry, EditSpec, FillSpec, SourceSpec
+from .specs import CropGeometry, EditSpec, FillSpec, ImageHeader, SourceSpec
 
 _RGB_FLOATS = 12  # bytes per pixel of the network's output
 _EDIT_FLOATS = 3 * _RGB_FLOATS  # an edit, the unedited candidate, and their surroundings
+_SEGMENTATION = 96  # bytes per pixel of an image while its parts are found
 _ATTACHMENT = 8  # bytes per pixel of an attachment, encoded and decoded
 
 
@@ -46,6 +47,11 @@ class MemoryEstimate:
         return ResourceExhaustedError(
             "REQUEST_TOO_LARGE", needed=self.total >> 20, limit=budget >> 20, side=side
         )
+
+
+def memory_for_segmentation(shape: ImageHeader) -> int:
+    """Estimate the memory for finding the parts of an image."""
+    return shape.num_bytes + _SEGMENTATION * shape.width * shape.height
 
 
 def memory_for_fill(spec: FillSpec, resolution: int, present: int) -> MemoryEstimate:

@@ -12,6 +12,7 @@ from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Box, FrameChoice
 from inpaint_model.pipeline.session import Edits
 from inpaint_model.pipeline.style_mixing import Mixing
+from inpaint_model.segmentation.parts import Part
 
 
 @dataclass(frozen=True)
@@ -98,3 +99,12 @@ class EditSpec:
     blending: BlendSettings | None
     output_dtype: np.dtype[Any] | None
     accepts_chunks: bool = False  # whether a large candidate may be sent in chunks
+
+
+@dataclass(frozen=True)
+class SegmentSpec:
+    """A validated SegmentHeader: everything except the pixels."""
+
+    image: ImageHeader
+    parts: tuple[Part, ...]
+    faces: tuple[int, ...]  # indices; empty = all

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inpaint_model.document.compositing import Patch
-from inpaint_model.document.geometry import Frame, Mode
+from inpaint_model.document.geometry import Box, Frame, Mode
 from inpaint_model.document.notices import Notice
 from inpaint_model.pipeline.recipe import Method
+from inpaint_model.segmentation.parts import PartMask
 
 from ..models.registry import ModelInfo
 from ..scheduling.work_marker import Killed
@@ -68,6 +69,25 @@ class Done:
 
 
 Answer = Accepted | FrameChosen | Progress | FinishedCandidate | Done
+
+
+@dataclass(frozen=True)
+class FoundFace:
+    """A face in an image. Coordinates are in px of the image."""
+
+    frame: Frame
+    confidence: float  # 0..1 that it is a face
+    box: Box
+
+
+@dataclass(frozen=True)
+class FacesFound:
+    """All faces in an image, from large to small."""
+
+    faces: tuple[FoundFace, ...]
+
+
+SegmentAnswer = FacesFound | PartMask
 
 
 @dataclass(frozen=True)

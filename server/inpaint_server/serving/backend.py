@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..filling.specs import EditSpec, FillSpec, ImageHeader
-from .answers import Answer, Description, ModelState
+from ..filling.specs import EditSpec, FillSpec, ImageHeader, SegmentSpec
+from .answers import Answer, Description, ModelState, SegmentAnswer
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ class Backend(Protocol):
 
     def edit(self, spec: EditSpec, upload: Upload, caller: Caller) -> AsyncGenerator[Answer, None]:
         """Yield a candidate with changes, based on its session or its recipe and attachment."""
+
+    def segment(
+        self, spec: SegmentSpec, upload: Upload, caller: Caller
+    ) -> AsyncGenerator[SegmentAnswer, None]:
+        """Yield the faces in an image, then the masks of their parts."""
 
     async def describe(self) -> Description:
         """Describe the backend."""

@@ -25,6 +25,7 @@ from inpaint_model.inference.host_memory import resident_bytes
 from inpaint_model.pipeline.recipe import AttachmentError, read_recipe, write_recipe
 from inpaint_model.pipeline.reopening import reopened
 from inpaint_model.pipeline.session import FillSession, Rendering
+from inpaint_model.segmentation.parts import Segmentation
 
 from .. import spans
 from ..errors import InvalidRequestError, NotFoundError
@@ -34,11 +35,13 @@ from ..filling.memory_estimates import (
     MemoryEstimate,
     memory_for_edit,
     memory_for_fill,
+    memory_for_segmentation,
     memory_for_source,
 )
 from ..filling.recipe_errors import recipe_in
+from ..filling.segmenting import segmentation_of
 from ..filling.sessions import SessionCache
-from ..filling.specs import EditSpec, FillSpec, SourceSpec
+from ..filling.specs import EditSpec, FillSpec, SegmentSpec, SourceSpec
 from ..models.device import device_names
 from ..models.device_models import DeviceModels
 from ..models.registry import ModelRegistry, RegisteredModel
@@ -52,10 +55,13 @@ from .answers import (
     Answer,
     Description,
     Done,
+    FacesFound,
     FinishedCandidate,
+    FoundFace,
     FrameChosen,
     ModelState,
     Progress,
+    SegmentAnswer,
 )
 from .backend import Caller, Upload
 from .upkeep import STALL_S, UpkeepTimes, Use, free_unused, probe_devices, warm_up
@@ -244,6 +250,27 @@ class LocalBackend:
         )
         return self._answers(job, position, session_id, 1, shown)
 
+    # -- Segment --------------------------------------------------------------------------------
+
+    async def segment(
+        self, spec: SegmentSpec, upload: Upload, caller: Caller
+    ) -> AsyncGenerator[SegmentAnswer, None]:
+        """Yield the faces in an image, then the masks of their parts.
+
+        The networks are small, so they run on the CPU and need not wait for a device.
+        """
+        shape = spec.image
+        facts = {"image": f"{shape.width}x{shape.height}x{shape.channels}"}
+        needed = memory_for_segmentation(shape)
+        async with self._room(needed, Priority.EDIT, "", "Segment", facts):
+            (data,) = await upload.images([shape])
+            found = await self._in_thread(segmentation_of, shape, data)
+            yield faces_in(found)
+            chosen = spec.faces or range(len(found.faces))
+            masks = found.masks(spec.parts, [k for k in chosen if k < len(found.faces)])
+            while (mask := await self._in_thread(next, masks, None)) is not None:
+                yield mask
+
     # -- Answers --------------------------------------------------------------------------------
 
     async def _answers(
@@ -427,6 +454,13 @@ def _frames_chosen(served: ServedSession, smooth: bool) -> Iterator[FrameChosen]
             enlargement=placement.upscale_factor,
             notices=placement.notices + offered,
         )
+
+
+def faces_in(found: Segmentation) -> FacesFound:
+    """Return the answer that describes the faces of an image."""
+    return FacesFound(
+        tuple(FoundFace(face.frame, face.confidence, face.box) for face in found.faces)
+    )
 
 
 def finished_candidate(served: ServedSession, rendering: Rendering) -> FinishedCandidate:

@@ -14,6 +14,7 @@ from .parsing import (
     MAX_EDITS,
     MAX_MIXED_SIDE,
     MAX_OVERVIEW_SIDE,
+    MAX_SEGMENT_SIDE,
 )
 from .uploads import MAX_CHUNK_BYTES
 
@@ -51,4 +52,5 @@ def limits_message(config: ServerConfig, budget: int) -> pb.Limits:
         max_session_bytes=limits.max_session_bytes,
         session_ttl_s=config.session_ttl_s,
         idle_s=config.idle_s,
+        max_segment_side=min(MAX_SEGMENT_SIDE, limits.max_side),
     )

@@ -13,15 +13,25 @@ from ..serving.answers import (
     Activity,
     Answer,
     Done,
+    FacesFound,
     FinishedCandidate,
     FrameChosen,
     ModelState,
     Progress,
+    SegmentAnswer,
 )
-from .parsing import FRAME_MODE_NUMBERS, METHOD_NUMBERS, box_message, frame_message, write_image
+from .parsing import (
+    FRAME_MODE_NUMBERS,
+    METHOD_NUMBERS,
+    PARTS,
+    box_message,
+    frame_message,
+    write_image,
+)
 
 CHUNK_BYTES = 1 << 20  # of an answer; gRPC clients accept up to 4 MiB by default
 
+PART_NUMBERS = {part: number for number, part in PARTS.items()}
 DETAILS = {"ENLARGED", "SMOOTH_OFFERED"}  # codes of `Notice.is_detail`
 
 
@@ -88,6 +98,32 @@ def _candidate_event(answer: FinishedCandidate) -> pb.FillEvent:
     candidate.recipe = answer.recipe
     candidate.attachment = answer.attachment
     return event
+
+
+def segment_events(answer: SegmentAnswer) -> Iterator[pb.SegmentEvent]:
+    """Yield the messages of an answer; a large mask takes several."""
+    if isinstance(answer, FacesFound):
+        faces = [
+            pb.Face(
+                frame=frame_message(face.frame),
+                confidence=face.confidence,
+                box=box_message(face.box),
+            )
+            for face in answer.faces
+        ]
+        yield pb.SegmentEvent(faces=pb.Faces(faces=faces))
+        return
+    rows = max(CHUNK_BYTES // answer.box.width, 1)
+    for top in range(0, answer.box.height, rows):
+        part = answer.coverage[top : top + rows]
+        box = answer.box._replace(y=answer.box.y + top, height=len(part))
+        mask = pb.PartMask(
+            part=PART_NUMBERS[answer.part],
+            face=answer.face,
+            box=box_message(box),
+            coverage=part.tobytes(),
+        )
+        yield pb.SegmentEvent(mask=mask)
 
 
 def model_message(model: ModelState) -> pb.Model:

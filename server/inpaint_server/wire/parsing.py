@@ -21,17 +21,27 @@ from inpaint_model.pipeline.document_inpainter import DEFAULT_TRUNCATION_PSI
 from inpaint_model.pipeline.recipe import MAX_COORDINATE, MAX_EDIT_VALUE, read_recipe
 from inpaint_model.pipeline.session import Edits
 from inpaint_model.pipeline.style_mixing import Mixing
+from inpaint_model.segmentation.parts import Part
 from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from ..config import Limits
 from ..errors import InvalidRequestError, ResourceExhaustedError
 from ..filling.recipe_errors import recipe_in
-from ..filling.specs import CropGeometry, EditSpec, FillSpec, ImageHeader, SmoothChoice, SourceSpec
+from ..filling.specs import (
+    CropGeometry,
+    EditSpec,
+    FillSpec,
+    ImageHeader,
+    SegmentSpec,
+    SmoothChoice,
+    SourceSpec,
+)
 
 MAX_DOCUMENT_SIDE = 1 << 20  # px; far more than any editor supports
 MAX_OVERVIEW_SIDE = 512  # px
 MAX_CONTEXT_SIDE = 2048  # px; of the reduced image of the area around a crop
 MAX_MIXED_SIDE = 1024  # px; of an image for style mixing; the networks cannot use more
+MAX_SEGMENT_SIDE = 2048  # px; of an image whose parts are requested
 MAX_EDITS = 256  # of one candidate
 MAX_ATTACHMENT_BYTES = 32 << 20
 
@@ -55,6 +65,15 @@ SMOOTH_CHOICES: Mapping[int, SmoothChoice] = {
     pb.SMOOTH_FILL_AUTO: "auto",
     pb.SMOOTH_FILL_ALWAYS: "always",
     pb.SMOOTH_FILL_NEVER: "never",
+}
+PARTS: Mapping[pb.Part, Part] = {
+    pb.PART_HAIR: "hair",
+    pb.PART_SKIN: "skin",
+    pb.PART_EYES: "eyes",
+    pb.PART_BROWS: "brows",
+    pb.PART_MOUTH: "mouth",
+    pb.PART_GLASSES: "glasses",
+    pb.PART_BACKGROUND: "background",
 }
 METHOD_NUMBERS = {"model": pb.METHOD_MODEL, "smooth": pb.METHOD_SMOOTH}
 FRAME_MODE_NUMBERS = {
@@ -218,16 +237,30 @@ def _image(message: pb.Picture, field: str, limits: Limits) -> ImageHeader:
     return shape
 
 
+def segment_spec(header: pb.SegmentHeader, limits: Limits) -> SegmentSpec:
+    """Validate a SegmentHeader."""
+    shape = _image(header.picture, "picture", limits)
+    _check_longest_side(shape, MAX_SEGMENT_SIDE)
+    unknown = next((number for number in header.parts if number not in PARTS), None)
+    if unknown is not None:
+        raise InvalidRequestError("parts", f"contains {unknown}, which is not a known part")
+    parts = dict.fromkeys(PARTS[number] for number in header.parts)
+    return SegmentSpec(shape, tuple(parts), tuple(dict.fromkeys(header.faces)))
+
+
+def _check_longest_side(shape: ImageHeader, limit: int) -> None:
+    if max(shape.width, shape.height) > limit:
+        raise InvalidRequestError(
+            shape.field,
+            f"is {shape.width} x {shape.height} px; its longest side must be at most {limit} px",
+        )
+
+
 def _overview(header: pb.FillHeader, limits: Limits) -> ImageHeader | None:
     if not header.HasField("overview"):
         return None
     shape = _image(header.overview, "overview", limits)
-    if max(shape.width, shape.height) > MAX_OVERVIEW_SIDE:
-        raise InvalidRequestError(
-            "overview",
-            f"is {shape.width} x {shape.height} px; its longest side must be at most "
-            f"{MAX_OVERVIEW_SIDE} px",
-        )
+    _check_longest_side(shape, MAX_OVERVIEW_SIDE)
     return shape
 
 
@@ -236,12 +269,7 @@ def _context(header: pb.FillHeader, limits: Limits, geometry: CropGeometry) -> D
     if not header.HasField("context"):
         return None
     shape = _image(header.context, "context", limits)
-    if max(shape.width, shape.height) > MAX_CONTEXT_SIDE:
-        raise InvalidRequestError(
-            shape.field,
-            f"is {shape.width} x {shape.height} px; its longest side must be at most "
-            f"{MAX_CONTEXT_SIDE} px",
-        )
+    _check_longest_side(shape, MAX_CONTEXT_SIDE)
     if not header.context.data:
         raise InvalidRequestError(shape.field + ".data", "is empty; this image must be inline")
     if not header.HasField("context_box"):

@@ -14,12 +14,19 @@ from inpaint_protos.v1 import inpaint_pb2_grpc as pb_grpc
 from .. import __version__, spans
 from ..config import ServerConfig
 from ..errors import DeadlineExceededError
-from ..serving.answers import Accepted, Answer, Done, FinishedCandidate, FrameChosen
+from ..serving.answers import Accepted, Answer, Done, FacesFound, FinishedCandidate, FrameChosen
 from ..serving.backend import Backend, Caller
 from . import parsing
 from .clients import client_of
 from .limits import limits_message
-from .messages import activity_message, event_message, in_chunks, killed_message, model_message
+from .messages import (
+    activity_message,
+    event_message,
+    in_chunks,
+    killed_message,
+    model_message,
+    segment_events,
+)
 from .request_log import LoggedRequest, RequestLog
 from .uploads import Complete, StreamUpload, first_message
 
@@ -42,7 +49,7 @@ class InpaintService(pb_grpc.InpaintServicer):
         """Time limit for each message of a client, in seconds."""
         return self._config.idle_s
 
-    # -- Fill and edit --------------------------------------------------------------------------
+    # -- Fill, edit, segment --------------------------------------------------------------------
 
     async def Fill(  # noqa: N802 (the name in the contract)
         self, requests: AsyncIterator[pb.FillRequest], context: Context
@@ -76,6 +83,32 @@ class InpaintService(pb_grpc.InpaintServicer):
             answers = self._backend.edit(spec, upload, _caller(context))
             await self._send_all(answers, context, logged, accepts_chunks=spec.accepts_chunks)
 
+    async def Segment(  # noqa: N802 (the name in the contract)
+        self, requests: AsyncIterator[pb.SegmentRequest], context: Context
+    ) -> None:
+        """Send the faces in an image, then the masks of their parts."""
+        async with self._request_log.open("Segment", context) as logged:
+            header = await first_message(context, pb.SegmentHeader, self.idle_s)
+            spec = parsing.segment_spec(header, self._limits)
+            shape = spec.image
+            logged.facts.update(
+                image=f"{shape.width}x{shape.height}x{shape.channels}",
+                parts=",".join(spec.parts) or "-",
+            )
+            upload = StreamUpload(context, {shape.field: header.picture.data}, self.idle_s)
+            answers = self._backend.segment(spec, upload, _caller(context))
+            async with aclosing(answers):
+                with ExitStack() as stack:
+                    complete: Complete | None = None
+                    async for answer in answers:
+                        complete = complete or stack.enter_context(Complete(context))
+                        if isinstance(answer, FacesFound):
+                            logged.facts.update(faces=len(answer.faces))
+                        for event in segment_events(answer):
+                            await self._send(complete, event)
+                    assert complete is not None
+                    await self._send(complete, pb.SegmentEvent(done=pb.SegmentDone()))
+
     async def _send_all(
         self,
         answers: AsyncGenerator[Answer, None],
@@ -108,7 +141,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                     if is_candidate:
                         spans.add("send", began)
 
-    async def _send(self, context: Complete, event: pb.FillEvent) -> None:
+    async def _send(self, context: Complete, event: pb.FillEvent | pb.SegmentEvent) -> None:
         try:
             async with asyncio.timeout(self.idle_s):
                 await context.write(event)

@@ -16,7 +16,8 @@ from .interceptor import read
 if TYPE_CHECKING:
     from .interceptor import Context
 
-Header = TypeVar("Header", pb.FillHeader, pb.EditHeader)
+Header = TypeVar("Header", pb.FillHeader, pb.EditHeader, pb.SegmentHeader)
+Request = pb.FillRequest | pb.EditRequest | pb.SegmentRequest
 
 MAX_CHUNK_BYTES = 4 << 20
 
@@ -24,6 +25,7 @@ TARGETS = {
     "crop": pb.Chunk.TARGET_CROP,
     "hole": pb.Chunk.TARGET_HOLE,
     "overview": pb.Chunk.TARGET_OVERVIEW,
+    "picture": pb.Chunk.TARGET_PICTURE,
 }
 
 
@@ -96,7 +98,7 @@ class Complete:
         self._listening.cancel()
         self._listening.add_done_callback(_seen)
 
-    async def write(self, event: pb.FillEvent) -> None:
+    async def write(self, event: pb.FillEvent | pb.SegmentEvent) -> None:
         """Send an answer."""
         if self._listening.done():
             self._listening.result()
@@ -153,7 +155,7 @@ def _target_name(number: int) -> str:
     return pb.Chunk.Target.Name(number) if number in pb.Chunk.Target.values() else str(number)
 
 
-async def _next(context: Context, idle_s: float) -> pb.FillRequest | pb.EditRequest | None:
+async def _next(context: Context, idle_s: float) -> Request | None:
     """Return the next message; None at the end of the stream.
 
     This does not use the iterator that gRPC passes to the method. If that is not read to its end,
@@ -161,7 +163,7 @@ async def _next(context: Context, idle_s: float) -> pb.FillRequest | pb.EditRequ
     """
     try:
         async with asyncio.timeout(idle_s):
-            message: pb.FillRequest | pb.EditRequest | None = read(await context.read())
+            message: Request | None = read(await context.read())
     except TimeoutError:
         raise DeadlineExceededError("CLIENT_SENT_NOTHING", seconds=f"{idle_s:.0f}") from None
     return message

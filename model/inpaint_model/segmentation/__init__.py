@@ -1,0 +1,1 @@
+"""Faces in an image, and soft masks of their parts, for selections."""

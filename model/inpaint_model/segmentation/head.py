@@ -1,0 +1,214 @@
+"""Tell hair, skin, clothes and background apart around a face, by color and position.
+
+No network for hair with a permissive license was found, so each region gets a color model: a
+mixture of Gaussians, fitted to the pixels of the image itself that the region probably shows. The
+landmarks say where the skin is, the person network what the background is; hair is what else is
+near the face, clothes what else is below it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from scipy.cluster.vq import kmeans2
+from scipy.ndimage import distance_transform_edt, gaussian_filter, label
+
+from inpaint_model.document.arrays import BoolMask, Float64Array, FloatImage, Matrix, Points
+from inpaint_model.document.geometry import document_from_model, inverse, transform_points
+from inpaint_model.document.resampling import resample
+from inpaint_model.segmentation import mesh_points, person_network
+from inpaint_model.segmentation.faces import Face
+from inpaint_model.segmentation.networks import face_networks
+from inpaint_model.segmentation.outlines import filled
+
+SIDE = 256  # px of the view
+SCALE = 1.6  # side of the view / side of the frame, so that it contains most hair
+RAISED = 0.05  # sides of the frame by which the view is moved up
+SEED = 0  # of the mixtures, so that the same image always gives the same masks
+COMPONENTS = {"hair": 2, "skin": 2, "clothes": 3, "background": 3}  # Gaussians of each mixture
+ROUNDS = 3  # how often mixtures and probabilities are computed in turn
+LEAST_SPREAD = 0.03  # standard deviation of a color within a region
+FEWEST = 40  # pixels for a mixture
+SMOOTHNESS = 1.0  # px by which the evidence of neighbors counts
+FOREHEAD = 0.25  # height of the forehead above FaceMesh's outline, in heights of the outline
+SPECK = 0.06  # least area of hair, as a fraction of the largest connected area
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """The surroundings of a face, upright, in a square view."""
+
+    image: FloatImage  # RGB [SIDE, SIDE, 3], 0..1
+    from_view: Matrix  # view px to image px
+    points: Points  # FaceMesh's points, view px
+    inside: BoolMask  # which px of the view are in the image
+
+    @classmethod
+    def of(cls, image: FloatImage, face: Face) -> Head:
+        """View the surroundings of a face in an RGB image [H, W, 3]."""
+        frame = face.frame
+        turn = np.radians(frame.angle)
+        up = RAISED * frame.side * np.array([-np.sin(turn), -np.cos(turn)])
+        view = frame._replace(cx=frame.cx + up[0], cy=frame.cy + up[1], side=SCALE * frame.side)
+        matrix = document_from_model(view, SIDE)
+        points = transform_points(inverse(matrix), face.points)
+        y, x = np.mgrid[:SIDE, :SIDE] + 0.5
+        seen = transform_points(matrix, np.stack([x, y], axis=-1))
+        inside = np.logical_and(seen >= 0, seen < image.shape[1::-1]).min(axis=-1)
+        return cls(resample(image, matrix, SIDE, SIDE).clip(0, 1), matrix, points, inside)
+
+    @cached_property
+    def person(self) -> FloatImage:
+        """The probability that a pixel shows a person, 0..1."""
+        assert person_network.SIDE == SIDE
+        pixels = torch.from_numpy(self.image).permute(2, 0, 1)[None]
+        with torch.inference_mode():
+            probability: FloatImage = face_networks().person(pixels * 2 - 1)[0, 0].numpy()
+        return probability
+
+    @cached_property
+    def face(self) -> FloatImage:
+        """Where the face can be: within its outline, and above it where the forehead is, 0..1."""
+        oval = self.points[list(mesh_points.OVAL)]
+        raised = oval.copy()
+        top = oval[:, 1] < self.points[list(mesh_points.LEFT_BROW), 1].min()
+        raised[top, 1] -= FOREHEAD * np.ptp(oval[:, 1])
+        return gaussian_filter(filled([oval, raised], SIDE, SIDE), 1.0)
+
+    @cached_property
+    def certainty(self) -> FloatImage:
+        """How much the view is to be preferred to one of the whole image: 1, but 0 at its edge."""
+        ramp = np.minimum(np.arange(SIDE), np.arange(SIDE)[::-1]) / (SIDE / 8)
+        return np.minimum.outer(ramp, ramp).clip(0, 1).astype(np.float32)
+
+    @cached_property
+    def regions(self) -> dict[str, FloatImage]:
+        """The probability of each region, 0..1. Their sum is 1 everywhere."""
+        unit = SIDE / SCALE  # px of the frame's side
+        priors = _priors(self.points / unit, self.person, unit)
+        colors = _opponent(self.image)
+        # Hair is first sought above the face, where the color is least like that of the face.
+        unlike = _unlike(colors, priors["skin"] > 0.9, (priors["hair"] > 0.4) & self.inside)
+        probabilities = priors | {"hair": priors["hair"] * unlike}
+        for _ in range(ROUNDS):
+            evidence = {
+                name: np.log(_density(colors, probabilities[name] * self.inside, COMPONENTS[name]))
+                for name in priors
+            }
+            scores = {
+                name: priors[name] * np.exp(gaussian_filter(evidence[name], SMOOTHNESS))
+                for name in priors
+            }
+            total = sum(scores.values()) + 1e-12
+            probabilities = {name: score / total for name, score in scores.items()}
+        probabilities["hair"] = _without_specks(probabilities["hair"])
+        return {name: each.astype(np.float32) for name, each in probabilities.items()}
+
+
+def _priors(points: Points, person: FloatImage, unit: float) -> dict[str, Float64Array]:
+    """Say where regions are likely, from the landmarks (in sides of the frame)."""
+    oval = filled([points[list(mesh_points.OVAL)] * unit], SIDE, SIDE) > 0.5
+    y, x = (np.mgrid[:SIDE, :SIDE] + 0.5) / unit
+    features = filled([points[list(ring)] * unit for ring in _FEATURES], SIDE, SIDE) > 0
+    outside = distance_transform_edt(~oval) / unit
+    inside = distance_transform_edt(oval) / unit
+    chin, brows = points[mesh_points.CHIN], points[list(mesh_points.LEFT_BROW)]
+    brow_y = min(brows[:, 1].min(), points[list(mesh_points.RIGHT_BROW), 1].min())
+    width = float(np.ptp(points[list(mesh_points.OVAL), 0]))
+    below = np.clip((y - chin[1]) / 0.15, 0, 1)  # 0 above the chin, 1 well below it
+    middle = np.exp(-(((x - chin[0]) / (0.45 * width)) ** 4))  # 1 above and below the face
+    forehead = np.clip((brow_y - y) / 0.06, 0, 1)
+    above = np.clip((brow_y - y) / 0.1, 0, 1)
+    # Within the oval, hair covers the forehead or hangs along the sides.
+    hair_inside = 0.02 + 0.4 * forehead * np.exp(-inside / 0.08) + 0.25 * np.exp(-inside / 0.02)
+    hair_inside[features] = 0.002
+    hair_outside = np.exp(-((outside / 0.38) ** 2)) * (1 - below * (0.3 + 0.65 * middle))
+    # Shadows along the jaw have the color of hair.
+    jaw = np.clip((y - points[mesh_points.LIPS[0], 1]) / 0.05, 0, 1) * np.exp(-outside / 0.04)
+    hair_outside *= 1 - 0.85 * jaw
+    ears = 0.7 * np.exp(-outside / 0.04) * (1 - above) * (1 - below)
+    forehead_skin = 0.7 * above * middle * np.exp(-((outside / 0.12) ** 2))
+    neck = 2 * np.clip((y - chin[1] + 0.1) / 0.1, 0, 1) * middle * np.exp(-outside / 0.3)
+    hair = np.where(oval, hair_inside, hair_outside)
+    skin = np.where(oval, 1 - hair_inside, ears + forehead_skin + neck + 0.02)
+    clothes = np.where(oval, 1e-3, below * np.clip(outside / 0.12, 0, 1) + 1e-3)
+    total = hair + skin + clothes
+    # Fine hair is missing from the person network's mask.
+    near = np.clip(gaussian_filter(person, 2.5), 0.02, 0.98)
+    parts = {"hair": hair, "skin": skin, "clothes": clothes}
+    shares = {name: near * each / total for name, each in parts.items()}
+    return shares | {"background": 1 - near}
+
+
+_FEATURES = (
+    mesh_points.LEFT_BROW,
+    mesh_points.RIGHT_BROW,
+    mesh_points.LEFT_LIDS,
+    mesh_points.RIGHT_LIDS,
+    mesh_points.LIPS,
+)
+
+
+def _opponent(image: FloatImage) -> Float64Array:
+    """Return lightness and two opponent colors, which matter more, as [P, 3]."""
+    r, g, b = np.moveaxis(image.astype(np.float64), 2, 0)
+    return np.stack([(r + g + b) / 3, 1.5 * (r - g), 1.5 * ((r + g) / 2 - b)], axis=-1).reshape(
+        -1, 3
+    )
+
+
+def _unlike(colors: Float64Array, face: BoolMask, scalp: BoolMask) -> Float64Array:
+    """Return how little each color is like those of the face, [SIDE, SIDE], 0..1.
+
+    The scale is chosen so that part of the scalp is unlike the face in any case.
+    """
+    members = colors[face.reshape(-1)]
+    center = np.median(members, axis=0)
+    spread = 1.48 * np.median(np.abs(members - center), axis=0) + LEAST_SPREAD
+    distance = (((colors - center) / spread) ** 2).sum(axis=1).reshape(face.shape)
+    scale = np.percentile(distance[scalp], 70) / 3 if scalp.any() else 1.0
+    unlike: Float64Array = 1 - np.exp(-distance / max(float(scale), 1e-6))
+    return unlike
+
+
+def _without_specks(probability: Float64Array) -> Float64Array:
+    """Remove areas that are much smaller than the largest one."""
+    labels, count = label(probability > 0.5)
+    if count < 2:
+        return probability
+    areas = np.bincount(labels.reshape(-1))[1:]
+    large = np.flatnonzero(areas >= SPECK * areas.max()) + 1
+    kept = distance_transform_edt(~np.isin(labels, large)) <= 6  # with their soft edges
+    return probability * kept
+
+
+def _density(colors: Float64Array, probability: Float64Array, components: int) -> Float64Array:
+    """Return the density of each pixel's color in a region, [SIDE, SIDE].
+
+    The mixture is fitted to the pixels that are most likely in the region.
+    """
+    weights = probability.reshape(-1)
+    sure: BoolMask = weights > max(0.5 * weights.max(), 0.3)
+    if sure.sum() < FEWEST:
+        return np.full(probability.shape, 1e-3)
+    chosen = colors[sure]
+    _, labels = kmeans2(chosen, components, minit="++", rng=SEED)
+    density = np.zeros(len(colors))
+    for k in range(components):
+        members = chosen[labels == k]
+        if len(members) < FEWEST / 4:
+            continue
+        covariance = np.cov(members.T) + LEAST_SPREAD**2 * np.eye(3)
+        offset = colors - members.mean(axis=0)
+        distance = (offset @ np.linalg.inv(covariance) * offset).sum(axis=1)
+        # Student's t with 4 degrees of freedom: highlights and shadows are outliers.
+        density += (
+            len(members)
+            / len(chosen)
+            * (1 + distance / 4) ** -3.5
+            / np.sqrt(np.linalg.det(covariance))
+        )
+    return density.reshape(probability.shape) + 1e-3

@@ -1,0 +1,209 @@
+"""Soft masks of the parts of faces, and of the background."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+from scipy.spatial import ConvexHull
+from torch.nn.functional import affine_grid, grid_sample
+
+from inpaint_model.document.arrays import FloatImage, MaskU8, Matrix, Points
+from inpaint_model.document.geometry import (
+    Box,
+    bounding_box,
+    compose,
+    inverse,
+    scaling,
+    transform_points,
+    translation,
+)
+from inpaint_model.document.resampling import resample
+from inpaint_model.segmentation import mesh_points, person_network
+from inpaint_model.segmentation.faces import Face, find_faces
+from inpaint_model.segmentation.guided_filter import guided_coefficients
+from inpaint_model.segmentation.head import SIDE, Head
+from inpaint_model.segmentation.networks import face_networks
+from inpaint_model.segmentation.outlines import filled
+
+Part = Literal["hair", "skin", "eyes", "brows", "mouth", "glasses", "background"]
+PARTS: tuple[Part, ...] = get_args(Part)
+OUTLINES: dict[Part, tuple[tuple[int, ...], ...]] = {
+    "eyes": (mesh_points.LEFT_LIDS, mesh_points.RIGHT_LIDS),
+    "brows": (mesh_points.LEFT_BROW, mesh_points.RIGHT_BROW),
+    "mouth": (mesh_points.LIPS,),
+}
+GROWN: dict[Part, float] = {"eyes": 0.008, "brows": 0.012, "mouth": 0.006, "glasses": 0.03}
+"""How far the parts extend beyond their points, in sides of the frame."""
+SOFT = 0.003  # standard deviation of the edges of outlines, in sides of the frame
+RADIUS = 4  # px of the view: windows of the guided filter
+EPSILON = 3e-4  # variance of colors (0..1) below which the guided filter ignores edges
+BACKGROUND_SIDE = 384  # px of the longest side at which the background is filtered
+CUT = 0.06  # coverage below which a mask ends, and above 1 - CUT is complete
+
+
+class PartMask(NamedTuple):
+    """The soft mask of a part within its bounding box."""
+
+    face: int  # index of the face; -1 = the background
+    part: Part
+    box: Box  # px of the image
+    coverage: MaskU8  # [box.height, box.width]
+
+
+class Segmentation:
+    """The faces of an image, and the masks of their parts."""
+
+    def __init__(self, image: FloatImage) -> None:
+        """Find the faces in an RGB image [H, W, 3] of display values in 0..1."""
+        self.image = image
+        self.faces = find_faces(image)
+        self._heads: dict[int, Head] = {}
+
+    def masks(
+        self, parts: Sequence[Part], faces: Sequence[int] | None = None
+    ) -> Iterator[PartMask]:
+        """Yield the masks of parts that are not empty, face by face; the background is the last.
+
+        Args:
+            parts: which parts.
+            faces: indices of `faces`; None = all.
+        """
+        chosen = range(len(self.faces)) if faces is None else faces
+        for k in chosen:
+            for part in parts:
+                if part != "background":
+                    yield from _found(k, part, *self._part(k, part))
+        if "background" in parts:
+            yield from _found(-1, "background", self._whole, self._background())
+
+    @property
+    def _whole(self) -> Box:
+        height, width = self.image.shape[:2]
+        return Box(0, 0, width, height)
+
+    def _part(self, number: int, part: Part) -> tuple[Box, FloatImage]:
+        """Return a mask and where it is in the image."""
+        head = self._head(number)
+        if part == "hair":
+            return self._filtered(head, head.regions["hair"])
+        if part == "skin":
+            return self._skin(self.faces[number], head)
+        return self._outlined(self.faces[number], part)
+
+    def _head(self, number: int) -> Head:
+        if number not in self._heads:
+            self._heads[number] = Head.of(self.image, self.faces[number])
+        return self._heads[number]
+
+    def _skin(self, face: Face, head: Head) -> tuple[Box, FloatImage]:
+        """Return the skin of the face: from the hairline to the jaw, without eyes, brows, mouth."""
+        box, skin = self._filtered(head, head.regions["skin"] * head.face)
+        for part in OUTLINES:
+            place, mask = self._outlined(face, part)
+            both = place.intersection(box)
+            if both.width and both.height:
+                moved = both.moved(-box.x, -box.y)
+                moved.cut(skin)[...] *= 1 - both.moved(-place.x, -place.y).cut(mask)
+        return box, skin
+
+    def _outlined(self, face: Face, part: Part) -> tuple[Box, FloatImage]:
+        """Return a part that the landmarks outline."""
+        side = face.frame.side
+        if part == "glasses":
+            outlines = [_hull(face.outline(mesh_points.GLASSES))]
+        else:
+            outlines = [face.outline(ring) for ring in OUTLINES[part]]
+        grown, soft = GROWN[part] * side, SOFT * side
+        reach = int(np.ceil(grown + 3 * soft)) + 1
+        box = bounding_box(np.concatenate(outlines)).grown(reach)
+        box = box.clipped(self.image.shape[1], self.image.shape[0])
+        if not box.width or not box.height:
+            return Box(0, 0, 0, 0), np.zeros((0, 0), np.float32)
+        moved = [_grown(outline, grown) - (box.x, box.y) for outline in outlines]
+        return box, gaussian_filter(filled(moved, box.width, box.height), soft)
+
+    def _filtered(self, head: Head, mask: FloatImage) -> tuple[Box, FloatImage]:
+        """Move a mask of a view to the image, and let it follow the image's edges."""
+        corners = transform_points(head.from_view, [(0, 0), (SIDE, 0), (SIDE, SIDE), (0, SIDE)])
+        box = bounding_box(corners).intersection(self._whole)
+        moved = compose(inverse(head.from_view), translation(box.x, box.y))
+        seen = box.cut(self.image)
+        return box, _guided(head.image, mask, seen, moved)
+
+    def _background(self) -> FloatImage:
+        """Return where no person is, from a view of the whole image and those of the heads."""
+        height, width = self.image.shape[:2]
+        side = max(height, width)
+        square = scaling(side / person_network.SIDE, side / person_network.SIDE)
+        pixels = resample(self.image, square, person_network.SIDE, person_network.SIDE).clip(0, 1)
+        with torch.inference_mode():
+            batch = torch.from_numpy(pixels).permute(2, 0, 1)[None] * 2 - 1
+            person: FloatImage = face_networks().person(batch)[0, 0].numpy()
+        scale = min(BACKGROUND_SIDE / side, 1.0)
+        columns, rows = max(round(width * scale), 1), max(round(height * scale), 1)
+        to_image = scaling(width / columns, height / rows)
+        small = resample(self.image, to_image, columns, rows).clip(0, 1)
+        mask = resample(person[..., None], compose(inverse(square), to_image), columns, rows)[
+            ..., 0
+        ]
+        for number in range(len(self.faces)):
+            head = self._head(number)
+            to_view = compose(inverse(head.from_view), to_image)
+            known = resample(head.certainty[..., None], to_view, columns, rows)[..., 0].clip(0, 1)
+            near = resample(1 - head.regions["background"][..., None], to_view, columns, rows)
+            mask = mask * (1 - known) + near[..., 0] * known
+        return _guided(small, 1 - mask, self.image, inverse(to_image))
+
+
+def _found(face: int, part: Part, box: Box, mask: FloatImage) -> Iterator[PartMask]:
+    """Yield a mask, cut to where it is not 0, unless it is 0 everywhere."""
+    coverage = np.rint(((mask - CUT) / (1 - 2 * CUT)).clip(0, 1) * 255).astype(np.uint8)
+    rows, columns = np.flatnonzero(coverage.any(axis=1)), np.flatnonzero(coverage.any(axis=0))
+    if len(rows):
+        cut = Box(int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
+        yield PartMask(face, part, cut.moved(box.x, box.y), cut.cut(coverage).copy())
+
+
+def _guided(small: FloatImage, mask: FloatImage, image: FloatImage, to_small: Matrix) -> FloatImage:
+    """Enlarge the mask [h, w] of a small image so that it follows the edges of the large one.
+
+    `to_small` maps px of the image [H, W, 3] to px of the small one.
+    """
+    a, b = guided_coefficients(small, mask.astype(np.float32), RADIUS, EPSILON)
+    height, width = image.shape[:2]
+    model = _enlarged(np.dstack([a, b]).astype(np.float32), to_small, width, height)
+    combined: FloatImage = (model[..., :3] * image).sum(axis=2) + model[..., 3]
+    return combined
+
+
+def _enlarged(image: FloatImage, matrix: Matrix, width: int, height: int) -> FloatImage:
+    """Sample a smooth image [h, w, C] bilinearly; the matrix maps target px to its px."""
+    rows, columns = image.shape[:2]
+    # grid_sample's coordinates are -1..1, and so are those of affine_grid.
+    unit = compose(scaling(2 / columns, 2 / rows), matrix)
+    unit[:, 2] -= 1
+    unit = compose(unit, compose(scaling(width / 2, height / 2), translation(1, 1)))
+    theta = torch.from_numpy(unit).float()[None]
+    grid = affine_grid(theta, [1, 1, height, width], align_corners=False)
+    source = torch.from_numpy(image).permute(2, 0, 1)[None]
+    target = grid_sample(source, grid, padding_mode="border", align_corners=False)
+    enlarged: FloatImage = target[0].permute(1, 2, 0).numpy()
+    return enlarged
+
+
+def _grown(outline: Points, margin: float) -> Points:
+    """Move the points of an outline away from its center."""
+    offset = outline - outline.mean(axis=0)
+    distance = np.hypot(*offset.T)[:, None].clip(min=1e-6)
+    moved: Points = outline + offset / distance * margin
+    return moved
+
+
+def _hull(points: Points) -> Points:
+    """Return the corners of the convex hull, in order."""
+    corners: Points = points[ConvexHull(points).vertices]
+    return corners

@@ -1,0 +1,89 @@
+"""Selections by meaning: soft masks of the parts of faces, made by the daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from .geometry import Box, Extent, Frame
+from .images import Picture
+
+DEFAULT_SIDE = 1536  # px; usual longest side of an image whose parts are requested
+
+
+class Part(IntEnum):
+    """A part of a face, or the background. The numbers are those of the wire."""
+
+    HAIR = 1  # on the head, without beards
+    SKIN = 2  # of the face, without eyes, brows and mouth
+    EYES = 3  # both, with lids and lashes
+    BROWS = 4
+    MOUTH = 5
+    GLASSES = 6  # where glasses are or would be
+    BACKGROUND = 7  # all that shows no person
+
+    @property
+    def label(self) -> str:
+        """Name for users, in English."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentJob:
+    """Request for the masks of parts."""
+
+    image: Picture  # a document or part of one, at most `Limits.max_segment_side` px
+    parts: tuple[Part, ...] = tuple(Part)  # none = only find the faces
+    faces: tuple[int, ...] = ()  # whose masks, as indices from an earlier answer; none = all
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face. Coordinates are in pixels of the image of the request."""
+
+    frame: Frame  # in which a model with the alignment "ffhq" expects this face
+    confidence: float  # 0..1 that this is a face
+    box: Box  # from chin to forehead
+
+
+@dataclass(frozen=True)
+class PartMask:
+    """The mask of a part, or rows of it."""
+
+    part: Part
+    face: int  # index of the face; -1 = the background
+    box: Box  # px of the image
+    coverage: bytes = field(repr=False)  # box.width * box.height bytes; 0 outside
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The faces of an image, from large to small, and the masks of their parts."""
+
+    extent: Extent
+    faces: tuple[Face, ...]
+    masks: tuple[PartMask, ...]
+
+    def mask(self, parts: Sequence[Part], face: int | None = None) -> Picture | None:
+        """Return one mask of several parts, as large as the image; None if they are empty.
+
+        Args:
+            parts: which parts.
+            face: index of the face; None = all faces.
+        """
+        width, height = self.extent
+        whole = bytearray(width * height)
+        is_empty = True
+        for each in self.masks:
+            if each.part not in parts or (each.face >= 0 and face not in (None, each.face)):
+                continue
+            is_empty = False
+            for row in range(each.box.height):
+                start = (each.box.y + row) * width + each.box.x
+                new = each.coverage[row * each.box.width : (row + 1) * each.box.width]
+                there = whole[start : start + each.box.width]
+                whole[start : start + each.box.width] = (
+                    bytes(map(max, there, new)) if any(there) else new
+                )
+        return None if is_empty else Picture(width, height, 1, whole)
