@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 SMOOTH = ("auto", "always", "never")
 MOST = 1000  # candidates; the daemon may allow fewer
 LEVELS = ("structure", "features", "colors")
+PARTS = ("hair", "skin", "eyes", "brows", "mouth", "glasses", "background")
 DESCRIPTION = "Fill holes in images and edit the fills, using the inpainting daemon."
 EPILOG = """\
 examples:
   inpaint fill portrait.png --mask mask.png --out filled -n 4 --variant hair_lightness=1
   inpaint edit filled/recipe-00.json --image portrait.png --mask mask.png --edit yaw=1 --out new
   inpaint fill images/ --mask masks/ --out filled
+  inpaint select portrait.png --part hair --out hair.png
   inpaint info
   inpaint ps
 
@@ -53,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_fill(commands.add_parser("fill", help="fill the holes of an image or a folder of images"))
     _add_edit(commands.add_parser("edit", help="render a candidate again with other edits"))
+    _add_select(commands.add_parser("select", help="make the mask of a part of a face"))
     plugins = commands.add_parser(
         "plugins",
         help="manage the plug-ins for Krita and GIMP",
@@ -171,6 +174,33 @@ def _add_edit(edit: argparse.ArgumentParser) -> None:
     _add_common(edit)
 
 
+def _add_select(select: argparse.ArgumentParser) -> None:
+    select.description = (
+        "Find the faces in an image and write the mask of one or more of their parts, for the "
+        "option --mask of `inpaint fill`. White is selected; the edges are soft."
+    )
+    select.add_argument("image", type=Path, metavar="IMAGE", help="image with faces")
+    select.add_argument(
+        "--part",
+        type=_parts,
+        required=True,
+        metavar="PART[,PART]",
+        help=f"what to select: {', '.join(PARTS)}",
+    )
+    select.add_argument(
+        "--face",
+        type=_count,
+        metavar="N",
+        help="number of the face, where 1 is the largest (default: all faces)",
+    )
+    select.add_argument(
+        "--out", type=_mask_file, required=True, metavar="MASK.png", help="file to write"
+    )
+    select.add_argument(
+        "--json", action="store_true", help="print one JSON object, which lists the faces"
+    )
+
+
 def _add_former(
     command: argparse._ActionsContainer,
     name: str,
@@ -231,6 +261,7 @@ def _told(options: argparse.Namespace) -> int:
     from . import commands, daemons
     from .exit_status import BAD_INPUT, INTERRUPTED, REFUSED, status_of
     from .images import UnusableImageError
+    from .select import select
 
     command = {
         "info": commands.info,
@@ -238,6 +269,7 @@ def _told(options: argparse.Namespace) -> int:
         "stop": daemons.stop,
         "fill": commands.fill,
         "edit": commands.edit,
+        "select": select,
     }
     try:
         return command[options.command](options)
@@ -302,6 +334,19 @@ def _levels(text: str) -> tuple[str, ...]:
     if not set(levels) <= set(LEVELS):
         raise argparse.ArgumentTypeError(f"{text!r} must be a list of {', '.join(LEVELS)}")
     return levels
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    parts = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not set(parts) <= set(PARTS):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a list of {', '.join(PARTS)}")
+    return parts
+
+
+def _mask_file(text: str) -> Path:
+    if Path(text).suffix.lower() != ".png":
+        raise argparse.ArgumentTypeError(f"{text!r} must end with .png")
+    return Path(text)
 
 
 def _count(text: str) -> int:
