@@ -13,6 +13,7 @@ from .document_protocol import Painting
 from .guard import later
 from .layer_placement import InsertPosition, Node, Source
 from .opacity import transparency
+from .outline import CELLS, rectangles
 from .qt import QtCore, QtGui
 from .scratch import Scratch
 from .selection import Selection
@@ -453,16 +454,27 @@ class DocumentPixels:
 
 
 def _gathered(bands: Iterable[tuple[Box, bytes]]) -> Generator[None, None, Any]:
-    """Return a new selection of Krita's with this coverage; None if all of it is 0."""
+    """Return a new selection of Krita's with this coverage; None if all of it is 0.
+
+    Krita draws the outline of what `select` adds, but of pixels that are set it draws none. So
+    rectangles are selected first, and then replaced by the pixels.
+    """
     from krita import Selection as KritaSelection  # tests of this module have no Krita
 
-    selection, found = KritaSelection(), False
-    for band, coverage in bands:
-        if coverage.strip(b"\0"):
-            found = True
-            selection.setPixelData(QtCore.QByteArray(coverage), *band)
+    gathered = []
+    for band in bands:
+        gathered.append(band)
         yield
-    return selection if found else None
+    if not any(coverage.strip(b"\0") for _, coverage in gathered):
+        return None
+    selection, canvas = KritaSelection(), gathered[0][0].union(gathered[-1][0])
+    for rectangle in rectangles(gathered, max(1, canvas.extent.longest // CELLS)):
+        selection.select(*canvas.clamp(rectangle), 255)
+        yield
+    for box, coverage in gathered:
+        selection.setPixelData(QtCore.QByteArray(coverage), *box)
+        yield
+    return selection
 
 
 def _id(node: Any) -> str:
