@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from inpaint_client.geometry import Box
 
-CELLS = 256  # along the longest side of the document
+CELLS = 160  # along the longest side of the document
 _SELECTED = re.compile(rb"[\x80-\xff]+")  # at least half
 
 
