@@ -142,6 +142,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
     "model/inpaint_model": {
         "networks": set(),
         "document": set(),
+        "segmentation": {"document"},
         "framing": {"document", "networks"},
         "baselines": {"networks"},
         "bundle": {"baselines", "framing", "networks"},
