@@ -48,7 +48,7 @@ def whole(
 def test_faces_come_first_then_the_masks_that_were_asked_for(
     caller: Caller, portrait: npt.NDArray[np.uint8]
 ) -> None:
-    events = segment(caller, of_header(pb.SegmentHeader(picture=image(portrait), parts=PARTS)))
+    events = segment(caller, of_header(pb.SegmentHeader(image=image(portrait), parts=PARTS)))
     kinds = [event.WhichOneof("event") for event in events]
     assert kinds == ["faces", *["mask"] * (len(kinds) - 2), "done"]
     (face,) = events[0].faces.faces
@@ -68,18 +68,16 @@ def test_faces_come_first_then_the_masks_that_were_asked_for(
 def test_an_image_may_come_in_chunks_and_have_any_format(
     caller: Caller, portrait: npt.NDArray[np.uint8]
 ) -> None:
-    at_once = segment(caller, of_header(pb.SegmentHeader(picture=image(portrait), parts=PARTS)))
+    at_once = segment(caller, of_header(pb.SegmentHeader(image=image(portrait), parts=PARTS)))
     opaque = np.dstack([portrait, np.full(portrait.shape[:2], 255, np.uint8)])
     deep = image(opaque.astype("<u2") * 257)
     data = deep.data
     deep.ClearField("data")
     chunks = [
-        pb.SegmentRequest(
-            chunk=pb.Chunk(target=pb.Chunk.TARGET_PICTURE, data=data[k : k + 700_001])
-        )
+        pb.SegmentRequest(chunk=pb.Chunk(target=pb.Chunk.TARGET_IMAGE, data=data[k : k + 700_001]))
         for k in range(0, len(data), 700_001)
     ]
-    events = segment(caller, of_header(pb.SegmentHeader(picture=deep, parts=PARTS)), *chunks)
+    events = segment(caller, of_header(pb.SegmentHeader(image=deep, parts=PARTS)), *chunks)
     for part in PARTS:
         here, there = (whole(each, part, portrait.shape) for each in (events, at_once))
         assert np.abs(here.astype(int) - there).max() <= 2
@@ -87,7 +85,7 @@ def test_an_image_may_come_in_chunks_and_have_any_format(
 
 def test_a_large_mask_comes_in_several_messages(caller: Caller) -> None:
     gray = np.full((1500, 1600, 1), 90, np.uint8)
-    header = pb.SegmentHeader(picture=image(gray), parts=[pb.PART_BACKGROUND])
+    header = pb.SegmentHeader(image=image(gray), parts=[pb.PART_BACKGROUND])
     events = segment(caller, of_header(header))
     assert list(events[0].faces.faces) == []
     masks = [event.mask for event in events[1:-1]]
@@ -99,14 +97,14 @@ def test_a_large_mask_comes_in_several_messages(caller: Caller) -> None:
 def test_without_parts_only_the_faces_are_sent(
     caller: Caller, portrait: npt.NDArray[np.uint8]
 ) -> None:
-    events = segment(caller, of_header(pb.SegmentHeader(picture=image(portrait))))
+    events = segment(caller, of_header(pb.SegmentHeader(image=image(portrait))))
     assert [event.WhichOneof("event") for event in events] == ["faces", "done"]
 
 
 def test_a_face_that_does_not_exist_has_no_masks(
     caller: Caller, portrait: npt.NDArray[np.uint8]
 ) -> None:
-    header = pb.SegmentHeader(picture=image(portrait), parts=[pb.PART_EYES], faces=[3])
+    header = pb.SegmentHeader(image=image(portrait), parts=[pb.PART_EYES], faces=[3])
     events = segment(caller, of_header(header))
     assert [event.WhichOneof("event") for event in events] == ["faces", "done"]
 
@@ -117,23 +115,25 @@ SMALL = image(np.zeros((8, 8, 3), np.uint8))
 @pytest.mark.parametrize(
     ("requests", "words"),
     [
-        ([], "header is missing"),
-        ([pb.SegmentHeader()], "picture"),
-        ([pb.SegmentHeader(picture=SMALL, parts=[99])], "parts contains 99"),  # type: ignore[list-item]
+        ([], "header: is missing"),
+        ([pb.SegmentHeader()], "image"),
+        ([pb.SegmentHeader(image=SMALL, parts=[99])], "parts: contains 99"),  # type: ignore[list-item]
         (
-            [pb.SegmentHeader(picture=image(np.zeros((1, 2049, 3), np.uint8)))],
-            "picture is 2049 x 1 px; its longest side must be at most 2048 px",
+            [pb.SegmentHeader(image=image(np.zeros((1, 2049, 3), np.uint8)))],
+            "image: is 2049 x 1 px; its longest side must be at most 2048 px",
         ),
         (
-            [pb.SegmentHeader(picture=SMALL), pb.Chunk(target=pb.Chunk.TARGET_PICTURE, data=b"x")],
-            "chunk was sent after the last byte of the images",
+            [pb.SegmentHeader(image=SMALL), pb.Chunk(target=pb.Chunk.TARGET_IMAGE, data=b"x")],
+            "chunk: was sent after the last byte of the images",
         ),
         (
             [
-                pb.SegmentHeader(picture=pb.Picture(width=8, height=8, channels=3, sample_type=1)),
+                pb.SegmentHeader(
+                    image=pb.Picture(width=8, height=8, channels=3, sample_type=pb.SAMPLE_TYPE_U8)
+                ),
                 pb.Chunk(target=pb.Chunk.TARGET_CROP, data=b"x"),
             ],
-            "chunk.target is TARGET_CROP although picture is incomplete",
+            "chunk.target: is TARGET_CROP although image is incomplete",
         ),
     ],
 )
