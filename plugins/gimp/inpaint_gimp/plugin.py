@@ -14,7 +14,7 @@ gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp, GLib  # noqa: E402
 from inpaint_client import InpaintError, RequestCancelledError  # noqa: E402
 
-from .actions import run_again, run_edit, run_fill  # noqa: E402
+from .actions import run_again, run_edit, run_fill, run_select  # noqa: E402
 from .app import procedures  # noqa: E402
 from .runs.calls import Call  # noqa: E402
 from .translation import CATALOG, _, say_error  # noqa: E402
@@ -25,6 +25,7 @@ _RUNS: dict[str, Callable[[Call], None]] = {
     procedures.FILL: run_fill,
     procedures.AGAIN: run_again,
     procedures.EDIT: run_edit,
+    **dict.fromkeys((procedures.SELECT, *procedures.SELECT_PART), run_select),
 }
 
 
