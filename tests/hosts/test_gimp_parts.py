@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_daemon import FakeDaemon, part_box
+from fake_process import fake_daemon
 from gimp_host import Profile
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from numpy.typing import NDArray
@@ -72,8 +73,17 @@ def check_refused(refused: dict[str, Any]) -> None:
         (status, error), bounds = refused[name]
         assert status == "execution-error"
         assert all(word in error for word in words), error
-        assert bounds in ([1, 10, 10, 30, 30], None)
+        assert bounds in ([1, 0, 0, 40, 40], None)
 
 
-def test_a_daemon_without_this_call_and_a_failing_one(lonely: Profile) -> None:
-    pass
+def test_errors_of_the_daemon_arrive(lonely: Profile) -> None:
+    """An older daemon has no such call, which is gRPC's status UNIMPLEMENTED."""
+    with fake_daemon("--fail", "UNIMPLEMENTED") as daemon:
+        lonely.environment["INPAINT_SERVER"] = daemon.address
+        results: dict[str, Any] = lonely.console("parts", timeout_s=200).value
+    for name in ("u8", "large"):
+        status, error = results["selected"][name]["status"]
+        assert status == "execution-error"
+        assert "UNIMPLEMENTED on demand" in error
+    (_, _), bounds = results["refused"]["no such face"]
+    assert bounds == [1, 0, 0, 40, 40]  # still the feathered rectangle

@@ -50,7 +50,6 @@ def _bordered(mask: Picture) -> Gegl.Buffer:
 def _enlarged(small: Gegl.Buffer, step: int, extent: Extent) -> Gegl.Buffer:
     """Return 8 bits, which cut off what the cubic curve overshoots."""
     large = Gegl.Buffer.new(_COVERAGE, 0, 0, *extent)
-    Gegl.init(None)
     graph = Gegl.Node()
     source = _node(graph, "gegl:buffer-source", buffer=small)
     scale = _node(graph, "gegl:scale-ratio", x=step, y=step, sampler=Gegl.SamplerType.CUBIC)
