@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from fake_daemon import FakeDaemon, part_box
 from fake_process import fake_daemon
-from gimp_host import Profile
+from gimp_host import Profile, wait_for
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from numpy.typing import NDArray
+from PIL import Image
 
 pytestmark = pytest.mark.hosts
 
@@ -87,3 +88,32 @@ def test_errors_of_the_daemon_arrive(lonely: Profile) -> None:
         assert "UNIMPLEMENTED on demand" in error
     (_, _), bounds = results["refused"]["no such face"]
     assert bounds == [1, 0, 0, 40, 40]  # still the feathered rectangle
+
+
+@pytest.mark.next_host
+def test_one_undo_brings_back_the_selection(lonely: Profile, screen: str) -> None:
+    draw = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    Image.fromarray(draw).save(lonely.folder / "image.png")
+    with FakeDaemon() as daemon:
+        lonely.environment["INPAINT_SERVER"] = daemon.address
+        with lonely.window(screen) as live:
+            answer = live.start(
+                "interactive",
+                image=str(lonely.folder / "image.png"),
+                selection=[160, 110, 80, 80],
+                procedure="plug-in-inpaint-stylegan-select-mouth",
+            )
+            assert live.result(answer)["status"] == "success", live.log()
+            after = live.run("selection")
+            live.key("GIMP$", "ctrl+z")
+            wait_for(lambda: live.run("selection") != after, "the undo", 20)
+            undone = live.run("selection")
+            live.key("GIMP$", "ctrl+y")
+            wait_for(lambda: live.run("selection") == after, "the redo", 20)
+    x, y, width, height = part_box(pb.PART_MOUTH, 400, 300)
+    rest = {"tree": ["Background"], "channels": [], "selected": ["Background"]}
+    assert after == {"bounds": [1, x, y, x + width, y + height], **rest}
+    non_empty, left, top, right, bottom = undone.pop("bounds")
+    assert non_empty
+    assert (left <= 160, top <= 110, right >= 240, bottom >= 190) == (True,) * 4
+    assert undone == rest
