@@ -2,7 +2,8 @@
 
 It answers Fill and Edit with one constant color per candidate (`color_of`), each after `--delay`
 seconds, and writes a runtime file like the real daemon. It returns a smooth candidate
-(`SMOOTH_COLOR`) only for requests that always want one. To simulate errors:
+(`SMOOTH_COLOR`) only for requests that always want one. Segment finds one face, each of whose parts
+is a soft box (`part_box`), unless the image has only one color. To simulate errors:
 
     --fail NOT_FOUND[:AFTER]     every Fill and Edit fails after AFTER candidates (default: 0); with
                                  END instead of a status the response ends without Done
@@ -76,6 +77,11 @@ def color_of(seed: int, edits: dict[str, float] | None = None) -> tuple[float, f
     return red, green, blue
 
 
+def part_box(part: pb.Part, width: int, height: int) -> tuple[int, int, int, int]:
+    """Return the box of a part in an image, (x, y, width, height); its border is half selected."""
+    return part * width // 10, height // 4, max(3, width // 5), max(3, height // 2)
+
+
 @dataclass
 class Script:
     """The behavior of the fake daemon."""
@@ -109,6 +115,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
     script: Script = field(default_factory=Script)
     fills: list[pb.FillHeader] = field(default_factory=list)  # images joined
     edits: list[pb.EditHeader] = field(default_factory=list)
+    segments: list[pb.SegmentHeader] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     routing_keys: list[str] = field(default_factory=list)  # of fills and edits
     sessions: dict[str, Session] = field(default_factory=dict)
@@ -136,6 +143,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                 max_seeds=64,
                 max_variants=16,
                 max_queue=16,
+                max_segment_side=2048,
             ),
             last_killed=self.script.last_killed,
         )
@@ -226,6 +234,29 @@ class FakeInpaint(pb_grpc.InpaintServicer):
         async for event in self._render(session_id, renderings, context, "", mixing):
             yield event
 
+    async def Segment(
+        self, requests: AsyncIterator[pb.SegmentRequest], context: Any
+    ) -> AsyncIterator[pb.SegmentEvent]:
+        header: Any = await self._gather(requests, context)
+        self.segments.append(header)
+        seen = header.picture
+        self.script.tell(f"segment {seen.width}x{seen.height}")
+        await asyncio.sleep(self.script.delay_s)
+        if self.script.fail:
+            await _fail(context, self.script.fail, self.script.reason)
+        pixels = np.frombuffer(seen.data, np.uint8).reshape(-1, seen.channels)
+        if (pixels == pixels[0]).all():
+            yield pb.SegmentEvent(faces=pb.Faces())
+        else:
+            middle = pb.Frame(cx=seen.width / 2, cy=seen.height / 2, side=seen.height)
+            box = pb.Box(width=seen.width, height=seen.height)
+            face = pb.Face(frame=middle, confidence=0.9, box=box)
+            yield pb.SegmentEvent(faces=pb.Faces(faces=[face]))
+            for part in header.parts:
+                mask = _part_mask(part, seen.width, seen.height)
+                yield pb.SegmentEvent(mask=mask)
+        yield pb.SegmentEvent(done=pb.SegmentDone())
+
     async def _render(
         self,
         session_id: str,
@@ -288,13 +319,26 @@ class FakeInpaint(pb_grpc.InpaintServicer):
             pb.Chunk.TARGET_CROP: "crop",
             pb.Chunk.TARGET_HOLE: "hole",
             pb.Chunk.TARGET_OVERVIEW: "overview",
+            pb.Chunk.TARGET_PICTURE: "picture",
         }
         for target, data in chunks.items():
             getattr(holder, targets[target]).data = bytes(data)
-        for name in ("crop", "hole"):
-            if holder.HasField(name):
+        for name in ("crop", "hole", "picture"):
+            if name in holder.DESCRIPTOR.fields_by_name and holder.HasField(name):
                 await _check(getattr(holder, name), name, context)
         return header
+
+
+def _part_mask(part: pb.Part, width: int, height: int) -> pb.PartMask:
+    x, y, columns, rows = part_box(part, width, height)
+    coverage = np.full((rows, columns), 128, np.uint8)
+    coverage[1:-1, 1:-1] = 255
+    return pb.PartMask(
+        part=part,
+        face=-1 if part == pb.PART_BACKGROUND else 0,
+        box=pb.Box(x=x, y=y, width=columns, height=rows),
+        coverage=coverage.tobytes(),
+    )
 
 
 def _routing_key(context: Any) -> str:
