@@ -33,7 +33,7 @@ def test_parts_become_soft_selections_and_nothing_else_changes(lonely: Profile) 
             check_enlarged(raw.reshape(100, 3100), name)
         else:
             np.testing.assert_array_equal(raw.reshape(40, 61), small_mask(61, 40), err_msg=name)
-    sent = [header.picture for header in daemon.service.segments]
+    sent = [header.image for header in daemon.service.segments]
     assert [(each.width, each.height, each.channels) for each in sent[:5]] == [
         (61, 40, 3),
         (61, 40, 3),
