@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from daemons import DaemonProcess
-from fake_daemon import FakeDaemon, Script, color_of
+from fake_daemon import FakeDaemon, Script, color_of, part_box
 from fake_krita import FakeDocument, FakePixels
 from inpaint_client.blocking import BlockingClient
 from inpaint_client.endpoint import parse_endpoint
@@ -31,6 +31,7 @@ from inpaint_krita.host.selection import KeptSelection, box_of
 from inpaint_krita.runs.capture import capture
 from inpaint_krita.runs.fill_settings import FillSettings, fill_job
 from inpaint_krita.runs.run_history import PREFIX
+from inpaint_protos.v1 import inpaint_pb2 as pb
 from kra import Kra, read_kra
 from krita_host import KritaHost, RunKrita
 from PIL import Image
@@ -305,11 +306,33 @@ def test_a_first_start_on_a_small_screen(
     assert seen["height"] >= 300
     assert seen["narrow"] <= 260
     assert seen["slider"] >= 80
-    assert seen["shortcuts"] == [f"Ctrl+Alt+Shift+{key}" for key in "FXNPAE"]
+    assert seen["shortcuts"] == [f"Ctrl+Alt+Shift+{key}" for key in "FXNPAE"] + 7 * [""]
     if folder := os.environ.get("INPAINT_SCREENSHOTS"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         for shot in run.out.glob("*.png"):
             shutil.copy(shot, Path(folder) / f"{krita.version}-{language or 'en'}-{shot.name}")
+
+
+@pytest.mark.next_host
+def test_parts_of_faces_are_selected_in_one_undo_step(run_krita: RunKrita) -> None:
+    """The mask of the daemon at the document's size, which is twice that of what was sent."""
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        run = run_krita("parts", environment)
+        sent = [(each.image.width, each.image.height) for each in daemon.service.segments]
+    assert sent == 3 * [(1000, 400)] + [(64, 64)]
+    shape = (801, 2000)
+    hair, eyes = (
+        np.frombuffer((run.out / f"{name}.raw").read_bytes(), np.uint8).reshape(shape)
+        for name in ("hair", "eyes")
+    )
+    for part, mask in ((pb.PART_HAIR, hair), (pb.PART_EYES, eyes)):
+        x, y, width, height = (2 * each for each in part_box(part, 1000, 400))
+        assert (mask[y + 4 : y + height - 4, x + 4 : x + width - 4] == 255).all()
+        assert 100 < mask[y + height // 2, x] < 160  # the soft border
+        outside = mask.copy()
+        outside[y - 2 : y + height + 2, x - 2 : x + width + 2] = 0
+        assert not outside.any()
 
 
 @pytest.mark.next_host

@@ -5,7 +5,7 @@ It has only what the docker's tests need. Krita's actual behavior is tested in a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +72,7 @@ class FakeDocument:
         self.selected: Selection | None = KeptSelection(Box(30, 20, 24, 16), b"\xff" * (24 * 16))
         self.annotations: dict[str, bytes] = {}
         self.refreshes = 0
+        self.has_face = True  # for the fake daemon, which finds one in all but plain images
         self.is_opaque = False  # whether there is nothing transparent to select
         self.layers: dict[str, FakeLayer] = {base.key: base}
 
@@ -87,12 +88,20 @@ class FakeDocument:
     def selection(self) -> Selection | None:
         return self.selected
 
-    def select_transparent_part(self) -> Generator[None, None, bool]:
-        yield
+    def select_transparent_part(self) -> Generator[int | None, None, bool]:
+        yield None
         if self.is_opaque:
             return False
         self.selected = KeptSelection(Box(0, 0, 8, 8), b"\xff" * 64)
         return True
+
+    def select(self, bands: Iterable[tuple[Box, bytes]]) -> Generator[int | None, None, None]:
+        coverage = b""
+        for box, part in bands:
+            assert (box.x, box.width) == (0, self.extent.width)
+            coverage += part
+            yield None
+        self.selected = KeptSelection(Box.of_extent(self.extent), coverage)
 
     def pixels(self, source: Source, selection: Selection, scratch: Any) -> FakePixels:
         return FakePixels(self, selection)
@@ -289,7 +298,8 @@ class FakePixels:
         return crop(bytes(base.data), self.extent, box, 4)
 
     def read_reduced(self, box: Box, step: int) -> bytes:
-        return bytes([10, 20, 30, 255]) * (box.extent.area // step**2)
+        first = bytes([200 if self._document.has_face else 10, 20, 30, 255])
+        return first + bytes([10, 20, 30, 255]) * (box.extent.area // step**2 - 1)
 
     def read_display(self, box: Box) -> bytes:
         return self.read(box)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from inpaint_client.capture import Capture
 from inpaint_client.errors import ConnectionLostError, InpaintError, RequestCancelledError
@@ -28,6 +29,7 @@ from inpaint_client.info import DaemonInfo, Direction, Model
 from inpaint_client.pixels import crop
 from inpaint_client.recipe import parse_recipe
 from inpaint_client.requests import EditJob, FillJob, FrameMode, Job, SmoothFill
+from inpaint_client.segments import Segmentation, SegmentJob
 from inpaint_client.settings import ConnectionSettings
 from inpaint_krita.app.connection_state import ConnectionState, Phase
 from inpaint_krita.host.qt import QtCore
@@ -122,6 +124,11 @@ class ScriptedConnection(QtCore.QObject):
         if job.source is not None:
             return parse_recipe(job.source.recipe).method is Method.MODEL
         return self._smooth.get(job.session_id) != job.index
+
+    def segment(
+        self, job: SegmentJob, receive: Callable[[Future[Segmentation]], None]
+    ) -> Future[Segmentation]:
+        raise AssertionError("no test of scripts selects parts")
 
     def check(self) -> None:
         pass

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
+from inpaint_client.segments import Part
 from inpaint_client.settings import connection_file
 from krita import DockWidgetFactory, DockWidgetFactoryBase, Extension, Krita
 
@@ -38,6 +40,26 @@ class InpaintExtension(Extension):  # type: ignore[misc]
             ("inpaint_stylegan_previous", tr("Inpaint: previous candidate"), self._previous),
             ("inpaint_stylegan_more", tr("Inpaint: more candidates"), self._more),
             ("inpaint_stylegan_keep", tr("Inpaint: keep candidates"), self._keep),
+            *(
+                (name, text, partial(self._select, part))
+                for name, text, part in (
+                    ("inpaint_stylegan_select_hair", tr("Inpaint: select hair"), Part.HAIR),
+                    ("inpaint_stylegan_select_skin", tr("Inpaint: select skin"), Part.SKIN),
+                    ("inpaint_stylegan_select_eyes", tr("Inpaint: select eyes"), Part.EYES),
+                    ("inpaint_stylegan_select_brows", tr("Inpaint: select brows"), Part.BROWS),
+                    ("inpaint_stylegan_select_mouth", tr("Inpaint: select mouth"), Part.MOUTH),
+                    (
+                        "inpaint_stylegan_select_glasses",
+                        tr("Inpaint: select glasses"),
+                        Part.GLASSES,
+                    ),
+                    (
+                        "inpaint_stylegan_select_background",
+                        tr("Inpaint: select background"),
+                        Part.BACKGROUND,
+                    ),
+                )
+            ),
         ):
             action = window.createAction(name, text, MENU)
             connect(action.triggered, lambda _=False, slot=slot: slot())
@@ -78,6 +100,10 @@ class InpaintExtension(Extension):  # type: ignore[misc]
     def _keep(self) -> None:
         if docker := self._docker():
             docker.controller.keep()
+
+    def _select(self, part: Part) -> None:
+        if docker := self._docker():
+            docker.controller.select(part)
 
     def _close(self) -> None:
         for docker in InpaintDocker.instances:

@@ -29,6 +29,13 @@ ACTIONS = (
     "Inpaint: previous candidate",
     "Inpaint: more candidates",
     "Inpaint: keep candidates",
+    "Inpaint: select hair",
+    "Inpaint: select skin",
+    "Inpaint: select eyes",
+    "Inpaint: select brows",
+    "Inpaint: select mouth",
+    "Inpaint: select glasses",
+    "Inpaint: select background",
 )
 HEIGHT = 728  # what a task bar leaves
 

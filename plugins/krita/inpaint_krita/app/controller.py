@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from inpaint_client.geometry import Extent
 from inpaint_client.info import Limits, Model
 from inpaint_client.requests import Edits
+from inpaint_client.segments import Part
 from inpaint_client.session.abilities import model_of
 from inpaint_client.session.history import Mix
 from inpaint_client.session.killed_notice import KilledNotice
@@ -93,6 +94,7 @@ class Controller(QtCore.QObject):
             strip=session.strip,
             edits=session.edits,
             is_editing=session.live.is_busy,
+            is_selecting=session.is_selecting,
             mix=session.mix,
             mix_choices=session.mix_choices,
             can_undo=session.values.can_undo,
@@ -113,15 +115,27 @@ class Controller(QtCore.QObject):
 
     def run(self) -> None:
         """Fill the selection of the active document."""
+        session = self._find_session()
+        if session is None:
+            return
+        if self._fill_settings.new_seed:
+            self.set_option(seed=draw_seed())
+        session.start(self._fill_settings, self.state.model)
+
+    def select(self, part: Part) -> None:
+        """Replace the selection of the active document by a part of its faces."""
+        session = self._find_session()
+        if session is not None:
+            session.select_part(part)
+
+    def _find_session(self) -> DocumentSession | None:
+        """Return the session of the active document; without one, say that it is missing."""
         self.document_changed()
         self._notice = None
         if self._session is None:
             self._notice = Notice(tr("Open an image first."), is_problem=False)
             self._publish()
-            return
-        if self._fill_settings.new_seed:
-            self.set_option(seed=draw_seed())
-        self._session.start(self._fill_settings, self.state.model)
+        return self._session
 
     def cancel(self) -> None:
         if self._session is not None:
@@ -346,7 +360,13 @@ class Controller(QtCore.QObject):
 
     def _open(self, document: Document) -> DocumentSession:
         session = DocumentSession(
-            document, self._host.scratch(), self._daemon.submit, self._limits, self._model_of, self
+            document,
+            self._host.scratch(),
+            self._daemon.submit,
+            self._daemon.segment,
+            self._limits,
+            self._model_of,
+            self,
         )
         connect(session.changed, self._publish)
         connect(session.failed, self._daemon.failed)

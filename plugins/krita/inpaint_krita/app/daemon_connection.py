@@ -24,6 +24,7 @@ from inpaint_client.errors import (
 from inpaint_client.events import Done, Failed, Message
 from inpaint_client.info import DaemonInfo
 from inpaint_client.requests import Job
+from inpaint_client.segments import Segmentation, SegmentJob
 from inpaint_client.settings import ConnectionSettings, SettingsFile
 from inpaint_client.worker import Run, Worker
 
@@ -41,6 +42,7 @@ class DaemonConnection(QtCore.QObject):
     changed = QtCore.pyqtSignal()
     _answered = QtCore.pyqtSignal(object)
     _arrived = QtCore.pyqtSignal(object, object)
+    _segmented = QtCore.pyqtSignal(object, object)
     _starting = QtCore.pyqtSignal(object)
 
     def __init__(
@@ -51,13 +53,14 @@ class DaemonConnection(QtCore.QObject):
         self._stored = self.settings = file.load()
         self.connection = ConnectionState()
         self._is_start_wanted = False  # requested with the Start button
-        self._runs = 0  # runs in progress, which need the daemon too
+        self._runs = 0  # runs and selections in progress, which need the daemon too
         self._is_closed = False
         self._is_asking = False
         self._worker = Worker(self._locate)
         connect(self._answered, self._take_answer)
         connect(self._starting, self._take_starting)
         connect(self._arrived, self._take_message)
+        connect(self._segmented, self._take_segmentation)
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(POLL_INTERVAL_MS)
         connect(self._timer.timeout, self._check_again)
@@ -101,6 +104,21 @@ class DaemonConnection(QtCore.QObject):
         timeout_s = self.settings.timeout_s or None
         return self._worker.submit(job, partial(self._arrived.emit, receive), timeout_s)
 
+    def segment(
+        self, job: SegmentJob, receive: Callable[[Future[Segmentation]], None]
+    ) -> Future[Segmentation]:
+        """Request the parts of faces, starting the daemon if necessary.
+
+        `receive` is called with the answer in the GUI thread, unless that is canceled.
+        """
+        self._runs += 1
+        if self.connection.phase is not Phase.READY:
+            self.read_settings()
+        timeout_s = self.settings.timeout_s or None
+        future = self._worker.call(lambda client: client.segment(job, timeout_s))
+        future.add_done_callback(partial(self._segmented.emit, receive))
+        return future
+
     def use(self, settings: ConnectionSettings) -> None:
         """Apply other settings and reconnect."""
         self.settings = settings
@@ -137,6 +155,16 @@ class DaemonConnection(QtCore.QObject):
         elif self.connection.phase is not Phase.READY:
             self.check()  # the daemon responds: update the state
         receive(message)
+
+    def _take_segmentation(
+        self, receive: Callable[[Future[Segmentation]], None], future: Future[Segmentation]
+    ) -> None:
+        self._runs -= 1
+        if future.cancelled():
+            return
+        if future.exception() is None and self.connection.phase is not Phase.READY:
+            self.check()  # the daemon responds: update the state
+        receive(future)
 
     def _take_starting(self, starting: Starting) -> None:
         self._set(ConnectionState(Phase.STARTING, detail=starting.last_line))

@@ -31,6 +31,14 @@ def notice_of(error: InpaintError) -> Notice:
     return Notice(say_error(error), action=NoticeAction.AGAIN, action_label=tr("Try again"))
 
 
+def selection_notice(error: InpaintError) -> Notice:
+    """Return the notice for a part that was not selected: trying again would fill."""
+    notice = notice_of(error)
+    if notice.action is NoticeAction.AGAIN:
+        return Notice(notice.text)
+    return notice
+
+
 def failure_notice() -> Notice:
     """Return the notice for an unexpected exception, which was logged."""
     return Notice(

@@ -12,6 +12,7 @@ from inpaint_client.events import FrameChosen
 from inpaint_client.geometry import Frame
 from inpaint_client.info import Limits, Model
 from inpaint_client.requests import Edits
+from inpaint_client.segments import Part
 from inpaint_client.session import layer_names
 from inpaint_client.session.abilities import possible_count, why_single, why_unedited
 from inpaint_client.session.history import Mix, PastRun, Result, attachment_of
@@ -31,12 +32,13 @@ from ..runs.cooperative_task import CooperativeTask
 from ..runs.fill_settings import FillSettings, edits_of_new, usable_edits
 from ..runs.live_edit import LayerEdits, Rendered, Wanted
 from ..runs.mixing import Choice, choices, mixing_of, with_other
+from ..runs.part_selection import PartSelection, Segment
 from ..runs.run_fill import FillRun
 from ..runs.run_history import RunHistory
 from ..runs.run_more import MorePlan, MoreRun, additions
 from ..runs.thumbnails import Thumbnails
 from ..text import say, tr
-from .notices import merging, nothing_transparent, notice_of
+from .notices import merging, nothing_transparent, notice_of, selection_notice
 from .planning import plan_run
 from .state import Notice, Strip
 
@@ -56,6 +58,7 @@ class DocumentSession(QtCore.QObject):
         document: Document,
         scratch: Scratch,
         submit: Submit,
+        segment: Segment,
         limits: Callable[[], Limits],
         model_of: Callable[[str], Model | None],
         parent: QtCore.QObject | None = None,
@@ -83,6 +86,7 @@ class DocumentSession(QtCore.QObject):
         self.values: ValueHistory[tuple[str, str], tuple[Edits, Mix]] = ValueHistory()
         self._scratch = scratch
         self._submit = submit
+        self._segment = segment
         self._limits = limits
         self._model_of = model_of  # a recipe, if the daemon has it
         self._thumbnails = Thumbnails(document, scratch)
@@ -90,6 +94,7 @@ class DocumentSession(QtCore.QObject):
         self._finding: CooperativeTask[None] | None = None
         self._is_planning = False  # some calls of Krita run the event loop meanwhile
         self._selecting: CooperativeTask[bool] | None = None
+        self._part_selection: PartSelection | None = None
         self._keeping: CooperativeTask[str] | CooperativeTask[None] | None = None
         self._followed: tuple[str, frozenset[str]] = (
             "",
@@ -135,7 +140,7 @@ class DocumentSession(QtCore.QObject):
 
     def start(self, fill_settings: FillSettings, model: Model | None) -> None:
         """Fill the selection; if that is impossible, `notice` gives the reason."""
-        if self.is_filling:
+        if self.is_filling or self.is_selecting:
             return
         if self._keeping is not None:  # merging recognizes its result as the only new layer
             self.notice = merging()
@@ -250,8 +255,34 @@ class DocumentSession(QtCore.QObject):
         if self.fill is not None:
             self.fill.cancel()
 
+    @property
+    def is_selecting(self) -> bool:
+        """Whether a part of the faces is being selected."""
+        return self._part_selection is not None
+
+    def select_part(self, part: Part) -> None:
+        """Replace the selection by a part of the faces; if it is not found, `notice` says so."""
+        if self.is_selecting or self._selecting is not None or self.is_filling:
+            return
+        if self._keeping is not None:  # merging goes through Krita's history too
+            return
+        self.notice = None
+        self.document.settle()
+        self._part_selection = PartSelection(
+            self.document, part, self._limits(), self._segment, self._scratch, self
+        )
+        connect(self._part_selection.ended, self._take_part)
+        self.changed.emit()
+
+    def _take_part(self, error: InpaintError | None) -> None:
+        self._part_selection = None
+        if error is not None:
+            self.notice = selection_notice(error)
+            self.failed.emit(error)
+        self.changed.emit()
+
     def select_transparent_part(self) -> None:
-        if self._selecting is not None:
+        if self._selecting is not None or self.is_selecting:
             return
         self.notice = None
         if self._is_selected():  # meanwhile, by the artist
@@ -689,6 +720,8 @@ class DocumentSession(QtCore.QObject):
         if self.fill is not None:
             self.fill.abandon()
         self.live.stop()
+        if self._part_selection is not None:
+            self._part_selection.cancel()
         for steps in (self._finding, self._selecting, self._keeping, self._drawing):
             if steps is not None:
                 steps.cancel()

@@ -79,6 +79,7 @@ class State:
     strip: Strip = field(default_factory=Strip)  # of the run that is shown
     edits: Edits = field(default_factory=dict)  # values of the sliders
     is_editing: bool = False  # an edit is being rendered
+    is_selecting: bool = False  # a part of the faces is being selected
     mix: Mix = field(default_factory=Mix)  # mixing of the chosen result
     mix_choices: tuple[Choice, ...] = ()  # layers that it can be mixed with
     can_undo: bool = False  # a change of sliders or mixing
@@ -87,6 +88,11 @@ class State:
     @property
     def run(self) -> PastRun | None:
         return self.strip.run
+
+    @property
+    def can_select(self) -> bool:
+        """Whether a part of the faces can be selected now."""
+        return self.has_document and not self.is_selecting and not self.progress.is_running
 
     @property
     def missing(self) -> frozenset[str]:

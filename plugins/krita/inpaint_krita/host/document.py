@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from typing import Any
 
 from inpaint_client.geometry import Box, Extent
@@ -19,8 +19,11 @@ from .selection import Selection
 
 ACTIVATION_MS = 60
 BAND = 64  # rows read at once
+FIRST_RECORDED = 6  # the first Krita in which setting a selection is an undo step
 ACTIVATION_TURNS = 80
 AFTERTHOUGHTS = 25  # turns to keep watching after the active layer was restored
+DESELECT_MS = 50
+DESELECT_TURNS = 10
 RETURNS = 3  # times to restore it: further changes are the artist's
 
 
@@ -72,8 +75,8 @@ class KritaDocument:
                     return own
         return selection
 
-    def select_transparent_part(self) -> Generator[None, None, bool]:
-        """Select the transparent part of the active layer: one undo step in Krita 6, none in 5.
+    def select_transparent_part(self) -> Generator[int | None, None, bool]:
+        """Select the transparent part of the active layer, in one undo step.
 
         Krita's actions "Select Opaque" and "Invert Selection" would be two steps, and in Krita 6
         they are done some time later. Reads in bands, since the layer may be large.
@@ -81,23 +84,48 @@ class KritaDocument:
         Returns:
             False if nothing is transparent; the selection is then unchanged.
         """
-        from krita import Selection as KritaSelection  # tests of this module have no Krita
-
         node = self._document.activeNode()
         if node is None:
             return False
-        selection, found = KritaSelection(), False
         space = Space(node.colorModel(), node.colorDepth(), node.colorProfile())
-        for band in Box.of_extent(self.extent).strips(BAND):
-            part = transparency(bytes(node.projectionPixelData(*band)), space)
-            if part.strip(b"\0"):
-                found = True
-                selection.setPixelData(QtCore.QByteArray(part), *band)
-            yield
-        if found:
-            self._document.setSelection(selection)
-            self._document.waitForDone()
-        return found
+        bands = (
+            (band, transparency(bytes(node.projectionPixelData(*band)), space))
+            for band in Box.of_extent(self.extent).strips(BAND)
+        )
+        selection = yield from _gathered(bands)
+        if selection is not None:
+            yield from self._replace_selection(selection)
+        return selection is not None
+
+    def select(self, bands: Iterable[tuple[Box, bytes]]) -> Generator[int | None, None, None]:
+        """Replace the selection in one undo step.
+
+        Args:
+            bands: boxes and their coverage. If all of it is 0, the selection is left unchanged.
+        """
+        selection = yield from _gathered(bands)
+        if selection is not None:
+            yield from self._replace_selection(selection)
+
+    def _replace_selection(self, selection: Any) -> Generator[int, None, None]:
+        """Set the selection in one undo step.
+
+        In Krita 6 `setSelection` is such a step. Before, it is none, and undo would go back to
+        whatever the artist did earlier, without the selection that was lost. So deselect first: to
+        undo that brings back what was selected. Its redo deselects again. Krita deselects some
+        time later, and only in the active document.
+        """
+        document = self._document
+        is_recorded = int(self._application.version().split(".")[0]) >= FIRST_RECORDED
+        if not is_recorded and self._application.activeDocument() == document:
+            self._application.action("deselect").trigger()
+            for _turn in range(DESELECT_TURNS):
+                yield DESELECT_MS
+                document.waitForDone()
+                if document.selection() is None:
+                    break
+        document.setSelection(selection)
+        document.waitForDone()
 
     # -- pixels ------------------------------------------------------------------------------
 
@@ -422,6 +450,19 @@ class DocumentPixels:
 
     def convert(self, data: bytes, extent: Extent, source: Space, target: Space) -> bytes:
         return self._scratch.convert(data, extent, source, target)
+
+
+def _gathered(bands: Iterable[tuple[Box, bytes]]) -> Generator[None, None, Any]:
+    """Return a new selection of Krita's with this coverage; None if all of it is 0."""
+    from krita import Selection as KritaSelection  # tests of this module have no Krita
+
+    selection, found = KritaSelection(), False
+    for band, coverage in bands:
+        if coverage.strip(b"\0"):
+            found = True
+            selection.setPixelData(QtCore.QByteArray(coverage), *band)
+        yield
+    return selection if found else None
 
 
 def _id(node: Any) -> str:

@@ -70,6 +70,13 @@ def capture_again(pixels: Pixels, selection: Box, limits: Limits) -> Generator[N
     return (yield from _near(pixels, near_hole(wide.clamp(selection), wide), way))
 
 
+def capture_visible(pixels: Pixels, step: int) -> Generator[None, None, Picture]:
+    """Read the entire source with one pixel per full square of `step` px, 8-bit sRGB."""
+    width, height = pixels.extent
+    whole = Box(0, 0, width // step * step, height // step * step)
+    return (yield from _reduced(pixels, whole, step))
+
+
 def _near(pixels: Pixels, box: Box, way: Route) -> Generator[None, None, Capture]:
     """Read the crop and the hole."""
     hole = bytearray()

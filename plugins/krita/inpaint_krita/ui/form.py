@@ -13,6 +13,7 @@ from ..text import say, tr
 from .frame_view import FrameView
 from .narrow import FOLDING_GAP, ElidedList, ElidedMenuButton, FoldingRow
 from .parts import IconButton, ValueSlider, column, named, row
+from .select_button import SelectButton
 
 
 class SeedBox(QtWidgets.QAbstractSpinBox):
@@ -70,6 +71,7 @@ class Form(QtWidgets.QWidget):
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
+        self.select = SelectButton()
         self.model = named(ElidedList(), tr("Model"), tr("Model used for the fill"))
         self.model.setObjectName("model")
         connect(self.model.activated, lambda _: self._set_option(model=self.model.currentData()))
@@ -144,6 +146,7 @@ class Form(QtWidgets.QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(4)
+        grid.addRow(tr("Select"), self.select)
         grid.addRow(tr("Model"), self.model)
         grid.addRow(tr("Candidates"), counts)
         grid.addRow(tr("Seed"), seeds)
@@ -162,6 +165,7 @@ class Form(QtWidgets.QWidget):
 
     def draw(self, state: State) -> None:
         fill_settings = state.fill_settings
+        self.select.setEnabled(state.can_select)
         self._draw_models(state)
         single = why_single(state.model)
         count = possible_count(state.model, fill_settings.candidates)

@@ -133,6 +133,15 @@ def _star_path() -> QtGui.QPainterPath:
     return path
 
 
+def _marquee(painter: QtGui.QPainter, color: QtGui.QColor) -> None:
+    """Draw a selection in the shape of a head."""
+    pen = painter.pen()
+    pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+    pen.setDashPattern([2.0, 1.5])
+    painter.setPen(pen)
+    painter.drawEllipse(QtCore.QRectF(3, 1.5, 10, 13))
+
+
 _IMAGES: dict[str, Draw] = {
     "dice": _dice,
     "copy": _copy,
@@ -143,4 +152,5 @@ _IMAGES: dict[str, Draw] = {
     "cross": _cross,
     "sliders": _sliders,
     "star": _star,
+    "marquee": _marquee,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from inpaint_client.geometry import Extent
+from inpaint_client.segments import Part
 from inpaint_client.session.history import Mix, PastRun
 from inpaint_client.settings import ConnectionSettings
 
@@ -35,6 +36,7 @@ class Intents(Protocol):
 
     def run(self) -> None: ...
     def cancel(self) -> None: ...
+    def select(self, part: Part) -> None: ...
     def set_option(self, **changes: Any) -> None: ...
     def choose(self, position: int) -> None: ...
     def star(self, position: int) -> None: ...
@@ -133,6 +135,7 @@ class Panel(QtWidgets.QWidget):
         connect(self.run_row.left, self.frame_tip.hide)
         connect(self.form.wished, lambda changes: intents.set_option(**changes))
         connect(self.form.frame_wanted, self._propose_frame)
+        connect(self.form.select.chosen, intents.select)
         connect(self.results.chosen, intents.choose)
         connect(self.results.starred, intents.star)
         connect(self.results.compared, intents.compare)
@@ -156,7 +159,7 @@ class Panel(QtWidgets.QWidget):
 
     def draw(self, state: State) -> None:
         self.notice.draw(state.notice)  # first: it may report that drawing failed below
-        self.status.draw(state.connection)
+        self.status.draw(state.connection, state.is_selecting)
         self.run_row.draw(state)
         self.form.draw(state)
         self.results.draw(state)

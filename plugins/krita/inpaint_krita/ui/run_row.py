@@ -67,7 +67,7 @@ class RunRow(QtWidgets.QWidget):
         self._state = state
         running = state.progress.is_running
         self.go.setVisible(not running)
-        self.go.setEnabled(state.has_document)
+        self.go.setEnabled(state.has_document and not state.is_selecting)
         self.go.setToolTip(
             tr("Fill the selection with candidates to choose from")
             if state.has_document

@@ -60,9 +60,11 @@ class StatusRow(QtWidgets.QWidget):
         layout.addWidget(FoldingRow(sentence, self.button), 1)
         layout.addWidget(gear, 0, Qt.AlignmentFlag.AlignTop)
 
-    def draw(self, connection: ConnectionState) -> None:
-        self._dot.show_color(_COLORS[connection.phase])
-        self.words.setText(connection.words)
+    def draw(self, connection: ConnectionState, is_selecting: bool = False) -> None:
+        """Show the daemon's state, or what it does to select a part of the faces."""
+        works = is_selecting and connection.phase is not Phase.STARTING
+        self._dot.show_color(_COLORS[Phase.STARTING if works else connection.phase])
+        self.words.setText(tr("Finding the faces…") if works else connection.words)
         self.setToolTip(connection.explanation or connection.words)
         self.button.setToolTip(connection.explanation or connection.words)
         self.button.setVisible(bool(connection.recovery_label))
