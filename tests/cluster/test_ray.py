@@ -11,10 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
+import numpy as np
 import pytest
-from daemons import Answer, Caller, DaemonProcess, header, recipe_source
+from daemons import Answer, Caller, DaemonProcess, header, image, recipe_source
 from eventually import eventually
 from inpaint_protos.v1 import inpaint_pb2 as pb
+from PIL import Image
 
 from .conftest import require
 
@@ -96,6 +98,16 @@ def test_an_edit_goes_to_the_replica_of_its_session(caller: Caller) -> None:
             edited = caller.edit(edit_of(filled, value))
             assert edited.session_id == filled.session_id
             assert edited.candidates[0].patches != filled.candidates[0].patches
+
+
+def test_a_replica_finds_the_parts_of_faces(caller: Caller) -> None:
+    pixels = np.asarray(Image.open("examples/portrait.png").convert("RGB"))
+    asked = pb.SegmentHeader(image=image(pixels), parts=[pb.PART_MOUTH])
+    events = caller.stub.Segment(
+        iter([pb.SegmentRequest(header=asked)]), metadata=caller.metadata, timeout=60
+    )
+    kinds = [event.WhichOneof("event") for event in events]
+    assert kinds == ["faces", "mask", "done"]
 
 
 def test_refusals_reach_the_client_with_their_codes(caller: Caller) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from gimp_host import Profile
 from inpaint_gimp.host.parasites import FILL
-from inpaint_gimp.runs.arguments import edit_arguments, fill_arguments
+from inpaint_gimp.runs.arguments import edit_arguments, fill_arguments, select_arguments
 from PIL import Image
 from xcf import read_xcf
 
@@ -46,4 +46,5 @@ def test_the_script_has_five_lines() -> None:
 def test_the_page_names_every_argument() -> None:
     page = (ROOT / "docs" / "guide" / "gimp.md").read_text("utf-8")
     named = set(re.findall(r"^\| `([\w-]+)`", page, re.MULTILINE))
-    assert named == {argument.name for argument in (*fill_arguments(), *edit_arguments())}
+    declared = (*fill_arguments(), *edit_arguments(), *select_arguments())
+    assert named == {argument.name for argument in declared}

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from fake_daemon import FakeDaemon, color_of
 from gimp_host import Profile
-from inpaint_gimp.runs.arguments import edit_arguments, fill_arguments
+from inpaint_gimp.runs.arguments import edit_arguments, fill_arguments, select_arguments
 from xcf import read_xcf
 
 pytestmark = pytest.mark.hosts
 
 FILL, AGAIN, EDIT = (f"plug-in-inpaint-stylegan{end}" for end in ("", "-again", "-edit"))
+SELECT = "plug-in-inpaint-stylegan-select"
 
 
 def test_procedures_are_declared_and_documented(lonely: Profile) -> None:
@@ -23,9 +24,17 @@ def test_procedures_are_declared_and_documented(lonely: Profile) -> None:
         "Inpaint _again with a new seed",
         "_Edit fill (StyleGAN)…",
     ]
-    for name, declared in ((FILL, fill_arguments()), (AGAIN, ()), (EDIT, edit_arguments())):
+    menu = "<Image>/Filters/Enhance"
+    for name, declared, menus in (
+        (FILL, fill_arguments(), [menu]),
+        (AGAIN, (), [menu]),
+        (EDIT, edit_arguments(), [menu]),
+        (SELECT, select_arguments(), []),
+        (f"{SELECT}-hair", (), [f"{menu}/Select part of a face"]),
+        (f"{SELECT}-background", (), [f"{menu}/Select part of a face"]),
+    ):
         procedure = known[name]
-        assert procedure["menus"] == ["<Image>/Filters/Enhance"]
+        assert procedure["menus"] == menus
         assert procedure["blurb"]
         assert procedure["help"]
         own = {k: v for k, v in procedure["arguments"].items() if not k.endswith("drawables")}
@@ -37,6 +46,7 @@ def test_the_menus_speak_german(lonely: Profile) -> None:
     lonely.environment["LANGUAGE"] = "de_AT:de"
     known: dict[str, Any] = lonely.console("procedures").value
     assert known[EDIT]["label"] == "Füllung b_earbeiten (StyleGAN) …"
+    assert known[f"{SELECT}-hair"]["label"] == "Haare"
     assert known[FILL]["arguments"]["candidates"] == "Anzahl der Vorschläge"
 
 

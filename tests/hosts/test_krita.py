@@ -319,7 +319,7 @@ def test_parts_of_faces_are_selected_in_one_undo_step(run_krita: RunKrita) -> No
     with FakeDaemon(Script(token=TOKEN)) as daemon:
         environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
         run = run_krita("parts", environment)
-        sent = [(each.picture.width, each.picture.height) for each in daemon.service.segments]
+        sent = [(each.image.width, each.image.height) for each in daemon.service.segments]
     assert (sent[:2], sent[3:]) == (2 * [(1000, 400)], [(64, 64)])  # sent[2] is a race of the crop
     shape = (801, 2000)
     hair, eyes = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_krita.host.color import Space
 from inpaint_krita.host.opacity import transparency
@@ -16,6 +16,7 @@ CHANNELS = {"RGBA": 4, "GRAYA": 2, "CMYKA": 5}
 
 @pytest.mark.parametrize("depth", LETTERS)
 @pytest.mark.parametrize("model", CHANNELS)
+@settings(deadline=None)  # the first call imports modules
 @given(alphas=st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.996, 1.0]), min_size=1, max_size=12))
 def test_what_lets_something_through_is_transparent(
     model: str, depth: str, alphas: list[float]

@@ -239,7 +239,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
     ) -> AsyncIterator[pb.SegmentEvent]:
         header: Any = await self._gather(requests, context)
         self.segments.append(header)
-        seen = header.picture
+        seen = header.image
         self.script.tell(f"segment {seen.width}x{seen.height}")
         await asyncio.sleep(self.script.delay_s)
         if self.script.fail:
@@ -319,11 +319,11 @@ class FakeInpaint(pb_grpc.InpaintServicer):
             pb.Chunk.TARGET_CROP: "crop",
             pb.Chunk.TARGET_HOLE: "hole",
             pb.Chunk.TARGET_OVERVIEW: "overview",
-            pb.Chunk.TARGET_PICTURE: "picture",
+            pb.Chunk.TARGET_IMAGE: "image",
         }
         for target, data in chunks.items():
             getattr(holder, targets[target]).data = bytes(data)
-        for name in ("crop", "hole", "picture"):
+        for name in ("crop", "hole", "image"):
             if name in holder.DESCRIPTOR.fields_by_name and holder.HasField(name):
                 await _check(getattr(holder, name), name, context)
         return header

@@ -56,10 +56,9 @@ class DetectorNetwork(nn.Module):
         """
         x = self.stem(x).relu()
         levels = []
-        for stage in self.stages:
-            x = stage(x)
+        for number, stage in enumerate(self.stages):
+            x = stage(max_pool2d(x, 2) if number else x)
             levels.append(x)
-            x = max_pool2d(x, 2)
         x, features = levels[-1], list[Tensor]()
         for lateral, level in zip(self.laterals, reversed(levels[2:]), strict=True):
             if features:

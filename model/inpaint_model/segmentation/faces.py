@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from inpaint_model.document.arrays import FloatImage, Matrix, Points
+from inpaint_model.document.arrays import FloatImage, Points
 from inpaint_model.document.geometry import (
     Box,
     Frame,
@@ -29,7 +29,9 @@ from inpaint_model.segmentation.networks import face_networks
 DETECTION_SIDES = (640, 256)
 SCORE = 0.7  # the least score of a detected face
 OVERLAP = 0.4  # intersection over union at which two boxes show the same face
-CROP = 0.9  # of the frame's side: FaceMesh was trained on crops a quarter wider than the face
+# Views of the mesh network: their side, and how far they are moved down, in sides of the frame. It
+# was trained on crops a quarter wider than the face. The mean of several is more exact than one.
+VIEWS = ((0.9, 0.0), (0.85, 0.05), (1.0, 0.0), (1.1, 0.05))
 CONFIDENCE = 0.5  # the least confidence of the mesh network
 MAX_FACES = 32
 
@@ -112,10 +114,10 @@ def _overlap(a: Tensor, b: Tensor) -> float:
 def _refined(image: FloatImage, five: Points) -> Face | None:
     """Return a face with landmarks, or None if the mesh network sees none."""
     frame = ffhq_frame(five[:2], five[3:])
-    for _ in range(2):  # the second time in the frame of the first mesh
+    for views in (VIEWS[:1], VIEWS):  # the second time in the frame of the first mesh
         if frame.side < 1:
             return None
-        points, confidence = _mesh(image, frame)
+        points, confidence = _mesh(image, frame, views)
         if confidence < CONFIDENCE:
             return None
         eyes = [points[list(ring)].mean(axis=0) for ring in _EYES]
@@ -126,10 +128,25 @@ def _refined(image: FloatImage, five: Points) -> Face | None:
 _EYES = (mesh_points.LEFT_EYE, mesh_points.RIGHT_EYE)
 
 
-def _mesh(image: FloatImage, frame: Frame) -> tuple[Points, float]:
-    matrix: Matrix = document_from_model(frame._replace(side=CROP * frame.side), SIDE)
-    crop = torch.from_numpy(resample(image, matrix, SIDE, SIDE)).permute(2, 0, 1)[None]
+def _mesh(
+    image: FloatImage, frame: Frame, views: Sequence[tuple[float, float]]
+) -> tuple[Points, float]:
+    """Return the mean mesh [468, 2] of several views, in px of the image, and its confidence."""
+    turn = np.radians(frame.angle)
+    down = frame.side * np.array([np.sin(turn), np.cos(turn)])
+    matrices = [
+        document_from_model(
+            Frame(frame.cx + y * down[0], frame.cy + y * down[1], side * frame.side, frame.angle),
+            SIDE,
+        )
+        for side, y in views
+    ]
+    crops = np.stack([resample(image, matrix, SIDE, SIDE) for matrix in matrices])
+    batch = torch.from_numpy(crops).permute(0, 3, 1, 2).clamp(0, 1) * 2 - 1
     with torch.inference_mode():
-        mesh, _, confidence = face_networks().mesh(crop.clamp(0, 1) * 2 - 1)
-    points = mesh[0, :, :2].numpy().astype(np.float64)
-    return transform_points(matrix, points), float(confidence[0])
+        meshes, _, confidences = face_networks().mesh(batch)
+    points = [
+        transform_points(matrix, mesh[:, :2].numpy().astype(np.float64))
+        for matrix, mesh in zip(matrices, meshes, strict=True)
+    ]
+    return np.mean(points, axis=0), float(confidences.mean())

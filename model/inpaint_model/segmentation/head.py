@@ -13,13 +13,13 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy.cluster.vq import kmeans2
 from scipy.ndimage import distance_transform_edt, gaussian_filter, label
 
 from inpaint_model.document.arrays import BoolMask, Float64Array, FloatImage, Matrix, Points
 from inpaint_model.document.geometry import document_from_model, inverse, transform_points
 from inpaint_model.document.resampling import resample
 from inpaint_model.segmentation import mesh_points, person_network
+from inpaint_model.segmentation.color_models import LEAST_SPREAD, color_density, opponent_colors
 from inpaint_model.segmentation.faces import Face
 from inpaint_model.segmentation.networks import face_networks
 from inpaint_model.segmentation.outlines import filled
@@ -27,13 +27,11 @@ from inpaint_model.segmentation.outlines import filled
 SIDE = 256  # px of the view
 SCALE = 1.6  # side of the view / side of the frame, so that it contains most hair
 RAISED = 0.05  # sides of the frame by which the view is moved up
-SEED = 0  # of the mixtures, so that the same image always gives the same masks
 COMPONENTS = {"hair": 2, "skin": 2, "clothes": 3, "background": 3}  # Gaussians of each mixture
 ROUNDS = 3  # how often mixtures and probabilities are computed in turn
-LEAST_SPREAD = 0.03  # standard deviation of a color within a region
-FEWEST = 40  # pixels for a mixture
 SMOOTHNESS = 1.0  # px by which the evidence of neighbors counts
 FOREHEAD = 0.25  # height of the forehead above FaceMesh's outline, in heights of the outline
+APART = 0.1  # distance of separate areas of hair, in sides of the frame
 SPECK = 0.06  # least area of hair, as a fraction of the largest connected area
 
 
@@ -89,13 +87,15 @@ class Head:
         """The probability of each region, 0..1. Their sum is 1 everywhere."""
         unit = SIDE / SCALE  # px of the frame's side
         priors = _priors(self.points / unit, self.person, unit)
-        colors = _opponent(self.image)
+        colors = opponent_colors(self.image)
         # Hair is first sought above the face, where the color is least like that of the face.
         unlike = _unlike(colors, priors["skin"] > 0.9, (priors["hair"] > 0.4) & self.inside)
         probabilities = priors | {"hair": priors["hair"] * unlike}
         for _ in range(ROUNDS):
             evidence = {
-                name: np.log(_density(colors, probabilities[name] * self.inside, COMPONENTS[name]))
+                name: np.log(
+                    color_density(colors, probabilities[name] * self.inside, COMPONENTS[name])
+                )
                 for name in priors
             }
             scores = {
@@ -104,7 +104,8 @@ class Head:
             }
             total = sum(scores.values()) + 1e-12
             probabilities = {name: score / total for name, score in scores.items()}
-        probabilities["hair"] = _without_specks(probabilities["hair"])
+        mouth_y = self.points[list(mesh_points.MOUTH_CORNERS), 1].mean()
+        probabilities["hair"] = _attached(probabilities["hair"], mouth_y, unit)
         return {name: each.astype(np.float32) for name, each in probabilities.items()}
 
 
@@ -152,14 +153,6 @@ _FEATURES = (
 )
 
 
-def _opponent(image: FloatImage) -> Float64Array:
-    """Return lightness and two opponent colors, which matter more, as [P, 3]."""
-    r, g, b = np.moveaxis(image.astype(np.float64), 2, 0)
-    return np.stack([(r + g + b) / 3, 1.5 * (r - g), 1.5 * ((r + g) / 2 - b)], axis=-1).reshape(
-        -1, 3
-    )
-
-
 def _unlike(colors: Float64Array, face: BoolMask, scalp: BoolMask) -> Float64Array:
     """Return how little each color is like those of the face, [SIDE, SIDE], 0..1.
 
@@ -174,41 +167,22 @@ def _unlike(colors: Float64Array, face: BoolMask, scalp: BoolMask) -> Float64Arr
     return unlike
 
 
-def _without_specks(probability: Float64Array) -> Float64Array:
-    """Remove areas that are much smaller than the largest one."""
+def _attached(probability: Float64Array, mouth_y: float, unit: float) -> Float64Array:
+    """Remove areas of hair that are small, or that begin below the mouth and far from the rest.
+
+    The latter are clothes with the color of hair.
+    """
     labels, count = label(probability > 0.5)
     if count < 2:
         return probability
     areas = np.bincount(labels.reshape(-1))[1:]
-    large = np.flatnonzero(areas >= SPECK * areas.max()) + 1
-    kept = distance_transform_edt(~np.isin(labels, large)) <= 6  # with their soft edges
-    return probability * kept
-
-
-def _density(colors: Float64Array, probability: Float64Array, components: int) -> Float64Array:
-    """Return the density of each pixel's color in a region, [SIDE, SIDE].
-
-    The mixture is fitted to the pixels that are most likely in the region.
-    """
-    weights = probability.reshape(-1)
-    sure: BoolMask = weights > max(0.5 * weights.max(), 0.3)
-    if sure.sum() < FEWEST:
-        return np.full(probability.shape, 1e-3)
-    chosen = colors[sure]
-    _, labels = kmeans2(chosen, components, minit="++", rng=SEED)
-    density = np.zeros(len(colors))
-    for k in range(components):
-        members = chosen[labels == k]
-        if len(members) < FEWEST / 4:
-            continue
-        covariance = np.cov(members.T) + LEAST_SPREAD**2 * np.eye(3)
-        offset = colors - members.mean(axis=0)
-        distance = (offset @ np.linalg.inv(covariance) * offset).sum(axis=1)
-        # Student's t with 4 degrees of freedom: highlights and shadows are outliers.
-        density += (
-            len(members)
-            / len(chosen)
-            * (1 + distance / 4) ** -3.5
-            / np.sqrt(np.linalg.det(covariance))
-        )
-    return density.reshape(probability.shape) + 1e-3
+    largest = int(areas.argmax()) + 1
+    distance = distance_transform_edt(labels != largest)
+    kept = [largest]
+    for number in range(1, count + 1):
+        area = labels == number
+        begins_above = np.flatnonzero(area.any(axis=1))[0] < mouth_y
+        is_near = distance[area].min() < APART * unit
+        if areas[number - 1] >= SPECK * areas[largest - 1] and (begins_above or is_near):
+            kept.append(number)
+    return probability * (distance_transform_edt(~np.isin(labels, kept)) <= 6)  # with soft edges

@@ -26,18 +26,16 @@ from inpaint_model.segmentation import mesh_points, person_network
 from inpaint_model.segmentation.faces import Face, find_faces
 from inpaint_model.segmentation.guided_filter import guided_coefficients
 from inpaint_model.segmentation.head import SIDE, Head
+from inpaint_model.segmentation.lips import SIDE as LIPS_SIDE
+from inpaint_model.segmentation.lips import lips
 from inpaint_model.segmentation.networks import face_networks
 from inpaint_model.segmentation.outlines import filled
 
 Part = Literal["hair", "skin", "eyes", "brows", "mouth", "glasses", "background"]
 PARTS: tuple[Part, ...] = get_args(Part)
-OUTLINES: dict[Part, tuple[tuple[int, ...], ...]] = {
-    "eyes": (mesh_points.LEFT_LIDS, mesh_points.RIGHT_LIDS),
-    "brows": (mesh_points.LEFT_BROW, mesh_points.RIGHT_BROW),
-    "mouth": (mesh_points.LIPS,),
-}
-GROWN: dict[Part, float] = {"eyes": 0.008, "brows": 0.012, "mouth": 0.006, "glasses": 0.03}
+GROWN: dict[Part, float] = {"eyes": 0.008, "brows": 0.012, "glasses": 0.03}
 """How far the parts extend beyond their points, in sides of the frame."""
+LIDS = 0.65  # position of the outline of the eyes, from the eyeballs (0) to the lids' edge (1)
 SOFT = 0.003  # standard deviation of the edges of outlines, in sides of the frame
 RADIUS = 4  # px of the view: windows of the guided filter
 EPSILON = 3e-4  # variance of colors (0..1) below which the guided filter ignores edges
@@ -92,6 +90,8 @@ class Segmentation:
             return self._filtered(head, head.regions["hair"])
         if part == "skin":
             return self._skin(self.faces[number], head)
+        if part == "mouth":
+            return self._mouth(self.faces[number])
         return self._outlined(self.faces[number], part)
 
     def _head(self, number: int) -> Head:
@@ -102,8 +102,11 @@ class Segmentation:
     def _skin(self, face: Face, head: Head) -> tuple[Box, FloatImage]:
         """Return the skin of the face: from the hairline to the jaw, without eyes, brows, mouth."""
         box, skin = self._filtered(head, head.regions["skin"] * head.face)
-        for part in OUTLINES:
-            place, mask = self._outlined(face, part)
+        for place, mask in (
+            self._outlined(face, "eyes"),
+            self._outlined(face, "brows"),
+            self._mouth(face),
+        ):
             both = place.intersection(box)
             if both.width and both.height:
                 moved = both.moved(-box.x, -box.y)
@@ -113,10 +116,7 @@ class Segmentation:
     def _outlined(self, face: Face, part: Part) -> tuple[Box, FloatImage]:
         """Return a part that the landmarks outline."""
         side = face.frame.side
-        if part == "glasses":
-            outlines = [_hull(face.outline(mesh_points.GLASSES))]
-        else:
-            outlines = [face.outline(ring) for ring in OUTLINES[part]]
+        outlines = _outlines(face, part)
         grown, soft = GROWN[part] * side, SOFT * side
         reach = int(np.ceil(grown + 3 * soft)) + 1
         box = bounding_box(np.concatenate(outlines)).grown(reach)
@@ -126,10 +126,15 @@ class Segmentation:
         moved = [_grown(outline, grown) - (box.x, box.y) for outline in outlines]
         return box, gaussian_filter(filled(moved, box.width, box.height), soft)
 
+    def _mouth(self, face: Face) -> tuple[Box, FloatImage]:
+        mask, from_view = lips(self.image, face)
+        box = _seen(from_view, LIPS_SIDE).intersection(self._whole)
+        to_view = compose(inverse(from_view), translation(box.x, box.y))
+        return box, _enlarged(mask[..., None], to_view, box.width, box.height)[..., 0]
+
     def _filtered(self, head: Head, mask: FloatImage) -> tuple[Box, FloatImage]:
         """Move a mask of a view to the image, and let it follow the image's edges."""
-        corners = transform_points(head.from_view, [(0, 0), (SIDE, 0), (SIDE, SIDE), (0, SIDE)])
-        box = bounding_box(corners).intersection(self._whole)
+        box = _seen(head.from_view, SIDE).intersection(self._whole)
         moved = compose(inverse(head.from_view), translation(box.x, box.y))
         seen = box.cut(self.image)
         return box, _guided(head.image, mask, seen, moved)
@@ -157,6 +162,25 @@ class Segmentation:
             near = resample(1 - head.regions["background"][..., None], to_view, columns, rows)
             mask = mask * (1 - known) + near[..., 0] * known
         return _guided(small, 1 - mask, self.image, inverse(to_image))
+
+
+def _outlines(face: Face, part: Part) -> list[Points]:
+    """Return the outlines of a part, [N, 2] each."""
+    if part == "glasses":
+        return [_hull(face.outline(mesh_points.GLASSES))]
+    if part == "brows":
+        return [face.outline(ring) for ring in (mesh_points.LEFT_BROW, mesh_points.RIGHT_BROW)]
+    # The rings around the lids are a little wide, those between lids and eyeballs are too narrow.
+    rings = (
+        (mesh_points.LEFT_EYE, mesh_points.LEFT_LIDS),
+        (mesh_points.RIGHT_EYE, mesh_points.RIGHT_LIDS),
+    )
+    return [(1 - LIDS) * face.outline(inner) + LIDS * face.outline(outer) for inner, outer in rings]
+
+
+def _seen(from_view: Matrix, side: int) -> Box:
+    """Return the box around a square view of an image."""
+    return bounding_box(transform_points(from_view, [(0, 0), (side, 0), (side, side), (0, side)]))
 
 
 def _found(face: int, part: Part, box: Box, mask: FloatImage) -> Iterator[PartMask]:

@@ -103,11 +103,11 @@ def segment_requests(
     """Yield the header, then the chunks of the image, of at most `chunk_bytes` each."""
     inline = _fits(chunk_bytes, job.image)
     header = pb.SegmentHeader(
-        picture=_image(job.image, inline), parts=map(_number, job.parts), faces=job.faces
+        image=_image(job.image, inline), parts=map(_number, job.parts), faces=job.faces
     )
     yield pb.SegmentRequest(header=header)
     if not inline:
-        for chunk in _chunks(chunk_bytes, (pb.Chunk.TARGET_PICTURE, job.image)):
+        for chunk in _chunks(chunk_bytes, (pb.Chunk.TARGET_IMAGE, job.image)):
             yield pb.SegmentRequest(chunk=chunk)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from gi.repository import Gimp
-from inpaint_client import DaemonInfo, EditJob, FillJob
+from inpaint_client import DaemonInfo, EditJob, FillJob, Part
 
 from .app import procedures
 from .host.image import GimpImage, parasite_bytes
 from .host.progress_bar import ProgressBar
+from .host.target import check_floating
 from .runs.arguments import FillSettings, fill_arguments
 from .runs.calls import Call, make_layers
 from .runs.capture import Captured, capture, fill_job, find_target
@@ -18,7 +19,8 @@ from .runs.edits import parse_edits
 from .runs.last_values import read_values, record_name
 from .runs.mixing import mixed_of, mixing_of, read_mix
 from .runs.reopen import reopen
-from .runs.service import draw_seed, run_and_wait
+from .runs.segment import mask_of, segment_job, step_of
+from .runs.service import draw_seed, run_and_wait, segment_and_wait
 from .runs.steps import run_all
 
 
@@ -94,6 +96,23 @@ def run_edit(call: Call) -> None:
         opened.make_layer(rendering, in_place=bool(call.config.get_property("replace")))
     )
     insert()
+    Gimp.displays_flush()
+
+
+def run_select(call: Call) -> None:
+    """Replace the selection by a part of the faces; nothing else changes."""
+    part, face = procedures.SELECT_PART.get(call.procedure.get_name()), 0
+    if part is None:
+        part = Part[call.config.get_property("part").upper()]
+        face = call.config.get_property("face")
+    image = GimpImage(call.image, call.drawables)
+    check_floating(image.items())
+    with ProgressBar() as progress:
+        found = segment_and_wait(
+            lambda info: segment_job(image, part, info.limits), progress.report
+        )
+    mask = mask_of(found, part, face)
+    image.select(mask, step_of(image, mask))
     Gimp.displays_flush()
 
 

@@ -11,10 +11,10 @@ import gi
 
 gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
-from gi.repository import Gimp, GLib  # noqa: E402
+from gi.repository import Gegl, Gimp, GLib  # noqa: E402
 from inpaint_client import InpaintError, RequestCancelledError  # noqa: E402
 
-from .actions import run_again, run_edit, run_fill  # noqa: E402
+from .actions import run_again, run_edit, run_fill, run_select  # noqa: E402
 from .app import procedures  # noqa: E402
 from .runs.calls import Call  # noqa: E402
 from .translation import CATALOG, _, say_error  # noqa: E402
@@ -25,6 +25,7 @@ _RUNS: dict[str, Callable[[Call], None]] = {
     procedures.FILL: run_fill,
     procedures.AGAIN: run_again,
     procedures.EDIT: run_edit,
+    **dict.fromkeys((procedures.SELECT, *procedures.SELECT_PART), run_select),
 }
 
 
@@ -48,6 +49,8 @@ def answer(
     data: object,
 ) -> Gimp.ValueArray:
     """Run a procedure. Return errors as values: the user sees the message, not a traceback."""
+    # libgimp does not: without it GEGL reads reduced images as black and has no operations.
+    Gegl.init(None)
     try:
         _RUNS[procedure.get_name()](Call(procedure, run_mode, image, list(drawables), config))
     except RequestCancelledError:

@@ -239,7 +239,7 @@ def _image(message: pb.Picture, field: str, limits: Limits) -> ImageHeader:
 
 def segment_spec(header: pb.SegmentHeader, limits: Limits) -> SegmentSpec:
     """Validate a SegmentHeader."""
-    shape = _image(header.picture, "picture", limits)
+    shape = _image(header.image, "image", limits)
     _check_longest_side(shape, MAX_SEGMENT_SIDE)
     unknown = next((number for number in header.parts if number not in PARTS), None)
     if unknown is not None:

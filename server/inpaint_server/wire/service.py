@@ -95,7 +95,7 @@ class InpaintService(pb_grpc.InpaintServicer):
                 image=f"{shape.width}x{shape.height}x{shape.channels}",
                 parts=",".join(spec.parts) or "-",
             )
-            upload = StreamUpload(context, {shape.field: header.picture.data}, self.idle_s)
+            upload = StreamUpload(context, {shape.field: header.image.data}, self.idle_s)
             answers = self._backend.segment(spec, upload, _caller(context))
             async with aclosing(answers):
                 with ExitStack() as stack:

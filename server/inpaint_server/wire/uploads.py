@@ -25,7 +25,7 @@ TARGETS = {
     "crop": pb.Chunk.TARGET_CROP,
     "hole": pb.Chunk.TARGET_HOLE,
     "overview": pb.Chunk.TARGET_OVERVIEW,
-    "picture": pb.Chunk.TARGET_PICTURE,
+    "image": pb.Chunk.TARGET_IMAGE,
 }
 
 

@@ -1,11 +1,13 @@
-"""What GIMP knows of the three procedures: as its menus and its procedure browser show them."""
+"""What GIMP knows of the procedures: as its menus and its procedure browser show them."""
 
 import kit
 from gi.repository import Gimp
 
+SELECT = [f"plug-in-inpaint-stylegan-select{end}" for end in ("", "-hair", "-background")]
+
 
 def main(out):
-    return {name: describe(name) for name in (kit.FILL, kit.AGAIN, kit.EDIT)}
+    return {name: describe(name) for name in (kit.FILL, kit.AGAIN, kit.EDIT, *SELECT)}
 
 
 def describe(name):

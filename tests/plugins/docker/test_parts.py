@@ -41,7 +41,7 @@ def test_each_entry_selects_its_part(docker: Docker, daemon: FakeDaemon) -> None
         wait(docker)
         header = daemon.service.segments[-1]
         assert list(map(int, header.parts)) == [part]
-        assert (header.picture.width, header.picture.height) == (96, 64)
+        assert (header.image.width, header.image.height) == (96, 64)
         x, y, width, height = part_box(part, 96, 64)  # type: ignore[arg-type]
         coverage = selected(docker)
         middle = (y + height // 2) * 96
@@ -57,7 +57,7 @@ def test_a_large_document_is_sent_reduced(docker: Docker, daemon: FakeDaemon) ->
     docker.document.extent = Extent(4000, 1001)
     choose(docker, "Hair")
     wait(docker)
-    seen = daemon.service.segments[-1].picture
+    seen = daemon.service.segments[-1].image
     assert (seen.width, seen.height) == (1333, 333)
     assert len(selected(docker)) == 4000 * 1001
     assert selected(docker)[500 * 4000 + 700] == 255

@@ -1,4 +1,4 @@
-"""Declare the three procedures to GIMP: names, menus, documentation, arguments."""
+"""Declare the procedures to GIMP: names, menus, documentation, arguments."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gi.repository import Gimp, GObject
+from inpaint_client import Part
 
 from ..runs import arguments
 from ..runs.arguments import Argument, Kind
@@ -14,6 +15,9 @@ from ..translation import _
 FILL = "plug-in-inpaint-stylegan"
 AGAIN = "plug-in-inpaint-stylegan-again"
 EDIT = "plug-in-inpaint-stylegan-edit"
+SELECT = "plug-in-inpaint-stylegan-select"
+# One for each part, because a procedure has one entry in the menus.
+SELECT_PART = {f"{SELECT}-{part.label}": part for part in Part}
 MENU = "<Image>/Filters/Enhance"
 AUTHORS = "The Inpaint (StyleGAN) authors"
 
@@ -21,7 +25,7 @@ Run = Callable[..., Any]
 
 
 def create(plug_in: Gimp.PlugIn, name: str, run: Run) -> Gimp.Procedure:
-    """Create a procedure. All three accept every image and report if they cannot handle it."""
+    """Create a procedure. All accept every image and report if they cannot handle it."""
     procedure = Gimp.ImageProcedure.new(plug_in, name, Gimp.PDBProcType.PLUGIN, run, None)
     # Never grayed out: an error message explains what is wrong instead.
     procedure.set_image_types("*")
@@ -32,15 +36,28 @@ def create(plug_in: Gimp.PlugIn, name: str, run: Run) -> Gimp.Procedure:
     )
     label, blurb, help_text = _texts(name)
     procedure.set_menu_label(label)
-    procedure.add_menu_path(MENU)
+    if name != SELECT:  # which is for scripts
+        procedure.add_menu_path(_menu(name))
     procedure.set_documentation(blurb, help_text, name)
     procedure.set_attribution(AUTHORS, AUTHORS, "2026")
     _declare(procedure, _arguments(name))
     return procedure
 
 
+def _menu(name: str) -> str:
+    return f"{MENU}/{_('Select part of a face')}" if name in SELECT_PART else MENU
+
+
 def _texts(name: str) -> tuple[str, str, str]:
     """Return the menu label, the short description and the help text."""
+    help_select = _(
+        "Replaces the selection by a soft one of a part of the faces, which the daemon finds in "
+        "the visible image. The layers do not change."
+    )
+    if name in SELECT_PART:
+        nick = SELECT_PART[name].label
+        part = next(each for each in arguments.parts() if each.nick == nick)
+        return part.label, part.help, help_select
     return {
         FILL: (
             _("_Inpaint (StyleGAN)…"),
@@ -66,13 +83,21 @@ def _texts(name: str) -> tuple[str, str, str]:
                 "images that were saved and reopened."
             ),
         ),
+        SELECT: (
+            _("Select part of a face"),
+            _("Select the hair, the eyes or another part of faces"),
+            help_select,
+        ),
     }[name]
 
 
 def _arguments(name: str) -> Sequence[Argument]:
-    if name == FILL:
-        return arguments.fill_arguments()
-    return arguments.edit_arguments() if name == EDIT else ()
+    declared = {
+        FILL: arguments.fill_arguments,
+        EDIT: arguments.edit_arguments,
+        SELECT: arguments.select_arguments,
+    }
+    return declared[name]() if name in declared else ()
 
 
 def _declare(procedure: Gimp.Procedure, declared: Sequence[Argument]) -> None:

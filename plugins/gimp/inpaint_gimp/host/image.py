@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from gi.repository import Gegl, Gimp
-from inpaint_client import Box, Extent, InputError
+from inpaint_client import Box, Extent, InputError, Picture
 from inpaint_client.geometry import union_of
 from inpaint_client.session.history import PastRun
 from inpaint_client.session.stacking import seen_above
@@ -17,6 +17,7 @@ from .image_protocol import PaintLayer
 from .new_layer import NewLayer, Pixels
 from .parasites import Lookup, parasites, read, read_without_attachment
 from .precision import SampleFormat, document_format
+from .soft_channel import soft_channel
 from .target import Item, Kind
 
 _BASE_TYPES = {
@@ -86,6 +87,29 @@ class GimpImage:
     def coverage(self, box: Box, step: int = 1) -> bytes:
         """Return the 8-bit selection in `box`; linear, since a curve would change its softness."""
         return PixelSource(self.image.get_selection()).read(box, "Y u8", step)
+
+    def select(self, mask: Picture, step: int) -> None:
+        """Replace the selection by a mask, in one undo step.
+
+        Args:
+            mask: 8-bit gray; one px for each square of `step` px of the image.
+            step: px.
+
+        Raises:
+            InputError: the image has been closed.
+        """
+        self._check_open()
+        image = self.image
+        channel = soft_channel(image, mask, step)
+        layers, channels = image.get_selected_layers(), image.get_selected_channels()
+        with self.one_undo_step():
+            image.insert_channel(channel, None, 0)  # GIMP selects only items of the image
+            _select_exactly(image, channel)
+            image.remove_channel(channel)
+            if channels:
+                image.set_selected_channels(channels)
+            else:
+                image.set_selected_layers(layers)
 
     def _item(self, drawable: Gimp.Drawable) -> Item:
         kind = Kind.LAYER
@@ -282,6 +306,14 @@ class GimpImage:
             yield
         finally:
             self.image.undo_group_end()
+
+
+def _select_exactly(image: Gimp.Image, channel: Gimp.Channel) -> None:
+    """Replace the selection, without the feathering that a script may have set for its own."""
+    Gimp.context_push()
+    Gimp.context_set_feather(False)
+    image.select_item(Gimp.ChannelOps.REPLACE, channel)
+    Gimp.context_pop()
 
 
 def write_pixels(layer: Gimp.Layer, pixels: Pixels) -> None:

@@ -51,6 +51,19 @@ def check_mode(base_type: str) -> None:
         )
 
 
+def check_floating(items: Sequence[Item]) -> None:
+    """Check that the selection is not in use.
+
+    Raises:
+        InputError: there is a floating selection.
+    """
+    if any(item.kind is Kind.FLOATING for item in items):
+        raise InputError(
+            _("There is a floating selection."),
+            _("Anchor it, or convert it to a layer (Layer menu)."),
+        )
+
+
 def choose_item(items: Sequence[Item], from_layer: bool) -> int | None:
     """Choose the selected item to fill.
 
@@ -64,11 +77,7 @@ def choose_item(items: Sequence[Item], from_layer: bool) -> int | None:
     Raises:
         InputError: there is a floating selection, or `from_layer` and not exactly one layer.
     """
-    if any(item.kind is Kind.FLOATING for item in items):
-        raise InputError(
-            _("There is a floating selection."),
-            _("Anchor it, or convert it to a layer (Layer menu)."),
-        )
+    check_floating(items)
     layers = [index for index, item in enumerate(items) if item.kind is not Kind.CHANNEL]
     if from_layer and len(layers) != 1:
         raise InputError(
@@ -114,5 +123,8 @@ def find_hole(selection: Box | None, canvas: Box, item: Item | None, from_layer:
 def nothing_selected() -> InputError:
     return InputError(
         _("Nothing is selected."),
-        _("Select the region to fill, for example with the Free Select tool, or erase it."),
+        _(
+            "Select the region to fill, for example with the Free Select tool or with Filters > "
+            "Enhance > Select part of a face, or erase it."
+        ),
     )

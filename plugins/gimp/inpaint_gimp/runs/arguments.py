@@ -21,6 +21,8 @@ from inpaint_client.session.abilities import possible_count, why_unedited
 from ..translation import _
 from .edits import parse_edits, parse_frame, parse_variants
 
+MAX_FACE = 1000
+
 
 class Kind(Enum):
     TEXT = "text"
@@ -256,6 +258,42 @@ def edit_arguments() -> tuple[Argument, ...]:
             _("R_eplace the layer"),
             _("Replace the layer. Turn off to add a new layer above it and hide the old one."),
             False,
+        ),
+    )
+
+
+def parts() -> tuple[Choice, ...]:
+    """Return the parts of a face that can be selected; a nick is the `label` of a `Part`."""
+    return (
+        Choice("hair", _("Hair"), _("The hair on the head, without beards")),
+        Choice("skin", _("Skin"), _("The skin of the face, without eyes, brows and mouth")),
+        Choice("eyes", _("Eyes"), _("Both eyes, with lids and lashes")),
+        Choice("brows", _("Brows"), _("Both eyebrows")),
+        Choice("mouth", _("Mouth"), _("The lips and what is between them")),
+        Choice("glasses", _("Glasses"), _("Where glasses are or would be")),
+        Choice("background", _("Background"), _("Everything that shows no person")),
+    )
+
+
+def select_arguments() -> tuple[Argument, ...]:
+    """Return the arguments of the procedure that selects a part of a face."""
+    return (
+        Argument(
+            "part",
+            Kind.CHOICE,
+            _("_Part"),
+            _("The part to select"),
+            "hair",
+            choices=parts(),
+        ),
+        Argument(
+            "face",
+            Kind.WHOLE,
+            _("_Face"),
+            _("Whose part: 0 for all faces, 1 for the largest, 2 for the next one"),
+            0,
+            0,
+            MAX_FACE,
         ),
     )
 

@@ -29,7 +29,7 @@ from .arguments import FillSettings
 from .steps import run_all
 
 _INVERT = bytes(255 - value for value in range(256))
-_OVERVIEW = SampleFormat(SampleType.U8, Transfer.SRGB)
+_REDUCED = SampleFormat(SampleType.U8, Transfer.SRGB)
 SCREEN = "R'G'B'A u8"  # babl's name of the format that dialogs show
 _CONTEXT = 2.2  # side of a glance, relative to the hole's longer side
 GLANCE_SIDE = 640  # px, approximate
@@ -208,15 +208,26 @@ def _transparency(
 
 
 def read_image(
-    source: Reader, box: Box, stored: SampleFormat, gray: bool
+    source: Reader, box: Box, stored: SampleFormat, gray: bool, step: int = 1
 ) -> Generator[None, None, Picture]:
     """Read the pixels of `box` for the wire, with alpha only if something is transparent."""
-    alpha = yield from _read(source, box, "A u8")
+    alpha = yield from _read(source, box, "A u8", step)
     channels = 1 if gray else 3
     if alpha.count(255) != len(alpha):
         channels = 4
-    data = yield from _read(source, box, stored.babl(LAYOUTS[channels]))
-    return Picture(box.width, box.height, channels, data, stored.sample_type, stored.transfer)
+    data = yield from _read(source, box, stored.babl(LAYOUTS[channels]), step)
+    extent = Extent(box.width // step, box.height // step)
+    return Picture(*extent, channels, data, stored.sample_type, stored.transfer)
+
+
+def read_reduced(image: Readable, side: int) -> Generator[None, None, Picture]:
+    """Read the visible image, in steps, reduced to at most `side` px. 8 bits show all parts."""
+    step = reducing_step(image.extent, side)
+    width, height = (max(1, length // step) * step for length in image.extent)
+    with image.pixels(None) as source:
+        yield
+        whole = Box(0, 0, width, height)
+        return (yield from read_image(source, whole, _REDUCED, image.base_type == "gray", step))
 
 
 def read_overview(source: Reader, canvas: Box, gray: bool) -> Generator[None, None, Picture]:
@@ -225,7 +236,7 @@ def read_overview(source: Reader, canvas: Box, gray: bool) -> Generator[None, No
     channels = 1 if gray else 3
     extent = Extent(canvas.width // step or 1, canvas.height // step or 1)
     box = Box(0, 0, extent.width * step, extent.height * step)
-    data = yield from _read(source, box, _OVERVIEW.babl(LAYOUTS[channels]), step)
+    data = yield from _read(source, box, _REDUCED.babl(LAYOUTS[channels]), step)
     return Picture(*extent, channels, data)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from concurrent.futures import wait
+from contextlib import closing
 from dataclasses import dataclass
 
 from inpaint_client import (
@@ -13,7 +15,10 @@ from inpaint_client import (
     EditJob,
     Endpoint,
     Job,
+    Segmentation,
+    SegmentJob,
     Starting,
+    Worker,
     connection_file,
     ensure_daemon,
     find_daemon,
@@ -23,6 +28,7 @@ from ..translation import _
 from .collector import Collector
 
 Report = Callable[[float, str], None]  # progress, 0..1, and status
+_PULSE_S = 0.1  # between reports while there is only waiting
 
 
 def draw_seed() -> int:
@@ -57,11 +63,7 @@ def run_and_wait(make: Callable[[DaemonInfo], Job], collector: Collector, report
     Raises:
         InpaintError: the job failed.
     """
-    report(0.0, _("Looking for the daemon…"))
-    try:
-        find_daemon(connection_file().load())
-    except DaemonNotFoundError:
-        report(0.0, _("Starting the daemon…"))
+    _announce(report)
     with BlockingClient(Locator(lambda text: None)) as client:
         info = client.info()
         report(0.0, _("Reading the image…"))
@@ -71,3 +73,25 @@ def run_and_wait(make: Callable[[DaemonInfo], Job], collector: Collector, report
         for event in events:
             collector.receive(event)
             report(collector.fraction, collector.status)
+
+
+def segment_and_wait(make: Callable[[DaemonInfo], SegmentJob], report: Report) -> Segmentation:
+    """Find the parts of the faces in an image. Arguments and errors as for `run_and_wait`."""
+    _announce(report)
+    with closing(Worker(Locator(lambda text: None))) as worker:
+        info = worker.call(lambda client: client.info()).result()
+        report(0.0, _("Reading the image…"))
+        job = make(info)
+        found = worker.call(lambda client: client.segment(job))
+        while wait([found], _PULSE_S).not_done:
+            report(0.0, _("Analyzing the image…"))
+        return found.result()
+
+
+def _announce(report: Report) -> None:
+    """Say whether the daemon is found or has to be started, which takes longer."""
+    report(0.0, _("Looking for the daemon…"))
+    try:
+        find_daemon(connection_file().load())
+    except DaemonNotFoundError:
+        report(0.0, _("Starting the daemon…"))
