@@ -176,12 +176,10 @@ def test_keep_takes_all_that_are_starred(docker: Docker) -> None:
     group = docker.document.root.children[1]
     keep.click()
     until(lambda: docker.controller.state.run_is_kept)
-    names = [layer.title for layer in docker.document.root.children]
-    assert names[0] == "Background"
-    assert sorted(names[1:]) == [
-        "Seed 6 · Inpaint · Constant colors",
-        "Seed 9 · Inpaint · Constant colors",
-    ]
+    kept = [f"Seed {seed} · Inpaint · Constant colors" for seed in (6, 9)]
+    # They are renamed one after the other, after they have been moved.
+    until(lambda: sorted(layer.title for layer in docker.document.root.children[1:]) == kept)
+    assert docker.document.root.children[0].title == "Background"
     assert seeds(docker) == [6, 9]
     assert chosen_seed(docker) == 9  # next to the one that was chosen, which is not kept
     assert {layer.title for layer in group.children} == {"1 · seed 5", "3 · seed 7"}
