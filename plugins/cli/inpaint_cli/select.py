@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from inpaint_client import Limits, Part, Picture, Segmentation, SegmentJob, Transfer
-from inpaint_client.geometry import Extent, reducing_step
 from inpaint_client.segments import DEFAULT_SIDE
 from PIL import Image
 
@@ -62,7 +61,7 @@ def _check_faces(found: Segmentation, parts: tuple[Part, ...], options: Namespac
 
 def enlarged(mask: Picture, document: Document) -> Coverage:
     """Return a mask of a reduced document at its full size."""
-    step = reducing_step(Extent(document.width, document.height), max(mask.extent))
+    step = max(document.width, document.height) // max(mask.extent)
     small = np.frombuffer(mask.data, np.uint8).reshape(mask.height, mask.width)
     if step == 1:
         return small
@@ -73,7 +72,7 @@ def enlarged(mask: Picture, document: Document) -> Coverage:
 
 
 def _summary(found: Segmentation, document: Document, options: Namespace) -> dict[str, object]:
-    scale = reducing_step(Extent(document.width, document.height), max(found.extent))
+    scale = max(document.width, document.height) // max(found.extent)
     return {
         "mask": str(Path(options.out)),
         "parts": list(options.part),
