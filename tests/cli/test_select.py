@@ -35,11 +35,12 @@ def test_the_mask_of_a_part_is_written_and_can_be_filled(inpaint: Command, tmp_p
     assert filled.returncode == 0, filled.stderr
 
 
+@pytest.mark.parametrize("side", [1537, 2101, 3073])
 def test_several_parts_are_joined_and_a_large_image_gets_a_mask_of_its_size(
-    inpaint: Command, tmp_path: Path
+    inpaint: Command, tmp_path: Path, side: int
 ) -> None:
     with Image.open(PORTRAIT) as image:
-        large = image.convert("RGB").resize((2101, 2101))
+        large = image.convert("RGB").resize((side, side))
     large.save(tmp_path / "large.png")
     areas = []
     for parts in ("hair", "hair,eyes"):
@@ -48,8 +49,12 @@ def test_several_parts_are_joined_and_a_large_image_gets_a_mask_of_its_size(
         assert ended.stdout == "mask.png\n"
         with Image.open(tmp_path / "mask.png") as mask:
             assert mask.size == large.size
-            areas.append(int((np.asarray(mask) > 127).sum()))
+            covered = np.asarray(mask) > 127
+            areas.append(int(covered.sum()))
     assert areas[1] > areas[0] > 0
+    rows, columns = np.nonzero(covered)  # the hair and the eyes of a face that fills the image
+    assert 0.2 < rows.mean() / side < 0.45
+    assert 0.4 < columns.mean() / side < 0.6
 
 
 @pytest.mark.parametrize(
