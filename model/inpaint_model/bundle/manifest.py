@@ -23,6 +23,7 @@ from inpaint_model.networks.config import (
     InpaintingConfig,
     ModelConfig,
 )
+from inpaint_model.networks.detail_network import DetailConfig
 from inpaint_model.networks.validation import Number, Several, Text, shown, validated
 
 FORMAT = 1
@@ -61,6 +62,7 @@ class BundleInfo:
     dtype: str
     directions: tuple[Direction, ...] = ()
     framer: FramerConfig | None = None
+    detail: DetailConfig | None = None
     discriminator: DiscriminatorConfig | None = None
 
     @property
@@ -125,6 +127,7 @@ def read_bundle(folder: Path) -> BundleInfo:
         dtype=read.weights.dtype,
         directions=read.directions,
         framer=read.framer,
+        detail=read.detail,
         discriminator=_discriminator(read),
     )
 
@@ -204,6 +207,7 @@ class Document(Card):
     alignment: Text = ""
     directions: Several[Direction] = ()
     framer: FramerConfig | None = None
+    detail: DetailConfig | None = None
     discriminator: DiscriminatorConfig | None = None
 
 

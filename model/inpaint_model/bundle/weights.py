@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from inpaint_model.baselines.archs import make_model
 from inpaint_model.bundle.manifest import WEIGHTS, BundleError, BundleInfo, first_line
 from inpaint_model.networks.config import GeneratorConfig
+from inpaint_model.networks.detail_network import DetailNetwork
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
 
+DETAIL = "detail.safetensors"
 MAPPED_BYTES = 64 * 2**20
 
 
@@ -188,3 +190,20 @@ def load_discriminator(info: BundleInfo) -> Discriminator | None:
         discriminator = Discriminator(config)
     _fill(discriminator, _stored_tensors(path, info.folder), info.folder)
     return discriminator
+
+
+def load_detail(info: BundleInfo) -> DetailNetwork | None:
+    """Return a bundle's detail network, if it has one: float32, CPU, no gradients.
+
+    Raises:
+        BundleError: Its file is missing, damaged, or does not match.
+    """
+    config = info.detail
+    if config is None:
+        return None
+    path = info.folder / DETAIL
+    _check_shapes(lambda: DetailNetwork(config), path)
+    with torch.device("meta"):
+        network = DetailNetwork(config)
+    _fill(network, _stored_tensors(path, info.folder), info.folder)
+    return network.eval().requires_grad_(False)

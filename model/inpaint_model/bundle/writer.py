@@ -16,9 +16,10 @@ from torch import Tensor
 
 from inpaint_model.bundle.manifest import FORMAT, WEIGHTS, BundleInfo, Card, format_for, read_bundle
 from inpaint_model.bundle.tensor_files import write_tensors
-from inpaint_model.bundle.weights import file_sha256, generator_sha256
+from inpaint_model.bundle.weights import DETAIL, file_sha256, generator_sha256
 from inpaint_model.framing.network import Framer, FramerConfig
 from inpaint_model.networks.config import to_dict
+from inpaint_model.networks.detail_network import DetailNetwork
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
@@ -179,4 +180,21 @@ def add_framer(folder: Path, framer: Framer) -> BundleInfo:
         write_tensors(tensors, path)
         weights = {"file": WEIGHTS, "sha256": file_sha256(path), "dtype": info.dtype}
         edit_manifest(new, weights=weights, framer=framer.config.to_dict())
+    return read_bundle(folder)
+
+
+def add_detail(folder: Path, network: DetailNetwork) -> BundleInfo:
+    """Add or replace the detail network of a bundle.
+
+    It has its own file, so that fills that were made without it can still be opened.
+
+    Raises:
+        BundleError: The bundle cannot be read.
+        OSError: A file cannot be written.
+    """
+    info = read_bundle(folder)
+    with rewriting(folder, keep=True) as new:
+        (new / DETAIL).unlink(missing_ok=True)
+        write_tensors(_stored(network.state_dict(), DTYPES[info.dtype]), new / DETAIL)
+        edit_manifest(new, detail=network.config.to_dict())
     return read_bundle(folder)

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +29,19 @@ _NOTABLE_ENLARGEMENT = 1.5
 _SMALLEST_FRAME = 1.0  # document px
 _LARGEST_FRAME = 64.0  # times the document's larger side
 _TRANSITION = 0.1  # width of the fade toward the part beyond, over the frame's side
+
+
+class FramePart(NamedTuple):
+    """A part of what a frame shows."""
+
+    pixels: FloatImage  # [h, w, 3], nominally 0..1
+    origin: tuple[int, int]  # x and y of its corner in the frame
+    resolution: int  # side of the frame, px of this part
+
+    @classmethod
+    def of(cls, output: FloatImage) -> FramePart:
+        """Return an output of the model, [R, R, 3], which shows all of the frame."""
+        return cls(output, (0, 0), len(output))
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,9 +251,12 @@ class BlendFit:
 
     @classmethod
     def of(
-        cls, placement: Placement, output: FloatImage, blending: BlendSettings | None = None
+        cls,
+        placement: Placement,
+        output: FloatImage | FramePart,
+        blending: BlendSettings | None = None,
     ) -> BlendFit:
-        """Fit an unedited output [R, R, 3], nominally 0..1."""
+        """Fit an unedited output: [R, R, 3], nominally 0..1, or a part around the hole."""
         around, settings = placement.surroundings, blending or BlendSettings()
         if isinstance(around, LargeHole):
             return cls(placement, around.fit(partial(_shown, placement, output), settings))
@@ -254,8 +271,8 @@ class BlendFit:
         assert isinstance(fit, RegionFit)
         return _patch(self.placement, self.placement._all(around.fitted(fit)))
 
-    def edit_to_patch(self, output: FloatImage) -> Patch:
-        """Return an edit or mixture [R, R, 3] of the output as document pixels."""
+    def edit_to_patch(self, output: FloatImage | FramePart) -> Patch:
+        """Return an edit or mixture of the output, of the same size, as document pixels."""
         around, fit = self.placement.surroundings, self.fit
         if isinstance(around, LargeHole):
             assert isinstance(fit, LargeFit)
@@ -266,15 +283,20 @@ class BlendFit:
         return _patch(self.placement, self.placement._all(fill))
 
 
-def _shown(placement: Placement, output: FloatImage, box: Box | None = None) -> torch.Tensor:
+def _shown(
+    placement: Placement, output: FloatImage | FramePart, box: Box | None = None
+) -> torch.Tensor:
     """Resample the output to the region, or a box of it: [3, H, W]."""
     region = placement.region
     shown = region if box is None else box.moved(region.x, region.y)
+    part = output if isinstance(output, FramePart) else FramePart.of(output)
     matrix = geometry.compose(
-        geometry.model_from_document(placement.frame, placement.resolution),
+        geometry.model_from_document(placement.frame, part.resolution),
         geometry.translation(shown.x, shown.y),
     )
-    seen = resample(np.clip(output, 0, 1), matrix, shown.width, shown.height)
+    x, y = part.origin
+    matrix = geometry.compose(geometry.translation(-x, -y), matrix)
+    seen = resample(np.clip(part.pixels, 0, 1), matrix, shown.width, shown.height)
     return torch.from_numpy(seen).permute(2, 0, 1)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from inpaint_model.bundle.direction_store import load_vectors
 from inpaint_model.bundle.directions import Direction, by_name, offered
 from inpaint_model.bundle.manifest import BundleInfo, find_bundle, read_bundle
-from inpaint_model.bundle.weights import load_model, load_tensors
+from inpaint_model.bundle.weights import load_detail, load_model, load_tensors
 from inpaint_model.data.transfer import read_array, upload
 from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.framing.network import Framer, framer_from
@@ -22,7 +22,9 @@ from inpaint_model.inference.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.inference.freeze import best_dtype, freeze_for_inference
 from inpaint_model.inference.passes import EagerPasses, Passes
 from inpaint_model.networks.config import ModelConfig
+from inpaint_model.networks.detail_network import DetailNetwork
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
+from inpaint_model.networks.precision import DTYPES
 
 MAX_SEED = 2**32 - 1
 
@@ -71,6 +73,7 @@ class Inpainter:
         dtype: str | None = None,
         vectors: Mapping[str, Tensor] | None = None,
         framer: Framer | None = None,
+        detail: DetailNetwork | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.dtype = dtype or best_dtype(self.device)
@@ -80,7 +83,9 @@ class Inpainter:
         if self.device.type == "cuda":
             self._passes = GraphedPasses(EagerPasses(self._model), CudaRecorder(self.device))
         self._vectors = dict(vectors or {})
-        self.framer = framer  # stays on the CPU, like the documents
+        self.framer, self.detail = framer, detail  # stay on the CPU, like the documents
+        if detail is not None:
+            detail.to(DTYPES[best_dtype(torch.device("cpu"))])
         config = model.config.generator
         self.resolution, self.num_ws = config.resolution, config.num_ws
         self.w_dim, self.z_dim = config.w_dim, config.z_dim
@@ -229,4 +234,4 @@ def load_bundle(
     framer = None
     if info.framer is not None:
         framer = framer_from(info.framer, load_tensors(info, ["framer"]))
-    return Inpainter(load_model(info), info, device, dtype, vectors, framer)
+    return Inpainter(load_model(info), info, device, dtype, vectors, framer, load_detail(info))

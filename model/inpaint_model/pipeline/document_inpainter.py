@@ -25,6 +25,7 @@ from inpaint_model.framing.frame_holes import frame_holes
 from inpaint_model.inference.abilities import check_count, check_editable
 from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.networks.inpainting_model import Encoding
+from inpaint_model.pipeline.enlarging import Enlarger
 from inpaint_model.pipeline.recipe import (
     Codes,
     MixingNote,
@@ -188,8 +189,10 @@ class DocumentInpainter:
         image = _as_image(image)
         hole = _as_hole(mask, image)
         placements = frame_holes(inpainter, image, hole, frame=frame, overview=overview)
-        model = identity_of(inpainter)
-        return FillSession(model, image, hole, placements, blending or BlendSettings())
+        session = FillSession(
+            identity_of(inpainter), image, hole, placements, blending or BlendSettings()
+        )
+        return _with_enlargers(session, inpainter)
 
     def reopen(
         self,
@@ -209,12 +212,13 @@ class DocumentInpainter:
         """
         if (image is None) != (mask is None):
             raise ValueError("Give both image and mask, or neither.")
-        model = identity_of(self._model())
+        inpainter = self._model()
+        read, model = read_recipe(recipe), identity_of(inpainter)
         if image is None or mask is None:
-            return reopened(read_recipe(recipe), attachment, model)
+            return _with_enlargers(reopened(read, attachment, model), inpainter)
         image = _as_image(image)
         hole = _as_hole(mask, image)
-        return reopened(read_recipe(recipe), attachment, model, image, hole)
+        return _with_enlargers(reopened(read, attachment, model, image, hole), inpainter)
 
     def encode(self, session: FillSession) -> Iterator[None]:
         """Encode a session's groups now, one per step, rather than when needed."""
@@ -359,6 +363,14 @@ class DocumentInpainter:
                 pass
             held = session.encodings
         return held.groups
+
+
+def _with_enlargers(session: FillSession, inpainter: Inpainter) -> FillSession:
+    """Let a session use the model's detail network, if it has one."""
+    if inpainter.detail is not None:
+        network = inpainter.detail
+        session.enlargers = [Enlarger(network, placement) for placement in session.placements]
+    return session
 
 
 def _as_image(image: DocumentImage | Pixels) -> DocumentImage:

@@ -13,8 +13,9 @@ from inpaint_model.document.compositing import Patch
 from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.notices import RefusalError
-from inpaint_model.document.placement import BlendFit, Placement
+from inpaint_model.document.placement import BlendFit, FramePart, Placement
 from inpaint_model.networks.inpainting_model import Encoding
+from inpaint_model.pipeline.enlarging import Enlarger
 from inpaint_model.pipeline.recipe import (
     Codes,
     Group,
@@ -125,6 +126,7 @@ class FillSession:
     hole: Hole  # of the image's size and origin
     placements: Sequence[Placement]  # one per group
     blending: BlendSettings
+    enlargers: Sequence[Enlarger] = ()  # one per group, if the model has a detail network
     encodings: Encodings | None = None  # None when the model has left the device
     candidates: dict[int, Candidate] = field(default_factory=dict)
     # Outputs without edits and mixing, by seed and truncation, latest last.
@@ -163,6 +165,9 @@ class FillSession:
         """Precompute what all fits share."""
         for placement in self.placements:
             placement.surroundings.prepare(self.blending)
+        if self.blending.detail:
+            for enlarger in self.enlargers:
+                _ = enlarger.views
 
     @property
     def has_surroundings(self) -> bool:
@@ -187,18 +192,25 @@ class FillSession:
         """
         if rendering.candidate.is_smooth:
             return [placement.smooth(self.blending) for placement in self.placements]
-        fittings = zip(self._fitted(rendering), rendering.outputs, strict=True)
+        fittings = self._fitted(rendering)
         if rendering.unedited is None:
-            return [fitting.to_patch() for fitting, _ in fittings]
-        return [fitting.edit_to_patch(output) for fitting, output in fittings]
+            return [fitting.to_patch() for fitting in fittings]
+        parts = zip(fittings, self._parts(rendering.outputs), strict=True)
+        return [fitting.edit_to_patch(part) for fitting, part in parts]
+
+    def _parts(self, outputs: Outputs) -> list[FramePart]:
+        """Return outputs with detail, if that is wanted and the model can."""
+        if not self.enlargers or not self.blending.detail:
+            return [FramePart.of(output) for output in outputs]
+        return [enlarge(own) for enlarge, own in zip(self.enlargers, outputs, strict=True)]
 
     def _fitted(self, rendering: Rendering) -> list[BlendFit]:
         key = rendering.candidate.origin, self.blending
         fittings = self._fittings.get(key)
         if fittings is None:
             outputs = rendering.outputs if rendering.unedited is None else rendering.unedited
-            pairs = zip(self.placements, outputs, strict=True)
-            fittings = [BlendFit.of(place, output, self.blending) for place, output in pairs]
+            pairs = zip(self.placements, self._parts(outputs), strict=True)
+            fittings = [BlendFit.of(place, part, self.blending) for place, part in pairs]
             self._fittings.clear()
             self._fittings[key] = fittings
         return fittings

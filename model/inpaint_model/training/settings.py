@@ -210,3 +210,26 @@ class FramerTraining:
     lr: float = option(0.001, "AdamW's initial learning rate; it falls to 0 along a cosine.")
     ema_kimg: float = option(3.0, "Half-life of the averaged weights, in thousands of scenes.")
     snapshot_kimg: float = option(5.0, "Thousands of scenes between snapshots.")
+
+
+@dataclass(frozen=True)
+class DetailTraining:
+    """Settings of the training of a detail network."""
+
+    total_kimg: float = option(400.0, "Total length of the training, in thousands of images.")
+    max_minutes: float = option(0.0, MAX_MINUTES)
+    batch_size: int = option(16, "Batch size.", least=2)
+    crop: int = option(128, "Side of the parts of images that it learns from, px.", least=32)
+    seed: int = option(0, "Seed of weights, image order, holes and augmentation.")
+    lr: float = option(0.0004, "Adam's learning rate.")
+    lr_heads: float = option(0.0004, "Learning rate of the discriminator's heads.")
+    lambda_pixels: float = option(2.0, "Weight of the absolute difference from the image.")
+    lambda_features: float = option(
+        1.0, "Weight of the difference from the image in the maps of the feature networks."
+    )
+    lambda_projected: float = option(0.2, "Weight of the discriminator.")
+    ramp_kimg: float = option(5.0, "Raise the discriminator's weight from 0 over this length.")
+    augment_p: float = option(0.2, "Probability of each augmentation for the discriminator.")
+    ema_kimg: float = option(2.0, "Half-life of the averaged weights, in thousands of images.")
+    bf16: bool = option(False, "Compute convolutions in bfloat16.")
+    snapshot_kimg: float = option(2.0, "Thousands of images between snapshots.")

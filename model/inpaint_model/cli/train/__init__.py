@@ -1,4 +1,4 @@
-"""`inpaint-model train generator|inpainter|framer`."""
+"""`inpaint-model train generator|inpainter|framer|detail`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ PARTS = {
     "generator": "train a StyleGAN2 generator on images",
     "inpainter": "train the networks that fill holes with a generator; needs no images",
     "framer": "train the network that finds the frame around a hole, and add it to a bundle",
+    "detail": "train the network that adds detail to enlarged fills, and add it to a bundle",
 }
 
 
