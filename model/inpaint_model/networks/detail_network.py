@@ -94,7 +94,7 @@ class _Block(nn.Module):
             self.conv1.weight *= 0.1
 
     def forward(self, x: Tensor) -> Tensor:
-        residual: Tensor = self.conv1(F.silu(self.conv0(F.silu(x))))
+        residual: Tensor = self.conv1(F.leaky_relu(self.conv0(F.leaky_relu(x, 0.2)), 0.2))
         return x + residual
 
 

@@ -1,6 +1,6 @@
 """Enlarge fills with the detail network where the document is finer than the model.
 
-The network runs on the CPU, beside the documents, and only on the square around the hole.
+The network runs on the CPU, beside the documents, and only around the hole.
 """
 
 from __future__ import annotations
@@ -8,25 +8,36 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from inpaint_model.document import geometry
-from inpaint_model.document.arrays import FloatImage
-from inpaint_model.document.geometry import Box, Frame
-from inpaint_model.document.model_view import ModelInput, extract_model_view
+from inpaint_model.document.arrays import FloatImage, Matrix
+from inpaint_model.document.color import display_from_document
+from inpaint_model.document.document_image import OPAQUE
+from inpaint_model.document.geometry import Box
 from inpaint_model.document.placement import FramePart, Placement
 from inpaint_model.networks.detail_network import DetailNetwork
 
 MOST_DOUBLINGS = 2
 _MARGIN = 16  # context of the network around the pixels that are used, px of the model
+_SUPPORT = 2  # of cubic interpolation, px
 
 
 def doublings(upscale_factor: float) -> int:
     """Return how often fills are doubled, for document px per model px."""
     return min(max(round(math.log2(upscale_factor)), 0), MOST_DOUBLINGS)
+
+
+class Surroundings(NamedTuple):
+    """The document around a hole."""
+
+    known: Tensor  # [1, 3, H, W] in -1..1
+    hole: Tensor  # [1, 1, H, W], 1 where nothing is known
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,48 +49,86 @@ class Enlarger:
 
     def __call__(self, output: FloatImage) -> FramePart:
         """Return an output [R, R, 3], nominally 0..1, with detail around the hole."""
-        if not self.views:
+        if not self.octaves:
             return FramePart.of(output)
-        square, scale = self.square, 1 << len(self.views)
-        fill = _tensor(np.ascontiguousarray(square.cut(output)))
+        box, scale = self.box, 1 << len(self.octaves)
+        fill = torch.from_numpy(box.cut(output)).permute(2, 0, 1)[None] * 2 - 1
         with torch.inference_mode():
-            for view in self.views:
-                known = _tensor(view.erased.astype(np.float32) / np.float32(255))
-                hole = torch.from_numpy(view.hole > 0)[None, None].float()
-                fill = self.network(fill, known, hole)
+            for octave in self.octaves:
+                fill = self.network(fill, *octave)
         pixels: FloatImage = ((fill[0].permute(1, 2, 0) + 1) / 2).contiguous().numpy()
-        origin = square.x * scale, square.y * scale
-        return FramePart(pixels, origin, self.placement.resolution * scale)
+        return FramePart(pixels, (box.x * scale, box.y * scale), self.placement.resolution * scale)
 
     @cached_property
-    def square(self) -> Box:
-        """The square around the hole and its ring, px of the model; its sides fit the network."""
+    def box(self) -> Box:
+        """The hole with its ring and a margin, px of the model; its sides fit the network."""
         place, step = self.placement, self.network.multiple
-        R = place.resolution
-        region = place.region
+        region, R = place.region, place.resolution
         to_model = geometry.model_from_document(place.frame, R)
         corners = [(x, y) for x in (region.x, region.right) for y in (region.y, region.bottom)]
         seen = geometry.bounding_box(geometry.transform_points(to_model, corners))
         seen = seen.grown(_MARGIN).clipped(R, R)
-        side = min(-(-max(seen.width, seen.height) // step) * step, R // step * step)
-        x, y = (min(max(low, 0), R - side) for low in (seen.x, seen.y))
-        return Box(x, y, side, side)
+        width, height = (
+            min(-(-length // step), R // step) * step for length in (seen.width, seen.height)
+        )
+        return Box(min(seen.x, R - width), min(seen.y, R - height), width, height)
 
     @cached_property
-    def views(self) -> tuple[ModelInput, ...]:
-        """The known pixels in the square at twice the model's resolution, and at four times."""
-        place, square = self.placement, self.square
-        pixel = place.frame.side / place.resolution
-        to_document = geometry.document_from_model(place.frame, place.resolution)
-        center = (square.x + square.width / 2, square.y + square.height / 2)
-        ((cx, cy),) = geometry.transform_points(to_document, [center])
-        frame = Frame(float(cx), float(cy), square.width * pixel, place.frame.angle)
-        return tuple(
-            extract_model_view(place.image, place.filled, frame, square.width << k)
-            for k in range(1, 1 + doublings(place.upscale_factor))
+    def octaves(self) -> list[Surroundings]:
+        """The document at twice the model's resolution, and at four times, as far as needed."""
+        count = doublings(self.placement.upscale_factor)
+        if count == 0:
+            return []
+        finest = self._sampled(1 << count)
+        octaves = [finest]
+        for _ in range(count - 1):
+            known, hole = octaves[0]
+            hole = F.max_pool2d(hole, 2)
+            octaves.insert(0, Surroundings(F.avg_pool2d(known, 2) * (1 - hole), hole))
+        return octaves
+
+    def _sampled(self, scale: int) -> Surroundings:
+        """Sample the document at `scale` times the model's resolution."""
+        place, box = self.placement, self.box
+        width, height = box.width * scale, box.height * scale
+        x, y = place.image.origin
+        matrix = geometry.compose(
+            geometry.translation(-x, -y),
+            geometry.compose(
+                geometry.document_from_model(place.frame, place.resolution * scale),
+                geometry.translation(box.x * scale, box.y * scale),
+            ),
         )
+        corners = [(0, 0), (width, 0), (0, height), (width, height)]
+        rows, columns = place.image.pixels.shape[:2]
+        seen = geometry.bounding_box(geometry.transform_points(matrix, corners))
+        part = seen.grown(2 * _SUPPORT).clipped(columns, rows)
+        if part.width == 0 or part.height == 0:
+            shape = (height, width)
+            return Surroundings(torch.zeros(1, 3, *shape), torch.ones(1, 1, *shape))
+        color, alpha = display_from_document(part.cut(place.image.pixels), place.image.linear)
+        hidden = place.filled.cut(part.moved(x, y)).mask
+        if alpha is not None:
+            hidden = hidden | (alpha < OPAQUE)
+        unknown = torch.from_numpy(hidden)[None, None].float()
+        unknown = F.max_pool2d(unknown, 2 * _SUPPORT + 1, stride=1, padding=_SUPPORT)
+        grid = _grid(matrix, width, height, part)
+        shown = torch.from_numpy(np.ascontiguousarray(color)).permute(2, 0, 1)[None]
+        known = F.grid_sample(shown, grid, "bicubic", "border", align_corners=False)
+        inside = F.grid_sample(1 - unknown, grid, "bilinear", "zeros", align_corners=False)
+        hole = (inside < 1 - 1e-3).float()
+        return Surroundings((known.clamp(0, 1) * 2 - 1) * (1 - hole), hole)
 
 
-def _tensor(image: FloatImage) -> Tensor:
-    """Return an image [H, W, 3] of 0..1 as [1, 3, H, W] in -1..1."""
-    return torch.from_numpy(image).permute(2, 0, 1)[None].float() * 2 - 1
+def _grid(matrix: Matrix, width: int, height: int, part: Box) -> Tensor:
+    """Return where pixels are sampled, [1, height, width, 2], in -1..1 of a part of the image.
+
+    The matrix maps to px of the image.
+    """
+    x, y = torch.arange(width) + 0.5, torch.arange(height)[:, None] + 0.5
+    sampled = geometry.transform_xy(matrix, x.numpy(), y.numpy())
+    axes = [
+        torch.from_numpy((along - start) * (2 / length) - 1).expand(height, width)
+        for along, start, length in zip(sampled, part[:2], part[2:], strict=True)
+    ]
+    return torch.stack(axes, dim=-1)[None].float()

@@ -167,7 +167,7 @@ class FillSession:
             placement.surroundings.prepare(self.blending)
         if self.blending.detail:
             for enlarger in self.enlargers:
-                _ = enlarger.views
+                _ = enlarger.octaves
 
     @property
     def has_surroundings(self) -> bool:
