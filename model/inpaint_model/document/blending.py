@@ -51,6 +51,8 @@ class BlendSettings:
     gradient: bool = True
     feather_px: float = 0.0
     grain: bool = True  # sharpness and grain
+    # add what the model's resolution lacks, if the bundle has a detail network
+    detail: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.feather_px <= MAX_FEATHER_PX:
@@ -60,7 +62,7 @@ class BlendSettings:
             )
 
 
-RAW = BlendSettings(colour_match=False, gradient=False, grain=False)
+RAW = BlendSettings(colour_match=False, gradient=False, grain=False, detail=False)
 """No fitting."""
 
 
