@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -118,7 +119,11 @@ def test_codes_that_do_not_fit_are_left_out_from_the_end() -> None:
         ("edits", {"a": 1e9}, "`edits.a` must be at most 1000, not 1000000000.0"),
         ("blending", {"colour_match": 1}, "`blending.colour_match` must be true or false, not 1"),
         ("blending", {"colour_match": True}, "`blending.gradient` is missing"),
-        ("blending", {"detail": "no"}, "`blending.detail` must be true or false, not 'no'"),
+        (
+            "blending",
+            {**asdict(BlendSettings()), "detail": None},
+            "`blending.detail` must be true or false, not None",
+        ),
         ("document", [1], "`document[1]` is missing"),
         ("document", [1, 2, 3], "`document` must have 2 or fewer entries, not [1, 2, 3]"),
         ("box", [1, 2, 3.5, 4], "`box[2]` must be a whole number, not 3.5"),
