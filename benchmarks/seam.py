@@ -42,9 +42,9 @@ HOLES = {  # ellipses in the frame: center x, y and half axes
 }
 SETTINGS = {
     "raw": RAW,
-    "color": BlendSettings(gradient=False, grain=False),
-    "gradient": BlendSettings(colour_match=False, grain=False),
-    "grain": BlendSettings(colour_match=False, gradient=False),
+    "color": BlendSettings(gradient=False, grain=False, detail=False),
+    "gradient": BlendSettings(colour_match=False, grain=False, detail=False),
+    "grain": BlendSettings(colour_match=False, gradient=False, detail=False),
     "default": BlendSettings(),
 }
 

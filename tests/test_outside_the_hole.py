@@ -132,6 +132,7 @@ blendings = st.builds(
     gradient=st.booleans(),
     feather_px=st.sampled_from([0.0, 3.0, 256.0]),
     grain=st.booleans(),
+    detail=st.booleans(),
 )
 
 

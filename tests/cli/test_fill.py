@@ -111,6 +111,20 @@ def test_a_fill_writes_everything(inpaint: Command, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "blend", "detail"),
+    [([], True, True), (["--no-detail"], True, False), (["--no-blend"], False, False)],
+)
+def test_detail_can_be_left_out(
+    inpaint: Command, tmp_path: Path, options: list[str], blend: bool, detail: bool
+) -> None:
+    image, mask, *_ = make(tmp_path)
+    ended = inpaint("fill", image, "--mask", mask, "--out", "out", "-n", "1", *options)
+    assert ended.returncode == 0, ended.stderr
+    blending = json.loads((tmp_path / "out" / "recipe-00.json").read_text("utf-8"))["blending"]
+    assert (blending["grain"], blending["detail"]) == (blend, detail)
+
+
+@pytest.mark.parametrize(
     ("channels", "dtype", "extension"),
     [(1, "uint8", ".png"), (2, "uint8", ".png"), (4, "uint8", ".webp"), (3, "uint8", ".tif"),
      (1, "uint16", ".png"), (2, "uint16", ".tif"), (3, "uint16", ".png"), (4, "uint16", ".png"),

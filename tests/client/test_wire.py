@@ -63,6 +63,7 @@ def test_a_job_becomes_its_header(job: Callable[..., FillJob]) -> None:
     assert header.frame_mode == pb.FRAME_MODE_EXPLICIT
     assert header.blending.HasField("gradient")
     assert not header.blending.HasField("grain")
+    assert not header.blending.HasField("detail")
     assert header.output_sample_type == pb.SAMPLE_TYPE_F32
     assert header.crop.transfer == pb.TRANSFER_SRGB
 
@@ -89,7 +90,7 @@ def test_what_is_not_set_is_not_sent(job: Callable[..., FillJob]) -> None:
 def test_zero_and_false_are_sent(job: Callable[..., FillJob]) -> None:
     [request] = fill_requests(job(truncation_psi=0.0, blending=RAW))
     assert request.header.HasField("truncation_psi")
-    for field in ("colour_match", "gradient", "feather_px", "grain"):
+    for field in ("colour_match", "gradient", "feather_px", "grain", "detail"):
         assert request.header.blending.HasField(field)
     [edit] = edit_requests(EditJob(session_id="s", seed=0))
     assert edit.header.HasField("seed")

@@ -146,6 +146,7 @@ class TestRecipe:
         info = read_bundle(GOLDEN / "bundle")
         assert (recipe.seed, recipe.truncation_psi) == (7, 0.8)
         assert dict(recipe.edits) == {"brighter": 1.5}
+        assert recipe.blending == BlendSettings(detail=False)
         assert (recipe.model, recipe.weights_sha256) == ("golden", info.weights_sha256)
         assert (recipe.document, tuple(recipe.box)) == ((96, 80), tuple(HOLE))
         (group,) = recipe.groups

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inpaint_client import (
+    Blending,
     Box,
     Extent,
     Frame,
@@ -79,6 +80,7 @@ def test_all_values_arrive() -> None:
         color_match=False,
         gradient=False,
         grain=False,
+        detail=False,
         feather=12.0,
     )
     assert read.model == "faces"
@@ -91,11 +93,8 @@ def test_all_values_arrive() -> None:
     assert read.from_layer
     assert read.smooth is SmoothFill.NEVER
     assert not read.group
-    assert read.blending.feather_px == 12.0
-    assert (read.blending.colour_match, read.blending.gradient, read.blending.grain) == (
-        False,
-        False,
-        False,
+    assert read.blending == Blending(
+        colour_match=False, gradient=False, grain=False, detail=False, feather_px=12.0
     )
 
 

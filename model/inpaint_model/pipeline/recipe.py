@@ -111,6 +111,7 @@ class Blending:
     gradient: Flag
     feather_px: Finite
     grain: Flag
+    detail: Flag = False  # recipes without it were made without it
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from .output import write_bytes
 
 DONE = "result.json"  # written last, so it exists only if an image is complete
 _OPTIONS = (
-    "n", "seed", "truncation", "edit", "variant", "frame", "model", "smooth", "no_blend", "format",
-    "white",
+    "n", "seed", "truncation", "edit", "variant", "frame", "model", "smooth", "no_blend",
+    "no_detail", "format", "white",
 )  # fmt: skip
 
 

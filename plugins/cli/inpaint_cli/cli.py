@@ -129,6 +129,12 @@ def _add_fill(fill: argparse.ArgumentParser) -> None:
         help="do not match the fill to its surroundings; only apply the softness of the mask",
     )
     _add_former(fill, "--raw", dest="no_blend", action="store_true")
+    fill.add_argument(
+        "--no-detail",
+        action="store_true",
+        help="do not add fine detail where the image is finer than the model; included in "
+        "--no-blend",
+    )
     _add_common(fill)
 
 

@@ -37,6 +37,6 @@ def _fill_job(prepared: Prepared, options: Namespace) -> FillJob:
         edits=options.edit,
         variants=tuple(options.variant),
         frame=options.frame,
-        blending=RAW if options.no_blend else Blending(),
+        blending=RAW if options.no_blend else Blending(detail=False if options.no_detail else None),
         smooth=SmoothFill[options.smooth.upper()],
     )

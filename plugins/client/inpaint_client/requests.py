@@ -57,9 +57,10 @@ class Blending:
     gradient: bool | None = None  # gradient-domain blending; default on
     feather_px: float | None = None  # inward feather, document px, 0..256; default 0
     grain: bool | None = None  # default on
+    detail: bool | None = None  # add what the model's resolution lacks; default on
 
 
-RAW = Blending(colour_match=False, gradient=False, feather_px=0.0, grain=False)
+RAW = Blending(colour_match=False, gradient=False, feather_px=0.0, grain=False, detail=False)
 
 
 @dataclass(frozen=True, kw_only=True)

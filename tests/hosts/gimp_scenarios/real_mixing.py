@@ -10,8 +10,8 @@ def main(out):
     kit.put(kit.add_layer(image, "photo", 260, 200), "R'G'B' u8", bytes((250, 90, 20)) * 52000)
     image.get_layers()[0].set_visible(False)
     kit.select_soft(image, 90, 60, 80, 70)
-    plain = {"color_match": False, "gradient": False, "grain": False}  # nothing but the styles
-    plain["smooth"] = "never"
+    off = ("color_match", "gradient", "grain", "detail")  # nothing but the styles
+    plain = {**dict.fromkeys(off, False), "smooth": "never"}
     kit.fill(image, [layer], candidates=2, new_seed=False, seed=3, source="layer", **plain)
     group = next(x for x in image.get_layers() if x.is_group())
     first, second = group.get_children()

@@ -78,6 +78,7 @@ def placed(pixels: np.ndarray, linear: bool = False) -> Placement:
         gradient=st.booleans(),
         feather_px=st.floats(0, 256),
         grain=st.booleans(),
+        detail=st.booleans(),
     ),
     st.sampled_from([np.uint8, np.uint16, np.float16, np.float32]),
     st.sampled_from([1, 3, 4]),

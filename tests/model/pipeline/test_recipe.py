@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -45,7 +46,12 @@ recipes = st.builds(
     document=st.tuples(st.integers(1, 9999), st.integers(1, 9999)),
     box=boxes,
     blending=st.builds(
-        BlendSettings, st.booleans(), st.booleans(), st.floats(0, 256), st.booleans()
+        BlendSettings,
+        st.booleans(),
+        st.booleans(),
+        st.floats(0, 256),
+        st.booleans(),
+        st.booleans(),
     ),
     groups=st.lists(
         st.builds(
@@ -82,6 +88,12 @@ def example(num_groups: int, size: int) -> Recipe:
     )  # fmt: skip
 
 
+def test_a_recipe_from_before_there_was_detail_has_none() -> None:
+    content = json.loads(write_recipe(example(1, 4)))
+    assert content["blending"].pop("detail") is True
+    assert read_recipe(json.dumps(content)).blending == BlendSettings(detail=False)
+
+
 def test_the_codes_of_a_paper_sized_model_fit() -> None:
     text = write_recipe(example(1, 18 * 512))
     assert len(text) <= 64 << 10
@@ -107,6 +119,11 @@ def test_codes_that_do_not_fit_are_left_out_from_the_end() -> None:
         ("edits", {"a": 1e9}, "`edits.a` must be at most 1000, not 1000000000.0"),
         ("blending", {"colour_match": 1}, "`blending.colour_match` must be true or false, not 1"),
         ("blending", {"colour_match": True}, "`blending.gradient` is missing"),
+        (
+            "blending",
+            {**asdict(BlendSettings()), "detail": None},
+            "`blending.detail` must be true or false, not None",
+        ),
         ("document", [1], "`document[1]` is missing"),
         ("document", [1, 2, 3], "`document` must have 2 or fewer entries, not [1, 2, 3]"),
         ("box", [1, 2, 3.5, 4], "`box[2]` must be a whole number, not 3.5"),

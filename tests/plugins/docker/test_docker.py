@@ -489,8 +489,10 @@ def test_settings_survive(docker: Docker, tmp_path: Path) -> None:
     docker.panel.form.candidates.setValue(7)
     docker.panel.form.variety.spin.setValue(0.5)
     docker.panel.form.dice.click()
+    docker.panel.form.fitting.switches["detail"].trigger()
     stored = SettingsFile(tmp_path / "krita.json", FillSettings).load()
     assert (stored.candidates, stored.variety, stored.new_seed) == (7, 0.5, True)
+    assert stored.detail is False
 
 
 def test_large_seeds_can_be_typed_and_copied(docker: Docker) -> None:
@@ -715,7 +717,10 @@ def _drag(widget: QtWidgets.QWidget, start: QtCore.QPointF, way: QtCore.QPointF)
 
 def test_the_fitting_of_the_fill_can_be_switched(docker: Docker) -> None:
     fitting = docker.panel.form.fitting
-    assert fitting.text() == "Colors, Edges, Grain"
+    assert fitting.text() == "Colors, Edges, Grain, Detail"
     fitting.switches["gradient"].trigger()
+    assert fitting.text() == "Colors, Grain, Detail"
+    fitting.switches["detail"].trigger()
     assert fitting.text() == "Colors, Grain"
-    assert docker.controller.state.fill_settings.blending.gradient is False
+    blending = docker.controller.state.fill_settings.blending
+    assert (blending.gradient, blending.detail) == (False, False)

@@ -25,7 +25,7 @@ from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from PIL import Image
 
-RAW = pb.Blending(colour_match=False, gradient=False, grain=False)
+RAW = pb.Blending(colour_match=False, gradient=False, grain=False, detail=False)
 
 
 @pytest.fixture
@@ -328,6 +328,28 @@ def test_other_blending_and_another_sample_type(caller: Caller, filled: Answer) 
     candidate = answer.candidates[0]
     assert pixels_of(candidate.patches[0].fill).dtype == np.float32
     assert json.loads(candidate.recipe)["blending"]["feather_px"] == 4.0
+
+
+def test_detail_is_on_by_default_and_a_recipe_keeps_what_it_was_made_with(caller: Caller) -> None:
+    def blending(candidate: pb.Candidate) -> dict[str, object]:
+        kept: dict[str, object] = json.loads(candidate.recipe)["blending"]
+        return kept
+
+    (default,) = caller.fill(header(seeds=[1])).candidates
+    assert blending(default)["detail"] is True
+    fill = header(seeds=[1], blending=pb.Blending(detail=False))
+    (plain,) = caller.fill(fill).candidates
+    assert blending(plain) == {**blending(default), "detail": False}
+    source = recipe_source(fill, plain)
+    (again,) = caller.edit(pb.EditHeader(source=source)).candidates
+    assert blending(again) == blending(plain)
+    detailed = pb.EditHeader(source=source, blending=pb.Blending(detail=True))
+    assert blending(caller.edit(detailed).candidates[0]) == blending(default)
+    older = json.loads(plain.recipe)
+    del older["blending"]["detail"]
+    source.recipe = json.dumps(older)
+    (again,) = caller.edit(pb.EditHeader(source=source)).candidates
+    assert blending(again) == blending(plain)
 
 
 def test_a_candidate_that_does_not_exist(caller: Caller, filled: Answer) -> None:

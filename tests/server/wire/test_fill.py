@@ -168,7 +168,7 @@ def test_an_explicit_frame_is_taken_as_it_is(caller: Caller) -> None:
 
 
 def test_another_sample_type_can_be_asked_for(caller: Caller) -> None:
-    raw = pb.Blending(colour_match=False, gradient=False, grain=False)
+    raw = pb.Blending(colour_match=False, gradient=False, grain=False, detail=False)
     fill = header(seeds=[1], blending=raw)
     small = pixels_of(caller.fill(fill).candidates[0].patches[0].fill)
     fill.output_sample_type = pb.SAMPLE_TYPE_U16

@@ -67,7 +67,11 @@ frames = st.builds(pb.Frame, cx=numbers, cy=numbers, side=numbers, angle=numbers
 boxes = st.builds(pb.Box, x=int32, y=int32, width=uint32, height=uint32)
 sizes = st.builds(pb.Size, width=uint32, height=uint32)
 blendings = st.builds(
-    pb.Blending, colour_match=st.booleans(), feather_px=numbers, grain=st.booleans()
+    pb.Blending,
+    colour_match=st.booleans(),
+    feather_px=numbers,
+    grain=st.booleans(),
+    detail=st.booleans(),
 )
 
 

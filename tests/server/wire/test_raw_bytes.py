@@ -150,7 +150,8 @@ def full_header() -> pb.FillHeader:
     fill.overview.CopyFrom(image(noise(12, 9)))
     fill.context.CopyFrom(image(noise(6, 4)))
     fill.context_box.CopyFrom(pb.Box(width=12, height=9))
-    fill.blending.CopyFrom(pb.Blending(colour_match=True, gradient=True, feather_px=2, grain=True))
+    blending = pb.Blending(colour_match=True, gradient=True, feather_px=2, grain=True, detail=True)
+    fill.blending.CopyFrom(blending)
     fill.model, fill.output_sample_type = "tiny", pb.SAMPLE_TYPE_U16
     fill.smooth, fill.accepts_chunks = pb.SMOOTH_FILL_ALWAYS, True
     return fill
@@ -160,7 +161,9 @@ RECIPE = {
     "format": 1, "model": "tiny", "weights_sha256": "0" * 64, "generator_sha256": "1" * 64,
     "seed": 7, "truncation_psi": 0.8, "edits": {"warmer": 1.5}, "mixing": None,
     "document": [12, 9], "box": [3, 2, 6, 5],
-    "blending": {"colour_match": True, "gradient": True, "feather_px": 0.0, "grain": True},
+    "blending": {
+        "colour_match": True, "gradient": True, "feather_px": 0.0, "grain": True, "detail": True,
+    },
     "groups": [{"frame": [6, 5, 12, 0], "box": [3, 2, 6, 5], "whole": True, "ws_out": None}],
 }  # fmt: skip
 

@@ -195,6 +195,13 @@ def fill_arguments() -> tuple[Argument, ...]:
             True,
         ),
         Argument(
+            "detail",
+            Kind.FLAG,
+            _("Add detai_l"),
+            _("Add fine detail where the image is finer than the model"),
+            True,
+        ),
+        Argument(
             "feather",
             Kind.REAL,
             _("Feather _width (px)"),
@@ -342,6 +349,7 @@ class FillSettings:
                 colour_match=bool(value_of("color-match")),
                 gradient=bool(value_of("gradient")),
                 grain=bool(value_of("grain")),
+                detail=bool(value_of("detail")),
                 feather_px=_real(value_of("feather")),
             ),
         )

@@ -40,7 +40,17 @@ from .results_dialog import ResultsDialog
 from .widgets import labeled, parts_of
 
 _MAIN = ("new-seed", "seed", "truncation", "source", "context")
-_MORE = ("frame", "variants", "smooth", "group", "color-match", "gradient", "grain", "feather")
+_MORE = (
+    "frame",
+    "variants",
+    "smooth",
+    "group",
+    "color-match",
+    "gradient",
+    "grain",
+    "detail",
+    "feather",
+)
 
 
 def fill_with_dialog(call: Call) -> None:

@@ -44,6 +44,7 @@ class FillSettings:
     colour_match: bool = True
     gradient: bool = True
     grain: bool = True
+    detail: bool = True
     feather_px: float = 0.0
     smooth: str = "auto"  # one more candidate, made without the model: auto | always | never
     language: str = ""  # empty = the language of Krita
@@ -75,6 +76,7 @@ class FillSettings:
             gradient=self.gradient,
             feather_px=self.feather_px,
             grain=self.grain,
+            detail=self.detail,
         )
 
 

@@ -252,6 +252,11 @@ class _Fitting(ElidedMenuButton):
                 tr("Continue the brightness of the surroundings across the edge of the selection"),
             ),
             ("grain", tr("Grain"), tr("Match the grain and sharpness of the surroundings")),
+            (
+                "detail",
+                tr("Detail"),
+                tr("Add fine detail where the image is finer than the model"),
+            ),
         ):
             switch = QAction(words, menu)
             switch.setCheckable(True)
