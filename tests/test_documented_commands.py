@@ -22,6 +22,7 @@ from inpaint_cli.cli import parser as inpaint_parser
 from inpaint_model.bundle.manifest import bundled, read_bundle
 from inpaint_model.cli.main import COMMANDS
 from inpaint_model.cli.main import _parser as model_parser
+from inpaint_model.cli.train import detail as train_detail
 from inpaint_model.cli.train import framer as train_framer
 from inpaint_model.cli.train import generator as train_generator
 from inpaint_model.cli.train import inpainter as train_inpainter
@@ -40,7 +41,7 @@ HELP = [
     *commands_in_help(SERVER_EPILOG, "inpaint-server --help"),
     *(
         command
-        for part in (train_framer, train_generator, train_inpainter)
+        for part in (train_detail, train_framer, train_generator, train_inpainter)
         for command in commands_in_help(part.__doc__ or "", f"{part.__name__} --help")
     ),
 ]

@@ -216,18 +216,18 @@ class FramerTraining:
 class DetailTraining:
     """Settings of the training of a detail network."""
 
-    total_kimg: float = option(400.0, "Total length of the training, in thousands of images.")
+    total_kimg: float = option(200.0, "Total length of the training, in thousands of images.")
     max_minutes: float = option(0.0, MAX_MINUTES)
-    batch_size: int = option(16, "Batch size.", least=2)
+    batch_size: int = option(8, "Batch size.", least=2)
     crop: int = option(128, "Side of the parts of images that it learns from, px.", least=32)
     seed: int = option(0, "Seed of weights, image order, holes and augmentation.")
-    lr: float = option(0.0004, "Adam's learning rate.")
-    lr_heads: float = option(0.0004, "Learning rate of the discriminator's heads.")
+    lr: float = option(0.0006, "Adam's learning rate.")
+    lr_heads: float = option(0.001, "Learning rate of the discriminator's heads.")
     lambda_pixels: float = option(2.0, "Weight of the absolute difference from the image.")
     lambda_features: float = option(
         1.0, "Weight of the difference from the image in the maps of the feature networks."
     )
-    lambda_projected: float = option(0.2, "Weight of the discriminator.")
+    lambda_projected: float = option(0.6, "Weight of the discriminator.")
     ramp_kimg: float = option(5.0, "Raise the discriminator's weight from 0 over this length.")
     augment_p: float = option(0.2, "Probability of each augmentation for the discriminator.")
     ema_kimg: float = option(2.0, "Half-life of the averaged weights, in thousands of images.")

@@ -43,13 +43,15 @@ def waves(width: int, height: int) -> np.ndarray:
     """Return a smooth image, uint8 [H, W, 3]."""
     y, x = np.mgrid[:height, :width]
     channels = [0.5 + 0.4 * np.sin(x / (9 + k)) * np.cos(y / (7 + k)) for k in range(3)]
-    return np.rint(np.stack(channels, 2) * 255).astype(np.uint8)
+    image: np.ndarray = np.rint(np.stack(channels, 2) * 255).astype(np.uint8)
+    return image
 
 
 def disc(width: int, height: int, x: float, y: float, radius: float) -> np.ndarray:
     rows, columns = np.mgrid[:height, :width]
     inside = np.hypot(columns - x, rows - y) <= radius
-    return (inside * 255).astype(np.uint8)
+    mask: np.ndarray = (inside * 255).astype(np.uint8)
+    return mask
 
 
 def placed(side: float, angle: float = 0.0, size: int = 200) -> Placement:
@@ -121,7 +123,7 @@ def test_the_network_sees_the_document_at_the_place_of_the_fill(angle: float) ->
         enlarge.box.width * 2,
         enlarge.box.width * 4,
     ]
-    display = placement.image.pixels.astype(np.float32) / 255
+    display = placement.image.pixels.astype(np.float32) / np.float32(255)
     for scale, octave in zip((2, 4), enlarge.octaves, strict=True):
         to_document = geometry.document_from_model(placement.frame, R * scale)
         wanted = resample(display, to_document, R * scale, R * scale)
@@ -165,7 +167,8 @@ def test_detail_keeps_the_colors_of_blocks() -> None:
     def means(image: np.ndarray) -> np.ndarray:
         rows, columns = (side // 16 for side in image.shape[:2])
         whole = image[: rows * 16, : columns * 16]
-        return whole.reshape(rows, 16, columns, 16, 3).mean((1, 3))
+        blocks: np.ndarray = whole.reshape(rows, 16, columns, 16, 3).mean((1, 3))
+        return blocks
 
     within = np.abs(means(plain) - means(detailed))[1:-1, 1:-1].mean()
     assert within < 0.2 * np.abs(plain - detailed).mean()

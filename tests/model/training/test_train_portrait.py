@@ -18,7 +18,7 @@ import pytest
 import torch
 from eventually import eventually
 from inpaint_model.bundle.manifest import BundleInfo, Card, read_bundle
-from inpaint_model.bundle.weights import load_model
+from inpaint_model.bundle.weights import load_detail, load_model
 from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
@@ -44,6 +44,7 @@ SMALL = {
     "GENERATOR_KIMG": "0.016",
     "INPAINTER_KIMG": "0.004",
     "FRAMER_KIMG": "0.032",
+    "DETAIL_KIMG": "0.016",
 }
 
 
@@ -111,7 +112,7 @@ def shipped(files: Path, tmp_path_factory: pytest.TempPathFactory) -> BundleInfo
     runs = tmp_path_factory.mktemp("runs")
     printed = train(runs, *all_options(files))
     for text in ("5 images", "1 of them are replaced", "1 of them have a weight other than 1"):
-        assert printed.count(text) == 4  # in every stage
+        assert printed.count(text) == 5  # in every stage
     half, full = (read_bundle(runs / f"generator-{px}" / "bundle") for px in (32, 64))
     assert (half.card.trained_kimg, full.card.trained_kimg) == (0.008, 0.016)
     assert full.discriminator is None
@@ -119,6 +120,7 @@ def shipped(files: Path, tmp_path_factory: pytest.TempPathFactory) -> BundleInfo
     assert info.generator_sha256 == full.generator_sha256
     assert info.card.trained_kimg == 0.004
     assert info.has_framer
+    assert info.detail is not None
 
     card, target = runs / "card.md", runs / "shipped" / "portrait"
     card.write_text("# Portrait\n")
@@ -133,6 +135,7 @@ def shipped(files: Path, tmp_path_factory: pytest.TempPathFactory) -> BundleInfo
 @pytest.mark.slow
 def test_what_ships_is_complete(shipped: BundleInfo, files: Path) -> None:
     assert (shipped.dtype, shipped.has_framer) == ("fp16", True)
+    assert load_detail(shipped) is not None
     assert load_model(shipped).config.generator.resolution == 64
     networks = [load_feature_network(files / f"{seed}.pt") for seed in (1, 2)]
     with torch.random.fork_rng():
@@ -147,7 +150,8 @@ def test_without_feature_networks(files: Path, tmp_path: Path) -> None:
     generator = tmp_path / "runs" / "generator-32"
     assert read_bundle(generator / "bundle").discriminator is not None
     assert (generator / "autoencoder.safetensors").exists()
-    assert read_bundle(tmp_path / "runs" / "inpainter-32" / "bundle").has_framer
+    made = read_bundle(tmp_path / "runs" / "inpainter-32" / "bundle")
+    assert (made.has_framer, made.detail) == (True, None)
     asked = json.loads((generator / "options.jsonl").read_text())
     assert (asked["bf16"], asked["vae_weight"]) == (False, 5)
 
@@ -183,8 +187,10 @@ def test_on_from_what_ships_killed_and_out_of_time(
     assert read_bundle(generator / "bundle").card.trained_kimg == reached
     assert float(clock.read_text()) > used
 
-    # Earlier starts have used the generator's minutes; the framer's end in this one.
-    limits = {"GENERATOR_MINUTES": f"{used}", "FRAMER_KIMG": "400", "FRAMER_MINUTES": "0.1"}
+    # Earlier starts have used the generator's minutes; those of framer and detail end in this one.
+    limits = {"GENERATOR_MINUTES": f"{used}"}
+    for part in ("FRAMER", "DETAIL"):
+        limits |= {f"{part}_KIMG": "400", f"{part}_MINUTES": "0.1"}
     train(runs, *options, **endless | limits, INPAINTER_KIMG="0.008")
     assert kimg(generator) == reached
     assert kimg(inpainter) == 0.008  # counted on from 0.004
@@ -193,7 +199,7 @@ def test_on_from_what_ships_killed_and_out_of_time(
 
     # Nothing is left to do: what a stage made stays as it is once the next one has begun.
     printed = train(runs, *options, **endless | limits | {"GENERATOR_MINUTES": "0"})
-    assert printed.startswith("framer-64: ")
+    assert printed.startswith("detail-64: ")
     assert printed.count("\n") == 1
 
 
@@ -318,10 +324,11 @@ class TestSchedule:
         more = {"CUDA_GRAPHS": "1", "SNAPSHOT_MINUTES": "2"}
         plan = stages(("lite0.pt",), BATCH="64", GENERATOR_MINUTES="15", FRAMER_KIMG="100", **more)
         names = [stage.folder.name for stage in plan]
-        assert names == ["generator-128", "generator-256", "inpainter-256", "framer-256"]
-        assert [stage.minutes for stage in plan] == [0, 15, 0, 0]
-        assert plan[3].kimg == 100
-        half, full, inpainter, framer = (" ".join(stage.options) for stage in plan)
+        trained = ["generator-128", "generator-256", "inpainter-256"]
+        assert names == [*trained, "framer-256", "detail-256"]
+        assert [stage.minutes for stage in plan] == [0, 15, 0, 0, 0]
+        assert [stage.kimg for stage in plan[3:]] == [100, 200]
+        half, full, inpainter, framer, detail = (" ".join(stage.options) for stage in plan)
         assert "--reduce 2" in half
         assert "--grow-from" not in half
         assert "--heads-blur-kimg" in half  # from random weights alone
@@ -334,7 +341,9 @@ class TestSchedule:
         assert "--random-noise-side 64 --last-noise-strength 0.035" in full
         assert f"--generator {tmp_path}/generator-256/bundle" in inpainter
         assert "--lambda-adversarial 0 " in inpainter
-        assert f"--bundle {tmp_path}/inpainter-256/bundle" in framer
+        for part in (framer, detail):
+            assert f"--bundle {tmp_path}/inpainter-256/bundle" in part
+        assert "--side 256 --crop 128 --feature-networks lite0.pt --bf16" in detail
         for options in (half, full, inpainter):
             assert options.endswith("--snapshot-minutes 2.0 --cuda-graphs")
         assert "--cuda-graphs" not in framer
