@@ -82,13 +82,13 @@ def as_filled(document: Tensor, generator: Generator) -> Tensor:
 
 
 def specks(shape: torch.Size, generator: Generator) -> Tensor:
-    """Return mostly gray dots and short dashes in some places, [N, 3, H, W]."""
+    """Return almost gray dots of one or two pixels in some places, [N, 3, H, W]."""
     count, _, rows, columns = shape
-    dots = torch.randn(count, 1, rows, columns, generator=generator)
-    dots = dots + 0.1 * torch.randn(shape, generator=generator)
-    dots = (
-        0.3 * F.avg_pool2d(F.pad(dots * (dots.abs() > 0.8), (0, 1, 0, 1)), 2, stride=1) + 0.1 * dots
-    )
+    fine = torch.randn(count, 1, rows, columns, generator=generator)
+    wide = torch.randn(count, 1, -(-rows // 2), -(-columns // 2), generator=generator)
+    wide = F.interpolate(wide, (rows, columns), mode="bilinear")
+    dots = torch.where(torch.rand(count, 1, 1, 1, generator=generator) < 0.5, fine, wide)
+    dots = 0.5 * dots * (dots.abs() > 0.8) * (1 + 0.1 * torch.randn(shape, generator=generator))
     coarse = torch.randn(count, 1, -(-rows // 8), -(-columns // 8), generator=generator)
     places = F.interpolate(coarse, (rows, columns), mode="bicubic")
     result: Tensor = dots * (places.clamp(0, 1))
