@@ -1,6 +1,7 @@
 """Fit a fill to its surroundings, inside the hole only.
 
-The steps, each optional; none changes a known pixel:
+First, where the document is finer, the fill gets detail (`pipeline.enlarging`). The steps, each
+optional; none changes a known pixel:
 
 1. Color and light: match the ring of known pixels (`color_matching`).
 2. Sharpness and grain: match the ring, octave by octave (`detail_matching`).

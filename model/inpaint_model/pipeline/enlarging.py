@@ -59,6 +59,12 @@ class Enlarger:
         pixels: FloatImage = ((fill[0].permute(1, 2, 0) + 1) / 2).contiguous().numpy()
         return FramePart(pixels, (box.x * scale, box.y * scale), self.placement.resolution * scale)
 
+    @property
+    def num_bytes(self) -> int:
+        """Memory of `octaves`."""
+        finest = self.box.width * self.box.height << 2 * doublings(self.placement.upscale_factor)
+        return 20 * finest
+
     @cached_property
     def box(self) -> Box:
         """The hole with its ring and a margin, px of the model; its sides fit the network."""

@@ -150,6 +150,7 @@ class FillSession:
         encoded: int = sum(part.nbytes for parts in groups for part in parts.values())
         rendered = sum(part.nbytes for parts in list(self.unedited.values()) for part in parts)
         fitting = FITTING_BYTES * sum(placement.fitted_px for placement in self.placements)
+        fitting += sum(enlarger.num_bytes for enlarger in self.enlargers)
         images = self.image.pixels.nbytes + self.hole.coverage.nbytes
         if self.image.context is not None:
             images += self.image.context.pixels.nbytes

@@ -181,5 +181,5 @@ def test_the_command_adds_the_network_and_draws_sheets(
     assert load_bundle(bundle).detail is not None
     with Image.open(tmp_path / "run" / "detail000000.png") as sheet:
         assert sheet.width == sheet.height, "four images, four columns"
-    assert main([*command, "--side", "16"]) == 2
-    assert "give --side 32 or more" in capsys.readouterr().err
+    assert main([*command, "--crop", "96"]) == 2
+    assert "give --side 96 or more" in capsys.readouterr().err
