@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.ndimage import median_filter
 from torch import Tensor
 
 from inpaint_model.document import geometry
@@ -25,6 +26,7 @@ from inpaint_model.networks.detail_network import DetailNetwork
 
 MOST_DOUBLINGS = 2
 _MARGIN = 16  # context of the network around the pixels that are used, px of the model
+_SPECK = 3  # side of the median filter, px of the model
 _SUPPORT = 2  # of cubic interpolation, px
 
 
@@ -52,7 +54,9 @@ class Enlarger:
         if not self.octaves:
             return FramePart.of(output)
         box, scale = self.box, 1 << len(self.octaves)
-        fill = torch.from_numpy(box.cut(output)).permute(2, 0, 1)[None] * 2 - 1
+        # Generators draw specks, which the network would sharpen.
+        smooth = median_filter(box.cut(output), (_SPECK, _SPECK, 1), mode="nearest")
+        fill = torch.from_numpy(smooth).permute(2, 0, 1)[None] * 2 - 1
         with torch.inference_mode():
             for octave in self.octaves:
                 fill = self.network(fill, *octave)
