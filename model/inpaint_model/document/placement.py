@@ -21,6 +21,7 @@ from inpaint_model.document.geometry import Box, Frame, Mode
 from inpaint_model.document.hole import Hole, inside_frame
 from inpaint_model.document.large_hole import LARGE, LargeFit, LargeHole
 from inpaint_model.document.model_view import ModelInput, extract_model_view
+from inpaint_model.document.monochrome import Tint, find_tint, has_shades
 from inpaint_model.document.notices import Notice, RefusalError
 from inpaint_model.document.resampling import resample
 
@@ -84,8 +85,8 @@ class Placement:
         """Fill the hole without a model (`smooth_fill`)."""
         around = self.surroundings
         if isinstance(around, LargeHole):
-            return _patch(self, around.smooth(blending))
-        return _patch(self, self._all(around.smooth(blending)))
+            return _patch(self, around.smooth(blending), self.tint)
+        return _patch(self, self._all(around.smooth(blending)), self.tint)
 
     @cached_property
     def document(self) -> Pixels:
@@ -116,6 +117,24 @@ class Placement:
     def fitted_px(self) -> int:
         """Number of pixels fitted at once, which bounds the memory."""
         return min(self.region.width * self.region.height, self.most_px or LARGE)
+
+    @cached_property
+    def tint(self) -> Tint | None:
+        """The tint of a monochrome image; None in color.
+
+        What the model sees decides; where that is hardly more than a wall, the whole image.
+        """
+        for view in (lambda: self.source, self._view_of_all):
+            erased, hole = view()
+            known = erased[hole == 0] / np.float32(255)
+            if has_shades(known):
+                return find_tint(known)
+        return None
+
+    def _view_of_all(self) -> ModelInput:
+        width, height = self.image.document_size
+        frame = Frame(width / 2, height / 2, max(width, height))
+        return extract_model_view(self.image, self.filled, frame, self.resolution)
 
     @property
     def has_surroundings(self) -> bool:
@@ -234,6 +253,7 @@ class BlendFit:
 
     placement: Placement
     fit: RegionFit | LargeFit = field(repr=False)
+    tint: Tint | None = field(repr=False)  # of the document; None: the model's own colors
 
     @classmethod
     def of(
@@ -241,29 +261,32 @@ class BlendFit:
     ) -> BlendFit:
         """Fit an unedited output [R, R, 3], nominally 0..1."""
         around, settings = placement.surroundings, blending or BlendSettings()
+        tint = placement.tint if settings.colour_match else None
+        output = output if tint is None else tint.applied(output)
         if isinstance(around, LargeHole):
-            return cls(placement, around.fit(partial(_shown, placement, output), settings))
-        return cls(placement, around.fit(_shown(placement, output), settings))
+            return cls(placement, around.fit(partial(_shown, placement, output), settings), tint)
+        return cls(placement, around.fit(_shown(placement, output), settings), tint)
 
     def to_patch(self) -> Patch:
         """Return the output as document pixels."""
         around, fit = self.placement.surroundings, self.fit
         if isinstance(around, LargeHole):
             assert isinstance(fit, LargeFit)
-            return _patch(self.placement, around.fitted(fit))
+            return _patch(self.placement, around.fitted(fit), self.tint)
         assert isinstance(fit, RegionFit)
-        return _patch(self.placement, self.placement._all(around.fitted(fit)))
+        return _patch(self.placement, self.placement._all(around.fitted(fit)), self.tint)
 
     def edit_to_patch(self, output: FloatImage) -> Patch:
         """Return an edit or mixture [R, R, 3] of the output as document pixels."""
         around, fit = self.placement.surroundings, self.fit
+        output = output if self.tint is None else self.tint.applied(output)
         if isinstance(around, LargeHole):
             assert isinstance(fit, LargeFit)
             shown = partial(_shown, self.placement, output)
-            return _patch(self.placement, around.fit_edit(shown, fit))
+            return _patch(self.placement, around.fit_edit(shown, fit), self.tint)
         assert isinstance(fit, RegionFit)
         fill = around.fit_edit(_shown(self.placement, output), fit)
-        return _patch(self.placement, self.placement._all(fill))
+        return _patch(self.placement, self.placement._all(fill), self.tint)
 
 
 def _shown(placement: Placement, output: FloatImage, box: Box | None = None) -> torch.Tensor:
@@ -278,7 +301,10 @@ def _shown(placement: Placement, output: FloatImage, box: Box | None = None) -> 
     return torch.from_numpy(seen).permute(2, 0, 1)
 
 
-def _patch(placement: Placement, parts: Iterable[tuple[Box, torch.Tensor]]) -> Patch:
+def _patch(
+    placement: Placement, parts: Iterable[tuple[Box, torch.Tensor]], tint: Tint | None
+) -> Patch:
+    """Assemble boxes of the region; in a gray image, of exactly gray pixels."""
     hole, box, region, document = (
         placement.hole,
         placement.box,
@@ -291,6 +317,8 @@ def _patch(placement: Placement, parts: Iterable[tuple[Box, torch.Tensor]]) -> P
         shared = box.intersection(part)
         inner = shared.moved(-part.x, -part.y)
         color = np.ascontiguousarray(inner.cut(values.permute(1, 2, 0).numpy()))
+        if tint is not None and tint.is_gray:
+            color = tint.applied(color)  # fitting has left differences of rounding
         to_patch = document_from_display(
             color, document.dtype, document.shape[2], placement.image.linear
         )
