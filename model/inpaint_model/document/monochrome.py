@@ -19,7 +19,7 @@ _MIN_SHARE = 0.001  # of the pixels, for a shade to count
 _MIN_RANGE = 0.2  # of brightness; a white wall does not say whether an image has color
 _DARK, _BRIGHT = 0.05, 0.95  # quantiles that bound the range
 _MOST = 0.99  # of the pixels that must have the color of their brightness
-_TOLERANCE = 6 / 255  # of scanning, JPEG and uneven yellowing; color photographs exceed 15 / 255
+_TOLERANCE = 7 / 255  # of scanning, JPEG and slightly uneven yellowing
 
 
 class Tint(NamedTuple):
@@ -67,8 +67,9 @@ def find_tint(colors: FloatImage) -> Tint | None:
     shade = np.clip(brightness * _SHADES, 0, _SHADES - 1).astype(int)
     members = [np.flatnonzero(shade == k) for k in range(_SHADES)]
     members = [some for some in members if len(some) and len(some) >= _MIN_SHARE * len(colors)]
+    middle = np.array([np.median(offsets[some], axis=0) for some in members], np.float32)
     tint = Tint(
         np.array([np.median(brightness[some]) for some in members], np.float32),
-        np.array([np.median(offsets[some], axis=0) for some in members], np.float32),
+        middle - (middle @ LUMA)[:, None],  # medians of channels may have some brightness left
     )
     return tint if tint.explains(colors) else None

@@ -124,17 +124,13 @@ class Placement:
 
         What the model sees decides; where that is hardly more than a wall, the whole image.
         """
-        for view in (lambda: self.source, self._view_of_all):
-            erased, hole = view()
-            known = erased[hole == 0] / np.float32(255)
-            if has_shades(known):
-                return find_tint(known)
-        return None
-
-    def _view_of_all(self) -> ModelInput:
-        width, height = self.image.document_size
-        frame = Frame(width / 2, height / 2, max(width, height))
-        return extract_model_view(self.image, self.filled, frame, self.resolution)
+        colors = self.source.known
+        if not has_shades(colors):
+            width, height = self.image.document_size
+            whole = Frame(width / 2, height / 2, max(width, height))
+            view = extract_model_view(self.image, self.filled, whole, self.resolution)
+            colors = view.known
+        return find_tint(colors) if has_shades(colors) else None
 
     @property
     def has_surroundings(self) -> bool:
