@@ -161,7 +161,13 @@ def forgive(parser: argparse.ArgumentParser) -> None:
             action.nargs = "*"
 
 
-RUN = ("README.md", "docs/guide/command-line.md", "docs/train/edits.md", "inpaint --help")
+RUN = (
+    "README.md",
+    "docs/guide/command-line.md",
+    "docs/guide/old-photographs.md",
+    "docs/train/edits.md",
+    "inpaint --help",
+)
 NOT_RUN = {  # only parsed, since
     "inpaint plugins": "they change the editors of the user who runs the tests",
     "inpaint-server": "a daemon runs until it is stopped; tests/server/daemon starts it each way",
@@ -195,8 +201,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     portrait = Image.open(ROOT / "examples" / "portrait.png").convert("RGB").resize((384, 384))
     mask = Image.open(ROOT / "examples" / "portrait-mask.png").convert("L").resize((384, 384))
     (path / "images").mkdir()
+    (path / "scans").mkdir()
     (path / "masks").mkdir()
-    for name in ("portrait.png", "portrait.jpg", "layer.png", "photo.jpg", "images/a.png"):
+    images = (
+        "portrait.png",
+        "portrait.jpg",
+        "layer.png",
+        "photo.jpg",
+        "images/a.png",
+        "scans/a.png",
+    )
+    for name in images:
         portrait.save(path / name)
     for name in ("mask.png", "hole.png", "masks/a.png"):
         mask.save(path / name)

@@ -18,6 +18,7 @@ from inpaint_cli.commands import _info_lines
 from inpaint_cli.images import Document, read_document, write_document
 from inpaint_cli.jobs import mixed_image
 from inpaint_client import Box, DaemonInfo, LastKilled
+from old_prints import brightness, damage, gray, stored
 from PIL import Image, ImageCms
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -142,6 +143,29 @@ def test_every_depth_keeps_the_known_pixels_and_its_mode(
     assert (filled.shape, filled.dtype) == (pixels.shape, pixels.dtype)
     assert filled[coverage == 0].tobytes() == pixels[coverage == 0].tobytes()
     assert filled[coverage == 255].tobytes() != pixels[coverage == 255].tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_a_gray_print_with_hundreds_of_holes_stays_gray(
+    inpaint: Command, tmp_path: Path, dtype: str
+) -> None:
+    pixels, hole = stored(gray(brightness(256)), dtype), damage(256)
+    pixels[hole > 0] = np.iinfo(dtype).max
+    write_document(tmp_path / "print.tif", Document(pixels, SRGB))
+    Image.fromarray(hole).save(tmp_path / "damage.png")
+    ended = inpaint(
+        "fill", "print.tif", "--mask", "damage.png", "--out", "out", "-n", "1",
+        "--edit", "warmer=3", "--smooth", "always", "--json",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    candidates = json.loads(ended.stdout.splitlines()[-1])["candidates"]
+    assert [candidate["method"] for candidate in candidates] == ["model", "smooth"]
+    for candidate in candidates:
+        result = read_document(tmp_path / candidate["files"]["image"]).pixels
+        assert result.dtype == dtype
+        assert result[hole == 0].tobytes() == pixels[hole == 0].tobytes()
+        assert (result == result[..., :1]).all()
+        assert result[hole > 0].mean() < 0.9 * np.iinfo(dtype).max
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ an enlarged fill lacks. On the ring around the hole, model and document show the
 the ratio of their detail measures how much too soft or sharp the fill is. Detail is raised only as
 far as the two correlate, since amplifying misplaced detail would make it worse.
 
-Grain is what remains in the flattest blocks of the known pixels. Where the fill has less, noise is
-added, the same for all candidates and edits.
+Grain is what remains in the flattest blocks of the known pixels. One half of a block's pixels says
+how flat it is, and the other half is measured; the same pixels for both would find too little
+grain. Where the fill has less, noise is added, the same for all candidates and edits.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from inpaint_model.document.pyramid import block_means, block_sums, doubled
 
 _MAX_OCTAVES = 4
 _BLOCK = 4  # side of a block, px of the octave
+_CELLS = (torch.arange(_BLOCK)[:, None] // 2 + torch.arange(_BLOCK) // 2) % 2 == 1
+"""The half of a block that is measured, bool [_BLOCK, _BLOCK]: alternate cells of 2 x 2 px."""
 _MIN_BLOCKS = 6
 _ENOUGH_BLOCKS = 4096  # to measure the grain of a part
 _FLAT = 0.25  # fraction of the blocks that count as flat
@@ -155,16 +158,23 @@ def noise_floor(band: Tensor, at: Tensor) -> Tensor | None:
     if len(row) < _MIN_BLOCKS:
         return None
     flattest = _flattest(strength)
-    blocks = band.unfold(1, _BLOCK, _BLOCK).unfold(2, _BLOCK, _BLOCK)  # [3, h, w, block, block]
-    samples = blocks[:, row[flattest], column[flattest]].flatten(1)  # [3, n]
+    samples = _measured(band, row[flattest], column[flattest]).flatten(1)  # [3, n]
     return samples @ samples.T / samples.shape[1]
 
 
+def _measured(band: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    """Return the measured pixels of some blocks, [3, n, block * block / 2]."""
+    blocks = band.unfold(1, _BLOCK, _BLOCK).unfold(2, _BLOCK, _BLOCK)  # [3, h, w, block, block]
+    return blocks[:, row, column][..., _CELLS]
+
+
 def _blocks(band: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return row, column and energy [n] of the blocks inside `at`, bool [H, W]."""
+    """Return row, column and unmeasured energy [n] of the blocks inside `at`, bool [H, W]."""
     row, column = torch.nonzero(block_sums(at[None].float(), _BLOCK)[0] == _BLOCK**2).unbind(1)
     luma = torch.einsum("c,chw->hw", torch.from_numpy(LUMA), band)[None]
-    return row, column, block_sums(luma.square(), _BLOCK)[0, row, column]
+    rows, columns = (-(-size // _BLOCK) for size in luma.shape[1:])
+    others = (~_CELLS).repeat(rows, columns)[: luma.shape[1], : luma.shape[2]]
+    return row, column, block_sums(luma.square() * others, _BLOCK)[0, row, column]
 
 
 def _flattest(strength: Tensor) -> Tensor:
@@ -185,12 +195,9 @@ class BlockNoise:
         row, column, strength = row[some], column[some], strength[some]
         if not len(row):
             return
-        rows, columns = (size - size % _BLOCK for size in band.shape[1:])
-        whole = band[:, :rows, :columns]
-        blocks = whole.unfold(1, _BLOCK, _BLOCK).unfold(2, _BLOCK, _BLOCK)
-        samples = blocks[:, row, column].flatten(2).transpose(0, 1)  # [n, 3, block * block]
+        samples = _measured(band, row, column).transpose(0, 1)  # [n, 3, block * block / 2]
         self._strengths.append(strength)
-        self._products.append(samples @ samples.mT / _BLOCK**2)
+        self._products.append(samples @ samples.mT / samples.shape[2])
 
     def floor(self) -> Tensor | None:
         """Return what `noise_floor` does."""

@@ -46,6 +46,12 @@ class ModelInput(NamedTuple):
     erased: ImageU8
     hole: MaskU8
 
+    @property
+    def known(self) -> FloatImage:
+        """Display values outside the hole, [n, 3]."""
+        values: FloatImage = self.erased[self.hole == 0] / np.float32(255)
+        return values
+
 
 def extract_model_view(
     image: DocumentImage,

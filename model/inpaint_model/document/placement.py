@@ -22,6 +22,7 @@ from inpaint_model.document.geometry import Box, Frame, Mode
 from inpaint_model.document.hole import Hole, inside_frame
 from inpaint_model.document.large_hole import LARGE, LargeFit, LargeHole
 from inpaint_model.document.model_view import ModelInput, extract_model_view
+from inpaint_model.document.monochrome import Tint, find_tint, has_shades
 from inpaint_model.document.notices import Notice, RefusalError
 from inpaint_model.document.resampling import resample
 
@@ -98,8 +99,8 @@ class Placement:
         """Fill the hole without a model (`smooth_fill`)."""
         around = self.surroundings
         if isinstance(around, LargeHole):
-            return _patch(self, around.smooth(blending))
-        return _patch(self, self._all(around.smooth(blending)))
+            return _patch(self, around.smooth(blending), self.tint)
+        return _patch(self, self._all(around.smooth(blending)), self.tint)
 
     @cached_property
     def document(self) -> Pixels:
@@ -130,6 +131,20 @@ class Placement:
     def fitted_px(self) -> int:
         """Number of pixels fitted at once, which bounds the memory."""
         return min(self.region.width * self.region.height, self.most_px or LARGE)
+
+    @cached_property
+    def tint(self) -> Tint | None:
+        """The tint of a monochrome image; None in color.
+
+        What the model sees decides; where that is hardly more than a wall, the whole image.
+        """
+        colors = self.source.known
+        if not has_shades(colors):
+            width, height = self.image.document_size
+            whole = Frame(width / 2, height / 2, max(width, height))
+            view = extract_model_view(self.image, self.filled, whole, self.resolution)
+            colors = view.known
+        return find_tint(colors) if has_shades(colors) else None
 
     @property
     def has_surroundings(self) -> bool:
@@ -248,6 +263,7 @@ class BlendFit:
 
     placement: Placement
     fit: RegionFit | LargeFit = field(repr=False)
+    tint: Tint | None = field(repr=False)  # of the document; None: the model's own colors
 
     @classmethod
     def of(
@@ -258,38 +274,43 @@ class BlendFit:
     ) -> BlendFit:
         """Fit an unedited output: [R, R, 3], nominally 0..1, or a part around the hole."""
         around, settings = placement.surroundings, blending or BlendSettings()
+        tint = placement.tint if settings.colour_match else None
+        part = _tinted(output, tint)
         if isinstance(around, LargeHole):
-            return cls(placement, around.fit(partial(_shown, placement, output), settings))
-        return cls(placement, around.fit(_shown(placement, output), settings))
+            return cls(placement, around.fit(partial(_shown, placement, part), settings), tint)
+        return cls(placement, around.fit(_shown(placement, part), settings), tint)
 
     def to_patch(self) -> Patch:
         """Return the output as document pixels."""
         around, fit = self.placement.surroundings, self.fit
         if isinstance(around, LargeHole):
             assert isinstance(fit, LargeFit)
-            return _patch(self.placement, around.fitted(fit))
+            return _patch(self.placement, around.fitted(fit), self.tint)
         assert isinstance(fit, RegionFit)
-        return _patch(self.placement, self.placement._all(around.fitted(fit)))
+        return _patch(self.placement, self.placement._all(around.fitted(fit)), self.tint)
 
     def edit_to_patch(self, output: FloatImage | FramePart) -> Patch:
         """Return an edit or mixture of the output, of the same size, as document pixels."""
         around, fit = self.placement.surroundings, self.fit
+        part = _tinted(output, self.tint)
         if isinstance(around, LargeHole):
             assert isinstance(fit, LargeFit)
-            shown = partial(_shown, self.placement, output)
-            return _patch(self.placement, around.fit_edit(shown, fit))
+            shown = partial(_shown, self.placement, part)
+            return _patch(self.placement, around.fit_edit(shown, fit), self.tint)
         assert isinstance(fit, RegionFit)
-        fill = around.fit_edit(_shown(self.placement, output), fit)
-        return _patch(self.placement, self.placement._all(fill))
+        fill = around.fit_edit(_shown(self.placement, part), fit)
+        return _patch(self.placement, self.placement._all(fill), self.tint)
 
 
-def _shown(
-    placement: Placement, output: FloatImage | FramePart, box: Box | None = None
-) -> torch.Tensor:
+def _tinted(output: FloatImage | FramePart, tint: Tint | None) -> FramePart:
+    part = output if isinstance(output, FramePart) else FramePart.of(output)
+    return part if tint is None else part._replace(pixels=tint.applied(part.pixels))
+
+
+def _shown(placement: Placement, part: FramePart, box: Box | None = None) -> torch.Tensor:
     """Resample the output to the region, or a box of it: [3, H, W]."""
     region = placement.region
     shown = region if box is None else box.moved(region.x, region.y)
-    part = output if isinstance(output, FramePart) else FramePart.of(output)
     matrix = geometry.compose(
         geometry.model_from_document(placement.frame, part.resolution),
         geometry.translation(shown.x, shown.y),
@@ -300,7 +321,10 @@ def _shown(
     return torch.from_numpy(seen).permute(2, 0, 1)
 
 
-def _patch(placement: Placement, parts: Iterable[tuple[Box, torch.Tensor]]) -> Patch:
+def _patch(
+    placement: Placement, parts: Iterable[tuple[Box, torch.Tensor]], tint: Tint | None
+) -> Patch:
+    """Assemble boxes of the region; in a gray image, of exactly gray pixels."""
     hole, box, region, document = (
         placement.hole,
         placement.box,
@@ -313,6 +337,8 @@ def _patch(placement: Placement, parts: Iterable[tuple[Box, torch.Tensor]]) -> P
         shared = box.intersection(part)
         inner = shared.moved(-part.x, -part.y)
         color = np.ascontiguousarray(inner.cut(values.permute(1, 2, 0).numpy()))
+        if tint is not None and tint.is_gray:
+            color = tint.applied(color)  # fitting has left differences of rounding
         to_patch = document_from_display(
             color, document.dtype, document.shape[2], placement.image.linear
         )

@@ -27,12 +27,13 @@ HOLE = Box(130, 110, 80, 70)
 
 
 def scenery(noise: float = 0.0) -> np.ndarray:
-    """A shaded image with an edge and structure at several scales, display values."""
+    """A shaded image with an edge, colors and structure at several scales, display values."""
     random = np.random.default_rng(1)
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
     shade = 0.45 + 0.15 * np.sin(x / 70) + 0.1 * np.cos(y / 55)
     soft = ndimage.gaussian_filter(random.standard_normal((SIDE, SIDE)), 6)
-    image = np.stack([shade + 0.1, shade, shade - 0.08], axis=2) + soft[..., None] * 0.8
+    warm = 0.09 + 0.06 * np.sin((x - y) / 45)
+    image = np.stack([shade + warm, shade, shade - 0.08], axis=2) + soft[..., None] * 0.8
     image[y + x / 3 > 220] *= 0.7
     image += noise * random.standard_normal(image.shape)
     return image.clip(0, 1).astype(np.float32)
