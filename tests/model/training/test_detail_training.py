@@ -181,5 +181,15 @@ def test_the_command_adds_the_network_and_draws_sheets(
     assert load_bundle(bundle).detail is not None
     with Image.open(tmp_path / "run" / "detail000000.png") as sheet:
         assert sheet.width == sheet.height, "four images, four columns"
+    again = [*command, "--out", str(tmp_path / "more"), "--total-kimg", "0", "--init", str(bundle)]
+    before = load_detail(read_bundle(bundle))
+    assert main(again) == 0
+    after = load_detail(read_bundle(bundle))
+    assert before is not None
+    assert after is not None
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(before.state_dict().values(), after.state_dict().values(), strict=True)
+    )
     assert main([*command, "--crop", "96"]) == 2
     assert "give --side 96 or more" in capsys.readouterr().err

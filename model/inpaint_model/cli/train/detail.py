@@ -50,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="read images at this size; smaller ones are enlarged and have no detail "
         "(default: 256)",
     )
+    parser.add_argument(
+        "--init",
+        type=Path,
+        metavar="BUNDLE",
+        help="start from the detail network of this bundle (default: random weights)",
+    )
     training_run.add_feature_network_argument(parser)
     parser.add_argument("--device", default="auto", help=f"{devices.HELP} (default: auto)")
     parser.add_argument(
@@ -62,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from inpaint_model.bundle.manifest import read_bundle
+    from inpaint_model.bundle.weights import load_detail
     from inpaint_model.bundle.writer import add_detail
     from inpaint_model.networks.detail_network import DetailConfig
     from inpaint_model.training.deadline import Deadline
@@ -70,7 +77,11 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.training.run_folder import RunFolder
     from inpaint_model.training.settings import DetailTraining
 
-    options, config = options_from(args, DetailTraining), DetailConfig()
+    options = options_from(args, DetailTraining)
+    init = load_detail(read_bundle(args.init)) if args.init else None
+    if args.init and init is None:
+        raise ValueError(f"{args.init} has no detail network; leave out --init to train a new one")
+    config = DetailConfig() if init is None else init.config
     deadline = Deadline(options.max_minutes)  # includes loading
     if args.side < options.crop:
         raise ValueError(
@@ -78,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         )
     read_bundle(args.bundle)
     plan = asdict(options) | training_run.data_plan(args)
-    plan |= {key: getattr(args, key) for key in ("bundle", "side", "feature_networks")}
+    plan |= {key: getattr(args, key) for key in ("bundle", "side", "init", "feature_networks")}
     plan["detail"] = config.to_dict()
     if args.dry_run:
         print(describe(plan))
@@ -97,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     with training_run.remedies(options.batch_size), training_run.ended_by_signals(deadline):
         network = train_detail(
             options, config, images, folder,
-            P=P, weights=weights, device=device, on_snapshot=draw, deadline=deadline,
+            start=init, P=P, weights=weights, device=device, on_snapshot=draw, deadline=deadline,
         )  # fmt: skip
     if deadline.stopped:  # to be continued: do not replace the bundle's network yet
         return 0

@@ -36,6 +36,7 @@ def train_detail(
     images: ImageSet,
     folder: RunFolder,
     *,
+    start: DetailNetwork | None = None,
     P: ProjectedDiscriminator | None = None,
     weights: Tensor | None = None,
     device: torch.device | None = None,
@@ -44,6 +45,7 @@ def train_detail(
 ) -> DetailNetwork:
     """Train a network, or continue the training in `folder`; return the averaged network.
 
+    `start` is a network of the same `config` to start from; by default its weights are random.
     Without a discriminator `P` for images of `options.crop` px, it learns only to reconstruct, and
     stays soft. `weights` are sampling weights [M] of the images. `on_snapshot` gets the averaged
     network, the last examples and the kimg seen. `deadline` (by default `options.max_minutes` from
@@ -54,6 +56,8 @@ def train_detail(
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         network = channels_last(DetailNetwork(config)).to(device).train()
+    if start is not None:
+        network.load_state_dict(start.state_dict())
     average = frozen_copy(network)
     optimizer = adam(network.parameters(), options.lr, betas=(0.5, 0.99))
     stats = Stats()
