@@ -25,6 +25,7 @@ except ImportError:
 
 OUT = Path(os.environ["INPAINT_TEST_OUT"])
 STARTED = time.monotonic()
+SETTLING_MS = 1000  # from the end of a scenario until Krita quits
 
 
 class Stage:
@@ -111,9 +112,11 @@ class Driver(Extension):
         (OUT / "result.json.part").write_text(json.dumps(answer), encoding="utf-8")
         (OUT / "result.json.part").rename(OUT / "result.json")
         # Document.close() followed by quitting crashes Krita: let it close them itself, unasked.
+        # So does quitting while it still draws them, which takes a while on a busy machine.
         for document in Krita.instance().documents():
+            document.waitForDone()
             document.setModified(False)
-        QtCore.QTimer.singleShot(0, Krita.instance().action("file_quit").trigger)
+        QtCore.QTimer.singleShot(SETTLING_MS, Krita.instance().action("file_quit").trigger)
 
 
 Krita.instance().addExtension(Driver(Krita.instance()))
