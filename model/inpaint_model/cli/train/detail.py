@@ -31,16 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from inpaint_model.training.options import add_options
     from inpaint_model.training.settings import DetailTraining
 
-    parser.add_argument(
-        "--bundle",
-        type=Path,
-        required=True,
-        metavar="BUNDLE",
-        help="bundle that the network is added to",
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="RUN", help="folder of the training run"
-    )
+    training_run.add_part_arguments(parser, "detail network")
     training_run.add_data_arguments(parser, required=True, use="whose detail is learned")
     parser.add_argument(
         "--side",
@@ -58,10 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     training_run.add_feature_network_argument(parser)
     parser.add_argument("--device", default="auto", help=f"{devices.HELP} (default: auto)")
-    parser.add_argument(
-        "--threads", type=whole(1, 1024), metavar="N", help="number of CPU threads to use"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="print the options without training")
     add_options(parser, DetailTraining)
 
 

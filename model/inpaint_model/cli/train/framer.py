@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inpaint_model.cli.train import training_run
@@ -29,16 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from inpaint_model.training.options import add_options
     from inpaint_model.training.settings import FramerTraining
 
-    parser.add_argument(
-        "--bundle",
-        type=Path,
-        required=True,
-        metavar="BUNDLE",
-        help="bundle that the framer is added to",
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="RUN", help="folder of the training run"
-    )
+    training_run.add_part_arguments(parser, "framer")
     training_run.add_data_arguments(
         parser, required=False, use="to paste into scenes (default: samples of the generator)"
     )
@@ -49,10 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of samples to draw without --data (default: 2000)",
     )
-    parser.add_argument(
-        "--threads", type=whole(1, 1024), metavar="N", help="number of CPU threads to use"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="print the options without training")
     add_options(parser, FramerTraining)
 
 

@@ -42,6 +42,24 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the options without training")
 
 
+def add_part_arguments(parser: argparse.ArgumentParser, part: str) -> None:
+    """Add the options of what is trained to become part of a bundle."""
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        required=True,
+        metavar="BUNDLE",
+        help=f"bundle that the {part} is added to",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="RUN", help="folder of the training run"
+    )
+    parser.add_argument(
+        "--threads", type=whole(1, 1024), metavar="N", help="number of CPU threads to use"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the options without training")
+
+
 def add_data_arguments(parser: argparse.ArgumentParser, required: bool, use: str) -> None:
     """Add the options for images; `use` is part of the help."""
     image_options.add_sources(
