@@ -17,7 +17,7 @@ from .image_protocol import PaintLayer
 from .new_layer import NewLayer, Pixels
 from .parasites import Lookup, parasites, read, read_without_attachment
 from .precision import SampleFormat, document_format
-from .soft_channel import soft_channel
+from .soft_selection import write_selection
 from .target import Item, Kind
 
 _BASE_TYPES = {
@@ -99,17 +99,7 @@ class GimpImage:
             InputError: the image has been closed.
         """
         self._check_open()
-        image = self.image
-        channel = soft_channel(image, mask, step)
-        layers, channels = image.get_selected_layers(), image.get_selected_channels()
-        with self.one_undo_step():
-            image.insert_channel(channel, None, 0)  # GIMP selects only items of the image
-            _select_exactly(image, channel)
-            image.remove_channel(channel)
-            if channels:
-                image.set_selected_channels(channels)
-            else:
-                image.set_selected_layers(layers)
+        write_selection(self.image, mask, step)
 
     def _item(self, drawable: Gimp.Drawable) -> Item:
         kind = Kind.LAYER
@@ -306,14 +296,6 @@ class GimpImage:
             yield
         finally:
             self.image.undo_group_end()
-
-
-def _select_exactly(image: Gimp.Image, channel: Gimp.Channel) -> None:
-    """Replace the selection, without the feathering that a script may have set for its own."""
-    Gimp.context_push()
-    Gimp.context_set_feather(False)
-    image.select_item(Gimp.ChannelOps.REPLACE, channel)
-    Gimp.context_pop()
 
 
 def write_pixels(layer: Gimp.Layer, pixels: Pixels) -> None:

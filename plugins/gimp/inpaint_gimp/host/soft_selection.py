@@ -1,16 +1,19 @@
-"""A channel outside the image that holds a mask of a reduced image, enlarged by GEGL."""
+"""The selection, written from a mask of a reduced image, which GEGL enlarges."""
 
 from __future__ import annotations
 
-from gi.repository import Babl, Gegl, Gimp
+from gi.repository import Gegl, Gimp
 from inpaint_client import Box, Extent, Picture
 
 _COVERAGE = "Y u8"  # linear, since a curve would change the softness
 _STRIP_PX = 1 << 20
 
 
-def soft_channel(image: Gimp.Image, mask: Picture, step: int) -> Gimp.Channel:
-    """Return an invisible channel as large as the image, outside it. This creates no undo step.
+def write_selection(image: Gimp.Image, mask: Picture, step: int) -> None:
+    """Replace the selection, in one undo step.
+
+    The selection's own shadow buffer is written, without a channel in the image: inserting one
+    unselects the layers, and GIMP 3.2 leaves them so when that is undone.
 
     Args:
         image: the image.
@@ -18,19 +21,15 @@ def soft_channel(image: Gimp.Image, mask: Picture, step: int) -> Gimp.Channel:
         step: px.
     """
     width, height = image.get_width(), image.get_height()
-    channel = Gimp.Channel.new(image, "Inpaint", width, height, 100.0, Gegl.Color.new("black"))
-    channel.set_visible(False)
-    # The channels of some images have a curve. GIMP ignores it when it selects them, so what is
-    # written is the same number with this curve.
-    stored = f"{Babl.format_get_encoding(channel.get_format()).split()[0]} u8"
     large = _enlarged(_bordered(mask), step, Extent(width, height))
-    buffer = channel.get_buffer()
+    selection = image.get_selection()
+    shadow = selection.get_shadow_buffer()
     for strip in Box(0, 0, width, height).strips(max(1, _STRIP_PX // width)):
         box = Gegl.Rectangle.new(*strip)
-        buffer.set(box, stored, bytes(large.get(box, 1.0, _COVERAGE, Gegl.AbyssPolicy.NONE)))
-    buffer.flush()
-    channel.update(0, 0, width, height)
-    return channel
+        shadow.set(box, _COVERAGE, bytes(large.get(box, 1.0, _COVERAGE, Gegl.AbyssPolicy.NONE)))
+    shadow.flush()
+    selection.merge_shadow(True)
+    selection.update(0, 0, width, height)
 
 
 def _bordered(mask: Picture) -> Gegl.Buffer:
