@@ -21,9 +21,10 @@ def display(size: str = "1366x768x24", first: int = 600) -> Iterator[str]:
     if shutil.which("Xvfb") is None or shutil.which("xdotool") is None:
         raise HostMissing("Xvfb or xdotool is missing (apt-get install xvfb xdotool)")
     first += os.getpid() % 300
+    # -r: on a busy machine a key may be released so late that it would repeat.
     for number in range(first, first + 20):
         server = subprocess.Popen(
-            ["Xvfb", f":{number}", "-screen", "0", size, "-nolisten", "tcp", "-noreset"],
+            ["Xvfb", f":{number}", "-screen", "0", size, "-nolisten", "tcp", "-noreset", "-r"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
