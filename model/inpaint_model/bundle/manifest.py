@@ -1,7 +1,7 @@
 """Read and check `model.yaml`, the manifest of a bundle.
 
 `weights.safetensors` holds the tensors of the networks under `generator.`, `encoder.`, `mixer.`,
-`skip.`, `second_encoder.` and `framer.`.
+`skip.`, `second_encoder.`, `framer.` and `refinement.`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from inpaint_model.networks.config import (
     ModelConfig,
 )
 from inpaint_model.networks.detail_network import DetailConfig
+from inpaint_model.networks.refinement_network import RefinementConfig
 from inpaint_model.networks.validation import Number, Several, Text, shown, validated
 
 FORMAT = 1
@@ -62,6 +63,7 @@ class BundleInfo:
     dtype: str
     directions: tuple[Direction, ...] = ()
     framer: FramerConfig | None = None
+    refinement: RefinementConfig | None = None
     detail: DetailConfig | None = None
     discriminator: DiscriminatorConfig | None = None
 
@@ -127,6 +129,7 @@ def read_bundle(folder: Path) -> BundleInfo:
         dtype=read.weights.dtype,
         directions=read.directions,
         framer=read.framer,
+        refinement=read.refinement,
         detail=read.detail,
         discriminator=_discriminator(read),
     )
@@ -207,6 +210,7 @@ class Document(Card):
     alignment: Text = ""
     directions: Several[Direction] = ()
     framer: FramerConfig | None = None
+    refinement: RefinementConfig | None = None
     detail: DetailConfig | None = None
     discriminator: DiscriminatorConfig | None = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,9 +18,12 @@ from inpaint_model.networks.detail_network import DetailNetwork
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.refinement_network import RefinementNetwork
 
 DETAIL = "detail.safetensors"
 MAPPED_BYTES = 64 * 2**20
+
+Part = TypeVar("Part", bound=nn.Module)
 
 
 def generator_sha256(tensors: Mapping[str, Tensor]) -> str:
@@ -147,12 +151,28 @@ def load_generator(info: BundleInfo) -> Generator:
         BundleError: Weights are missing, damaged, or do not match model.yaml.
     """
     config = info.generator_config
-    _check_shapes(lambda: Generator(config), info.folder / WEIGHTS, "generator.")
+    return _part(info, "generator", lambda: Generator(config))
+
+
+def load_refinement(info: BundleInfo) -> RefinementNetwork | None:
+    """Return a bundle's refinement network, if it has one: float32, CPU, no gradients.
+
+    Raises:
+        BundleError: Weights are missing, damaged, or do not match model.yaml.
+    """
+    config = info.refinement
+    return None if config is None else _part(info, "refinement", lambda: RefinementNetwork(config))
+
+
+def _part(info: BundleInfo, name: str, make: Callable[[], Part]) -> Part:
+    """Load one of the parts of the weights."""
+    prefix = f"{name}."
+    _check_shapes(make, info.folder / WEIGHTS, prefix)
     with torch.device("meta"):
-        generator = Generator(config)
-    stored = _stored_tensors(_checked_weights(info), info.folder, ["generator"])
-    _fill(generator, ((k.removeprefix("generator."), v) for k, v in stored), info.folder)
-    return generator.eval().requires_grad_(False)
+        part = make()
+    stored = _stored_tensors(_checked_weights(info), info.folder, [name])
+    _fill(part, ((k.removeprefix(prefix), v) for k, v in stored), info.folder)
+    return part.eval().requires_grad_(False)
 
 
 def load_model(info: BundleInfo) -> InpaintingModel:

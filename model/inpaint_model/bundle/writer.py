@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import yaml
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from inpaint_model.bundle.manifest import FORMAT, WEIGHTS, BundleInfo, Card, format_for, read_bundle
 from inpaint_model.bundle.tensor_files import write_tensors
@@ -24,6 +24,7 @@ from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.networks.precision import DTYPES
+from inpaint_model.networks.refinement_network import RefinementNetwork
 
 
 def _stored(tensors: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
@@ -170,16 +171,32 @@ def add_framer(folder: Path, framer: Framer) -> BundleInfo:
         BundleError: The bundle cannot be read.
         OSError: A file cannot be written.
     """
+    return _add_part(folder, "framer", framer, framer.config.to_dict())
+
+
+def add_refinement(folder: Path, network: RefinementNetwork) -> BundleInfo:
+    """Add or replace the refinement network of a bundle; other tensors do not change.
+
+    Raises:
+        BundleError: The bundle cannot be read.
+        OSError: A file cannot be written.
+    """
+    return _add_part(folder, "refinement", network, network.config.to_dict())
+
+
+def _add_part(folder: Path, part: str, network: nn.Module, config: dict[str, Any]) -> BundleInfo:
+    """Add or replace one of the parts of the weights, which changes their hash."""
     info = read_bundle(folder)
+    prefix = f"{part}."
     with rewriting(folder, keep=True) as new:
         path = new / WEIGHTS
-        tensors = {k: v for k, v in load_file(path).items() if not k.startswith("framer.")}
-        for name, value in framer.state_dict().items():
-            tensors[f"framer.{name}"] = value.to("cpu", DTYPES[info.dtype]).contiguous()
+        tensors = {k: v for k, v in load_file(path).items() if not k.startswith(prefix)}
+        stored = _stored(network.state_dict(), DTYPES[info.dtype])
+        tensors |= {prefix + name: value for name, value in stored.items()}
         path.unlink()
         write_tensors(tensors, path)
         weights = {"file": WEIGHTS, "sha256": file_sha256(path), "dtype": info.dtype}
-        edit_manifest(new, weights=weights, framer=framer.config.to_dict())
+        edit_manifest(new, weights=weights, **{part: config})
     return read_bundle(folder)
 
 

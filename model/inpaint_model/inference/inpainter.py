@@ -13,7 +13,12 @@ from torch import Tensor
 from inpaint_model.bundle.direction_store import load_vectors
 from inpaint_model.bundle.directions import Direction, by_name, offered
 from inpaint_model.bundle.manifest import BundleInfo, find_bundle, read_bundle
-from inpaint_model.bundle.weights import load_detail, load_model, load_tensors
+from inpaint_model.bundle.weights import (
+    load_detail,
+    load_model,
+    load_refinement,
+    load_tensors,
+)
 from inpaint_model.data.transfer import read_array, upload
 from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.framing.network import Framer, framer_from
@@ -24,7 +29,9 @@ from inpaint_model.inference.passes import EagerPasses, Passes
 from inpaint_model.networks.config import ModelConfig
 from inpaint_model.networks.detail_network import DetailNetwork
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
+from inpaint_model.networks.ops import channels_last
 from inpaint_model.networks.precision import DTYPES
+from inpaint_model.networks.refinement_network import RefinementNetwork
 
 MAX_SEED = 2**32 - 1
 
@@ -74,14 +81,18 @@ class Inpainter:
         vectors: Mapping[str, Tensor] | None = None,
         framer: Framer | None = None,
         detail: DetailNetwork | None = None,
+        refinement: RefinementNetwork | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.dtype = dtype or best_dtype(self.device)
         self.info = info
         self._model = freeze_for_inference(model, self.device, self.dtype)
-        self._passes: Passes = EagerPasses(self._model)
+        if refinement is not None:
+            refinement = channels_last(refinement.to(self.device, DTYPES[self.dtype]))
+        eager = EagerPasses(self._model, refinement)
+        self._passes: Passes = eager
         if self.device.type == "cuda":
-            self._passes = GraphedPasses(EagerPasses(self._model), CudaRecorder(self.device))
+            self._passes = GraphedPasses(eager, CudaRecorder(self.device))
         self._vectors = dict(vectors or {})
         self.framer, self.detail = framer, detail  # stay on the CPU, like the documents
         if detail is not None:
@@ -234,4 +245,13 @@ def load_bundle(
     framer = None
     if info.framer is not None:
         framer = framer_from(info.framer, load_tensors(info, ["framer"]))
-    return Inpainter(load_model(info), info, device, dtype, vectors, framer, load_detail(info))
+    return Inpainter(
+        load_model(info),
+        info,
+        device,
+        dtype,
+        vectors,
+        framer=framer,
+        detail=load_detail(info),
+        refinement=load_refinement(info),
+    )

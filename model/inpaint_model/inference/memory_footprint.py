@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -20,6 +20,8 @@ from inpaint_model.inference.freeze import freeze_for_inference
 from inpaint_model.inference.passes import EagerPasses
 from inpaint_model.networks.config import ModelConfig
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
+from inpaint_model.networks.precision import DTYPES
+from inpaint_model.networks.refinement_network import RefinementConfig, RefinementNetwork
 
 META = torch.device("meta")
 
@@ -46,10 +48,12 @@ class Footprint:
 
 
 @cache
-def footprint(config: ModelConfig, dtype: str) -> Footprint:
+def footprint(
+    config: ModelConfig, dtype: str, refinement: RefinementConfig | None = None
+) -> Footprint:
     """Return the footprint with convolutions in `dtype`."""
-    model, G = _frozen(config, dtype), config.generator
-    passes, R = EagerPasses(model), G.resolution
+    model, refiner, G = _frozen(config, dtype), _refiner(refinement, dtype), config.generator
+    passes, R = EagerPasses(model, refiner), G.resolution
     image = torch.empty(1, R, R, 3, dtype=torch.uint8, device=META)
     hole = torch.empty(1, R, R, dtype=torch.bool, device=META)
     ws = torch.empty(1, G.num_ws, G.w_dim, device=META)
@@ -59,7 +63,8 @@ def footprint(config: ModelConfig, dtype: str) -> Footprint:
         rendered: list[Tensor] = []
         rendering = peak_bytes(lambda: rendered.append(passes.render(made[0], ws)))
     kept = (*made[0].values(), ws, *rendered)
-    return Footprint(_bytes(model), encoding, rendering, sum(x.nbytes for x in kept))
+    weights = _bytes(model) + (0 if refiner is None else _bytes(refiner))
+    return Footprint(weights, encoding, rendering, sum(x.nbytes for x in kept))
 
 
 def weight_bytes(config: ModelConfig, dtype: str) -> int:
@@ -73,7 +78,12 @@ def _frozen(config: ModelConfig, dtype: str) -> InpaintingModel:
     return freeze_for_inference(model, META, dtype)
 
 
-def _bytes(model: InpaintingModel) -> int:
+def _refiner(config: RefinementConfig | None, dtype: str) -> RefinementNetwork | None:
+    with META:
+        return None if config is None else RefinementNetwork(config).to(DTYPES[dtype])
+
+
+def _bytes(model: nn.Module) -> int:
     return sum(x.nbytes for x in (*model.parameters(), *model.buffers()))
 
 

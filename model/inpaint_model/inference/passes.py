@@ -12,7 +12,10 @@ import torch
 from torch import Tensor
 
 from inpaint_model.data.image_tensors import from_uint8
-from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
+from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel, encoder_input
+from inpaint_model.networks.refinement_network import RefinementNetwork
+
+ERASED = "erased"  # in encodings: the image with 0 in the hole, and the known mask
 
 
 class Passes(Protocol):
@@ -34,12 +37,16 @@ class Passes(Protocol):
 class EagerPasses:
     """Run the passes operation by operation."""
 
-    def __init__(self, model: InpaintingModel) -> None:
-        self._model = model
+    def __init__(self, model: InpaintingModel, refinement: RefinementNetwork | None = None) -> None:
+        self._model, self._refinement = model, refinement
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
-        """See `Passes.encode`."""
-        return self._model.encode(from_uint8(image), hole.float()[:, None])
+        """See `Passes.encode`. For the refinement, the encoding includes the erased image."""
+        seen, erased = from_uint8(image), hole.float()[:, None]
+        encoding = self._model.encode(seen, erased)
+        if self._refinement is not None:
+            encoding[ERASED] = encoder_input(seen, erased)
+        return encoding
 
     def code(self, encoding: Encoding, z: Tensor, truncation_psi: float | Tensor) -> Tensor:
         """See `Passes.code`; a graph can read `truncation_psi` anew from a scalar on the device."""
@@ -52,4 +59,7 @@ class EagerPasses:
         if encoding.count != len(ws):
             encoding = encoding.expand(len(ws))
         images = self._model.render(encoding, ws)
+        if self._refinement is not None:
+            erased, known = encoding[ERASED].split([3, 1], dim=1)
+            images = self._refinement(images.float(), erased, 1 - known)
         return images.float().permute(0, 2, 3, 1).add(1).mul(0.5)

@@ -213,6 +213,32 @@ class FramerTraining:
 
 
 @dataclass(frozen=True)
+class RefinementTraining:
+    """Settings of the training of a refinement network."""
+
+    total_kimg: float = option(100.0, "Total length of the training, in thousands of images.")
+    max_minutes: float = option(0.0, MAX_MINUTES)
+    batch_size: int = option(8, "Batch size.", least=2)
+    crop: int = option(128, "Side of the parts of images that it learns from, px.", least=32)
+    seed: int = option(0, "Seed of weights, image order, holes, codes and augmentation.")
+    lr: float = option(0.0002, "Adam's learning rate.")
+    lr_heads: float = option(0.001, "Learning rate of the discriminators' heads.")
+    lambda_pixels: float = option(1.0, "Weight of the absolute difference from the image.")
+    lambda_colors: float = option(
+        6.0, "Weight of the difference from the fill in the means over 8 px."
+    )
+    lambda_features: float = option(
+        0.5, "Weight of the difference from the image in the maps of the feature networks."
+    )
+    lambda_projected: float = option(0.6, "Weight of each of the two discriminators.")
+    ramp_kimg: float = option(2.0, "Raise the discriminators' weight from 0 over this length.")
+    augment_p: float = option(0.2, "Probability of each augmentation for the discriminators.")
+    ema_kimg: float = option(2.0, "Half-life of the averaged weights, in thousands of images.")
+    bf16: bool = option(False, "Compute convolutions in bfloat16.")
+    snapshot_kimg: float = option(1.0, "Thousands of images between snapshots.")
+
+
+@dataclass(frozen=True)
 class DetailTraining:
     """Settings of the training of a detail network."""
 

@@ -17,6 +17,7 @@ from inpaint_model.inference.memory_footprint import Footprint, footprint
 from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_model.networks.config import GeneratorConfig, ModelConfig
 from inpaint_model.networks.precision import DTYPES
+from inpaint_model.networks.refinement_network import RefinementConfig
 from inpaint_model.pipeline.recipe import ModelIdentity
 
 from ..errors import ConfigurationError, NotFoundError, WrongModelError, refused_in
@@ -35,6 +36,7 @@ class ModelInfo(ModelIdentity):
     has_framer: bool
     memory_bytes: int  # of the weights in float32, without activations
     config: ModelConfig
+    refinement: RefinementConfig | None
     precision: str  # of the convolutions on the loader's device: fp32, bf16 or fp16
 
     @property
@@ -45,7 +47,7 @@ class ModelInfo(ModelIdentity):
     @property
     def footprint(self) -> Footprint:
         """The memory footprint on the device, computed on demand."""
-        return footprint(self.config, self.precision)
+        return footprint(self.config, self.precision, self.refinement)
 
 
 class Loader(Protocol):
@@ -111,6 +113,7 @@ class BundleLoader:
             has_framer=info.has_framer,
             memory_bytes=memory_bytes,
             config=info.config,
+            refinement=info.refinement,
             precision=self.dtype,
         )
 

@@ -11,6 +11,7 @@ __all__ = ["add_arguments", "run"]
 PARTS = {
     "generator": "train a StyleGAN2 generator on images",
     "inpainter": "train the networks that fill holes with a generator; needs no images",
+    "refinement": "train the network that refines fills, and add it to a bundle",
     "framer": "train the network that finds the frame around a hole, and add it to a bundle",
     "detail": "train the network that adds detail to enlarged fills, and add it to a bundle",
 }

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from inpaint_model.framing.network import Framer, FramerConfig, confidence_logit
+from inpaint_model.training.adversaries import Moment
 from inpaint_model.training.deadline import Deadline
-from inpaint_model.training.ema import frozen_copy, update_ema
 from inpaint_model.training.framer.scenes import Images, Scenes, draw_scenes
 from inpaint_model.training.optimizers import adam
-from inpaint_model.training.progress import Progress, Stats
+from inpaint_model.training.part_training import PartTraining
+from inpaint_model.training.progress import Stats
 from inpaint_model.training.randomness import generator_for
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import FramerTraining
@@ -67,44 +67,28 @@ def train_framer(
     `on_snapshot` gets it and the kimg seen. `deadline` (by default `options.max_minutes` from now)
     ends the training early and saves its state.
     """
-    deadline = deadline or Deadline(options.max_minutes)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         framer = Framer(config).train()
-    average = frozen_copy(framer)
     optimizer = adam(framer.parameters(), options.lr, weight_decay=1e-3)
-    modules, optimizers = {"framer": framer, "average": average}, {"optimizer": optimizer}
-    numbers = folder.load_state(modules, optimizers)
-    cur_nimg = int(numbers["cur_nimg"]) if numbers else 0
+    training = PartTraining(options, folder, "framer", framer, optimizer, Stats())
     total = round(options.total_kimg * 1000)
-    due = cur_nimg + options.snapshot_kimg * 1000
-    stats = Stats()
-    progress = Progress(folder, stats, options.total_kimg, cur_nimg)
-    over = deadline.passed
-    while cur_nimg < total and not over:
-        generator = generator_for(options.seed, cur_nimg, "scenes")
+
+    def step(now: Moment) -> None:
+        generator = generator_for(options.seed, now.nimg, "scenes")
         scenes = draw_scenes(images, options.batch_size, config.view, generator)
         losses = Losses(framer, scenes)
         for group in optimizer.param_groups:
-            group["lr"] = options.lr * _schedule(cur_nimg, total)
-        optimizer.zero_grad(set_to_none=True)
-        losses.total.backward()
-        torch.nn.utils.clip_grad_norm_(framer.parameters(), 1.0)
-        optimizer.step()
-        cur_nimg += options.batch_size
-        update_ema(average, framer, options.batch_size, cur_nimg, options.ema_kimg, rampup=0.1)
-        stats.add_all(vars(losses))
-        over = deadline.passed
-        if cur_nimg < min(due, total) and not over:
-            continue
-        due += options.snapshot_kimg * 1000
-        record = progress.take(cur_nimg)
-        folder.save_state(modules, optimizers, {"cur_nimg": cur_nimg, "options": asdict(options)})
-        progress.write(record)
+            group["lr"] = options.lr * _schedule(now.nimg, total)
+        training.learn(losses.total)
+        training.stats.add_all(vars(losses))
+
+    def snapshot(kimg: float) -> None:
         if on_snapshot is not None:
-            on_snapshot(average, cur_nimg / 1000)
-        progress.restart(cur_nimg)
-    return average
+            on_snapshot(training.average, kimg)
+
+    begin = training.restored()
+    return training.run(begin, step, snapshot, deadline or Deadline(options.max_minutes))
 
 
 def _schedule(cur_nimg: int, total: int) -> float:

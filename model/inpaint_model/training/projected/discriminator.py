@@ -125,6 +125,14 @@ class ProjectedDiscriminator(nn.Module):
         return [module for module in self.projections if isinstance(module, Projection)]
 
 
+def map_difference(P: ProjectedDiscriminator, found: Tensor, wanted: Tensor) -> Tensor:
+    """Return the mean absolute difference of two batches of images in the mixed maps, a scalar."""
+    with torch.no_grad():
+        aims = P.features(wanted)
+    pairs = zip(P.features(found), aims, strict=True)
+    return torch.stack([(map_ - aim).abs().float().mean() for map_, aim in pairs]).mean()
+
+
 def _shapes(network: nn.Module, resolution: int, name: str) -> list[tuple[int, int]]:
     """Return channels and side of each map."""
     try:

@@ -1,0 +1,58 @@
+"""The refinement network: redraws what the generator cannot, such as eyes, within the fill.
+
+As in two-stage inpainting (Yu et al. 2018), a second network sees the image with the fill in the
+hole. It is a small U-Net that changes the fill at its own resolution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inpaint_model.networks.config import Count, Depth
+from inpaint_model.networks.unet import UNet
+from inpaint_model.networks.validation import Several, closed
+
+
+@closed
+@dataclass(frozen=True)
+class RefinementConfig:
+    """Configuration of a refinement network, stored in model.yaml."""
+
+    widths: Several[Count] = (32, 64, 96, 128)  # channels at 1, 1/2, 1/4, ... of the resolution
+    blocks: Several[Depth] = (1, 2, 2, 2)  # on the way down and on the way up
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.blocks) or min(self.widths, default=0) < 1:
+            raise ValueError(
+                f"widths {self.widths} and blocks {self.blocks} must name as many levels, with at "
+                "least one channel each"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry of model.yaml."""
+        return {name: list(value) for name, value in asdict(self).items()}
+
+
+class RefinementNetwork(UNet):
+    """Fill, erased image and hole -> a better fill."""
+
+    def __init__(self, config: RefinementConfig | None = None) -> None:
+        config = config or RefinementConfig()
+        super().__init__(3 + 1, 3, config.widths, config.blocks)
+        self.config = config
+
+    def forward(self, fill: Tensor, erased: Tensor, hole: Tensor) -> Tensor:
+        """Return the fill [N, 3, H, W], changed only in the hole.
+
+        Args:
+            fill: [N, 3, H, W], nominally -1..1, also around the hole.
+            erased: the image, [N, 3, H, W] in -1..1, with 0 in the hole.
+            hole: [N, 1, H, W], 1 in the hole.
+        """
+        x, _ = self.features(torch.cat([erased + hole * fill, hole], dim=1))
+        change: Tensor = hole * self.head(x).to(fill.dtype)
+        return fill + change

@@ -1,0 +1,1 @@
+"""Training of the refinement network on fills of the model that it belongs to."""

@@ -1,0 +1,121 @@
+"""Examples for the refinement network: parts of images, as a model fills them.
+
+Generators draw eyes and mouths worst, and people see them first. Most examples therefore show
+these, which alignment has put in known places.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from inpaint_model.data.dataset import ImageSet
+from inpaint_model.data.masks import training_holes
+from inpaint_model.data.sampler import Sampler
+from inpaint_model.data.transfer import uploaded
+from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.training.randomness import generator_for
+
+SHARES = {"mat-256": 0.45, "lasso": 0.2, "box": 0.2, "half": 0.15}  # of the recipes for holes
+# Eyes and mouth of images in FFHQ's alignment, (x, y) in sides of the image.
+FACE = ((0.377, 0.470), (0.620, 0.473), (0.496, 0.724))
+_PLACED = 0.75  # fraction of the examples that show one of the places
+_SCATTER = 0.012  # deviation of the places, in sides of the image
+PARTS = 2  # examples of an image
+CLOSE = 7 / 16  # side of a close-up, in sides of the example
+_FILLED = 0.5  # least fraction of a close-up that is in the hole
+
+
+class RefinementExamples(NamedTuple):
+    """A batch; colors are in -1..1."""
+
+    image: Tensor  # [N, 3, S, S]
+    hole: Tensor  # [N, 1, S, S], 1 in the hole
+    fill: Tensor  # [N, 3, S, S], a model's raw output
+    place: Tensor  # int64 [N, 2]: left and top of the close-up, px
+
+    def close(self, images: Tensor) -> Tensor:
+        """Cut the close-ups out of `images` [N, 3, S, S] and enlarge them to S px."""
+        side = images.shape[-1]
+        near = round(CLOSE * side)
+        parts = [
+            image[:, y : y + near, x : x + near]
+            for image, (x, y) in zip(images, self.place.tolist(), strict=True)
+        ]
+        return F.interpolate(torch.stack(parts), (side, side), mode="bilinear")
+
+
+@dataclass(frozen=True, eq=False)
+class RefinementInputs:
+    """Makes the examples of any step; the model is frozen for inference."""
+
+    model: InpaintingModel
+    images: ImageSet
+    sampler: Sampler
+    crop: int  # S, px
+    seed: int
+    device: torch.device
+    places: tuple[tuple[float, float], ...] = FACE  # that examples show most; none: anywhere
+
+    @torch.no_grad()
+    def __call__(self, nimg: int, count: int) -> RefinementExamples:
+        """Return the examples after `nimg` images; some show the same image."""
+        indices, mirrored = self.sampler.draw(nimg // PARTS, -(-count // PARTS))
+        generator = generator_for(self.seed, nimg, "refinement")
+        R, size = self.images.resolution, self.crop
+        holes = training_holes(len(indices), R, generator, SHARES)
+        z = torch.randn(len(indices), self.model.config.generator.z_dim, generator=generator)
+        images, erased, z = uploaded((self.images.batch(indices, mirrored), holes, z), self.device)
+        mapping = self.model.generator.mapping
+        labels = torch.zeros(len(z), mapping.c_dim, device=self.device) if mapping.c_dim else None
+        fills = self.model(images, erased, mapping(z, labels)).float()
+        cuts, places = [], []
+        for k in (number // PARTS for number in range(count)):
+            x, y = self._center(holes[k, 0], generator)
+            left, top = self._around(x, y, generator)
+            cuts.append((k, slice(top, top + size), slice(left, left + size)))
+            places.append([x - self.near // 2 - left, y - self.near // 2 - top])
+        image, hole, fill = (
+            torch.stack([batch[k, :, rows, columns] for k, rows, columns in cuts])
+            for batch in (images, erased, fills)
+        )
+        return RefinementExamples(image, hole, fill, torch.tensor(places))
+
+    @property
+    def near(self) -> int:
+        """Side of a close-up, px of the example."""
+        return round(CLOSE * self.crop)
+
+    def _center(self, hole: Tensor, generator: Generator) -> tuple[int, int]:
+        """Return the middle of a close-up: a place in the hole [R, R], or anywhere in it."""
+        R = hole.shape[-1]
+        half = self.near // 2
+        order = torch.randperm(len(self.places), generator=generator).tolist()
+        scatter = _SCATTER * torch.randn(len(self.places), 2, generator=generator)
+        if float(torch.rand((), generator=generator)) < _PLACED:
+            for k in order:
+                place = (torch.tensor(self.places[k]) + scatter[k]) * R
+                x, y = place.round().long().clamp(half, R - self.near + half).tolist()
+                if float(hole[y - half : y + half, x - half : x + half].mean()) >= _FILLED:
+                    return x, y
+        inside = hole.nonzero()
+        if len(inside) == 0:
+            return R // 2, R // 2
+        chosen = int(torch.randint(len(inside), (), generator=generator))
+        y, x = inside[chosen].clamp(half, R - self.near + half).tolist()
+        return x, y
+
+    def _around(self, x: int, y: int, generator: Generator) -> tuple[int, int]:
+        """Return left and top of an example that contains the close-up around (x, y)."""
+        R, half = self.images.resolution, self.near // 2
+        draw = torch.rand(2, generator=generator).tolist()
+        corner = []
+        for center, share in zip((x, y), draw, strict=True):
+            least = max(center - half + self.near - self.crop, 0)
+            most = min(center - half, R - self.crop)
+            corner.append(least + int(share * (most - least + 1)))
+        return corner[0], corner[1]
