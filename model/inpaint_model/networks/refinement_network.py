@@ -10,11 +10,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from inpaint_model.networks.config import Count, Depth
 from inpaint_model.networks.unet import UNet
 from inpaint_model.networks.validation import Several, closed
+
+_CELL = 8  # px
 
 
 @closed
@@ -53,6 +56,30 @@ class RefinementNetwork(UNet):
             erased: the image, [N, 3, H, W] in -1..1, with 0 in the hole.
             hole: [N, 1, H, W], 1 in the hole.
         """
-        x, _ = self.features(torch.cat([erased + hole * fill, hole], dim=1))
+        seen = erased + hole * (fill + color_shift(fill, erased, hole))
+        x, _ = self.features(torch.cat([seen, hole], dim=1))
         change: Tensor = hole * self.head(x).to(fill.dtype)
         return fill + change
+
+
+def color_shift(fill: Tensor, erased: Tensor, hole: Tensor) -> Tensor:
+    """Return what to add to a fill so that its colors continue those around the hole.
+
+    The difference where the image is known, averaged over cells of 8 px and more, is continued into
+    the hole from fine to coarse cells (the pull-push algorithm, Gortler et al. 1996). Without it
+    the network and its discriminators would see mostly the border of the hole. The arguments are
+    those of `RefinementNetwork.forward`.
+    """
+    known = 1 - hole
+    weight = F.avg_pool2d(known, _CELL)
+    total = F.avg_pool2d(known * (erased - fill), _CELL)
+    levels = [(total, weight)]
+    while min(total.shape[-2:]) > 1:
+        total, weight = F.avg_pool2d(total, 2), F.avg_pool2d(weight, 2)
+        levels.append((total, weight))
+    shift = torch.zeros_like(total)
+    for total, weight in reversed(levels):
+        coarse = F.interpolate(shift, total.shape[-2:], mode="bilinear")
+        # A cell counts fully if half of it is known.
+        shift = coarse + (2 * weight).clamp(max=1) * (total / weight.clamp(min=1e-6) - coarse)
+    return F.interpolate(shift, fill.shape[-2:], mode="bilinear")

@@ -67,10 +67,11 @@ def run(args: argparse.Namespace) -> int:
     deadline = Deadline(options.max_minutes)  # includes loading
     info = read_bundle(args.bundle)
     resolution = info.generator_config.resolution
-    if options.crop > resolution:
+    step = 1 << (len(config.widths) - 1)
+    if options.crop > resolution or options.crop % step:
         raise ValueError(
-            f"parts of {options.crop} px do not fit into the model's {resolution} px: give "
-            f"--crop {resolution} or less"
+            f"--crop {options.crop} must be a multiple of {step} px, and at most the model's "
+            f"{resolution} px"
         )
     plan = asdict(options) | training_run.data_plan(args)
     plan |= {key: getattr(args, key) for key in ("bundle", "init", "feature_networks")}

@@ -10,7 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inpaint_model.networks.ops import channels_last
-from inpaint_model.networks.refinement_network import RefinementConfig, RefinementNetwork
+from inpaint_model.networks.refinement_network import (
+    RefinementConfig,
+    RefinementNetwork,
+    color_shift,
+)
 from inpaint_model.training.adversaries import Moment, ProjectedAdversary
 from inpaint_model.training.deadline import Deadline
 from inpaint_model.training.distributed import DistributedContext
@@ -105,8 +109,9 @@ def _step(
     image, hole, fill, _ = examples
     with torch.autocast(image.device.type, torch.bfloat16, enabled=options.bf16):
         refined = training.network(fill, image * (1 - hole), hole)
-    composite = image + hole * (refined - image)
-    pixels = (hole * (refined - image).abs()).sum() / (3 * hole.sum()).clamp(min=1)
+    matched = refined + color_shift(fill, image * (1 - hole), hole)
+    composite = image + hole * (matched - image)
+    pixels = (composite - image).abs().sum() / (3 * hole.sum()).clamp(min=1)
     # What an artist chose, colors and expression, must stay.
     moved = F.avg_pool2d(hole * (refined - fill), _BLOCK).abs().mean()
     colors = moved / F.avg_pool2d(hole, _BLOCK).mean().clamp(min=1e-3)
