@@ -18,7 +18,7 @@ import pytest
 import torch
 from eventually import eventually
 from inpaint_model.bundle.manifest import BundleInfo, Card, read_bundle
-from inpaint_model.bundle.weights import load_detail, load_model
+from inpaint_model.bundle.weights import load_detail, load_model, load_refinement
 from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
@@ -44,6 +44,7 @@ SMALL = {
     "GENERATOR_KIMG": "0.016",
     "INPAINTER_KIMG": "0.004",
     "FRAMER_KIMG": "0.032",
+    "REFINEMENT_KIMG": "0.016",
     "DETAIL_KIMG": "0.016",
 }
 
@@ -112,7 +113,7 @@ def shipped(files: Path, tmp_path_factory: pytest.TempPathFactory) -> BundleInfo
     runs = tmp_path_factory.mktemp("runs")
     printed = train(runs, *all_options(files))
     for text in ("5 images", "1 of them are replaced", "1 of them have a weight other than 1"):
-        assert printed.count(text) == 5  # in every stage
+        assert printed.count(text) == 6  # in every stage
     half, full = (read_bundle(runs / f"generator-{px}" / "bundle") for px in (32, 64))
     assert (half.card.trained_kimg, full.card.trained_kimg) == (0.008, 0.016)
     assert full.discriminator is None
@@ -120,6 +121,7 @@ def shipped(files: Path, tmp_path_factory: pytest.TempPathFactory) -> BundleInfo
     assert info.generator_sha256 == full.generator_sha256
     assert info.card.trained_kimg == 0.004
     assert info.has_framer
+    assert info.refinement is not None
     assert info.detail is not None
 
     card, target = runs / "card.md", runs / "shipped" / "portrait"
@@ -135,6 +137,7 @@ def shipped(files: Path, tmp_path_factory: pytest.TempPathFactory) -> BundleInfo
 @pytest.mark.slow
 def test_what_ships_is_complete(shipped: BundleInfo, files: Path) -> None:
     assert (shipped.dtype, shipped.has_framer) == ("fp16", True)
+    assert load_refinement(shipped) is not None
     assert load_detail(shipped) is not None
     assert load_model(shipped).config.generator.resolution == 64
     networks = [load_feature_network(files / f"{seed}.pt") for seed in (1, 2)]
@@ -151,7 +154,7 @@ def test_without_feature_networks(files: Path, tmp_path: Path) -> None:
     assert read_bundle(generator / "bundle").discriminator is not None
     assert (generator / "autoencoder.safetensors").exists()
     made = read_bundle(tmp_path / "runs" / "inpainter-32" / "bundle")
-    assert (made.has_framer, made.detail) == (True, None)
+    assert (made.has_framer, made.refinement, made.detail) == (True, None, None)
     asked = json.loads((generator / "options.jsonl").read_text())
     assert (asked["bf16"], asked["vae_weight"]) == (False, 5)
 
@@ -187,9 +190,9 @@ def test_on_from_what_ships_killed_and_out_of_time(
     assert read_bundle(generator / "bundle").card.trained_kimg == reached
     assert float(clock.read_text()) > used
 
-    # Earlier starts have used the generator's minutes; those of framer and detail end in this one.
+    # Earlier starts have used the generator's minutes; those of the parts end in this one.
     limits = {"GENERATOR_MINUTES": f"{used}"}
-    for part in ("FRAMER", "DETAIL"):
+    for part in ("FRAMER", "REFINEMENT", "DETAIL"):
         limits |= {f"{part}_KIMG": "400", f"{part}_MINUTES": "0.1"}
     train(runs, *options, **endless | limits, INPAINTER_KIMG="0.008")
     assert kimg(generator) == reached
@@ -325,10 +328,12 @@ class TestSchedule:
         plan = stages(("lite0.pt",), BATCH="64", GENERATOR_MINUTES="15", FRAMER_KIMG="100", **more)
         names = [stage.folder.name for stage in plan]
         trained = ["generator-128", "generator-256", "inpainter-256"]
-        assert names == [*trained, "framer-256", "detail-256"]
-        assert [stage.minutes for stage in plan] == [0, 15, 0, 0, 0]
-        assert [stage.kimg for stage in plan[3:]] == [100, 200]
-        half, full, inpainter, framer, detail = (" ".join(stage.options) for stage in plan)
+        assert names == [*trained, "framer-256", "refinement-256", "detail-256"]
+        assert [stage.minutes for stage in plan] == [0, 15, 0, 0, 0, 0]
+        assert [stage.kimg for stage in plan[3:]] == [100, 100, 200]
+        half, full, inpainter, framer, refinement, detail = (
+            " ".join(stage.options) for stage in plan
+        )
         assert "--reduce 2" in half
         assert "--grow-from" not in half
         assert "--heads-blur-kimg" in half  # from random weights alone
@@ -341,9 +346,10 @@ class TestSchedule:
         assert "--random-noise-side 64 --last-noise-strength 0.035" in full
         assert f"--generator {tmp_path}/generator-256/bundle" in inpainter
         assert "--lambda-adversarial 0 " in inpainter
-        for part in (framer, detail):
+        for part in (framer, refinement, detail):
             assert f"--bundle {tmp_path}/inpainter-256/bundle" in part
         assert "--side 256 --crop 128 --feature-networks lite0.pt --bf16" in detail
+        assert "--crop 128 --feature-networks lite0.pt --bf16" in refinement
         for options in (half, full, inpainter):
             assert options.endswith("--snapshot-minutes 2.0 --cuda-graphs")
         assert "--cuda-graphs" not in framer

@@ -28,6 +28,7 @@ _SCATTER = 0.012  # deviation of the places, in sides of the image
 PARTS = 2  # examples of an image
 CLOSE = 7 / 16  # side of a close-up, in sides of the example
 _FILLED = 0.5  # least fraction of a close-up that is in the hole
+_DRAWS = 4  # of holes, until one covers a place
 
 
 class RefinementExamples(NamedTuple):
@@ -67,7 +68,7 @@ class RefinementInputs:
         indices, mirrored = self.sampler.draw(nimg // PARTS, -(-count // PARTS))
         generator = generator_for(self.seed, nimg, "refinement")
         R, size = self.images.resolution, self.crop
-        holes = training_holes(len(indices), R, generator, SHARES)
+        holes = torch.stack([self._hole(generator) for _ in indices])
         z = torch.randn(len(indices), self.model.config.generator.z_dim, generator=generator)
         images, erased, z = uploaded((self.images.batch(indices, mirrored), holes, z), self.device)
         mapping = self.model.generator.mapping
@@ -90,6 +91,19 @@ class RefinementInputs:
         """Side of a close-up, px of the example."""
         return round(CLOSE * self.crop)
 
+    def _hole(self, generator: Generator) -> Tensor:
+        """Draw a hole [1, R, R] that covers one of the places, if one of a few does."""
+        R = self.images.resolution
+        holes = training_holes(_DRAWS, R, generator, SHARES)
+        middles = [(int(x * R), int(y * R)) for x, y in self.places]
+        covering = [hole for hole in holes if any(self._covered(hole[0], *m) for m in middles)]
+        return covering[0] if covering else holes[0]
+
+    def _covered(self, hole: Tensor, x: int, y: int) -> bool:
+        """Return whether enough of the close-up around (x, y) is in the hole [R, R]."""
+        half = self.near // 2
+        return float(hole[y - half : y + half, x - half : x + half].mean()) >= _FILLED
+
     def _center(self, hole: Tensor, generator: Generator) -> tuple[int, int]:
         """Return the middle of a close-up: a place in the hole [R, R], or anywhere in it."""
         R = hole.shape[-1]
@@ -100,7 +114,7 @@ class RefinementInputs:
             for k in order:
                 place = (torch.tensor(self.places[k]) + scatter[k]) * R
                 x, y = place.round().long().clamp(half, R - self.near + half).tolist()
-                if float(hole[y - half : y + half, x - half : x + half].mean()) >= _FILLED:
+                if self._covered(hole, x, y):
                     return x, y
         inside = hole.nonzero()
         if len(inside) == 0:
