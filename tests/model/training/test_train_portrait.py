@@ -269,11 +269,11 @@ def test_a_full_disk_is_one_sentence_and_no_restart(files: Path, tmp_path: Path)
     runs = tmp_path / "runs"
     runs.mkdir()
     script = """
-        mount -t tmpfs -o size=100m tmpfs "$0"
+        mount -t tmpfs -o size=300m tmpfs "$0"
         HALF_KIMG=400 "$@" >/dev/null &
         while ! [ -e "$0/generator-32/bundle/model.yaml" ]; do sleep 0.1; done
         kill $!; wait
-        head -c 200m /dev/zero > "$0/ballast" 2>/dev/null
+        head -c 400m /dev/zero > "$0/ballast" 2>/dev/null
         HALF_KIMG=400 "$@"
         echo "ended with status $?"
         rm "$0/ballast"

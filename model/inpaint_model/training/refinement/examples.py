@@ -67,7 +67,7 @@ class RefinementInputs:
         """Return the examples after `nimg` images; some show the same image."""
         indices, mirrored = self.sampler.draw(nimg // PARTS, -(-count // PARTS))
         generator = generator_for(self.seed, nimg, "refinement")
-        R, size = self.images.resolution, self.crop
+        size = self.crop
         holes = torch.stack([self._hole(generator) for _ in indices])
         z = torch.randn(len(indices), self.model.config.generator.z_dim, generator=generator)
         images, erased, z = uploaded((self.images.batch(indices, mirrored), holes, z), self.device)
