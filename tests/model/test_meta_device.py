@@ -23,6 +23,7 @@ from inpaint_model.inference.passes import EagerPasses
 from inpaint_model.inference.tiny import tiny_inpainter, tiny_model
 from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.refinement_network import RefinementNetwork
 from inpaint_model.training import phases
 from inpaint_model.training.autoencoding import VariationalEncoder
 from inpaint_model.training.generator_loop import train_generator
@@ -259,6 +260,19 @@ class TestFilling:
             images = inpainter.render(encoding, codes)
         assert (images.shape, reads.count) == ((3, 32, 32, 3), 2)
         assert (recorder.recordings, recorder.replays) == (4, 1 + 3 + 2)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+    def test_refinement_reads_nothing(self, dtype: str) -> None:
+        image, hole = np.zeros((32, 32, 3), np.uint8), np.full((32, 32), 255, np.uint8)
+        with meta_device() as reads:
+            inpainter = Inpainter(
+                tiny_model(), tiny_inpainter().info, META, dtype, refinement=RefinementNetwork()
+            )
+            encoding = inpainter.encode(image, hole)
+            codes = inpainter.sample(encoding, [0, 1])
+            images = inpainter.render(encoding, codes)
+        assert (images.shape, reads.count) == ((2, 32, 32, 3), 2)
 
     @pytest.mark.slow
     def test_choosing_a_frame_reads_each_candidate(self) -> None:

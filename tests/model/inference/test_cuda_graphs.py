@@ -14,6 +14,7 @@ from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.inference.passes import EagerPasses
 from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_model.networks.config import ARCHS, Arch
+from inpaint_model.networks.refinement_network import RefinementConfig, RefinementNetwork
 from torch import Tensor
 
 
@@ -49,6 +50,21 @@ def test_replays_give_what_the_operations_give(arch: Arch) -> None:
     sizes = {1, 2, 4}  # seven are rendered as four, two and one
     assert recorder.recordings == len(["encode", "code", *sizes])
     assert recorder.replays == 2 + 2 * (1 + 2 + 7) + 2 * (1 + 1 + 3)
+
+
+def test_refinement_is_part_of_the_graphs() -> None:
+    refinement = RefinementNetwork(RefinementConfig(widths=(8, 8), blocks=(1, 1))).eval()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        torch.nn.init.normal_(refinement.head.weight, std=0.1)
+    refinement.requires_grad_(False)
+    eager, recorded = tiny_inpainter(), tiny_inpainter()
+    eager._passes = EagerPasses(eager._model, refinement)
+    recorder = FakeRecorder()
+    recorded._passes = GraphedPasses(EagerPasses(recorded._model, refinement), recorder, 4)
+    for ours, expected in zip(fill_all(recorded), fill_all(eager), strict=True):
+        np.testing.assert_allclose(ours, expected, atol=2e-6)
+    assert recorder.recordings == 5
 
 
 @pytest.mark.parametrize("arch", ARCHS)

@@ -10,6 +10,7 @@ from inpaint_model.inference.memory_footprint import META, footprint, peak_bytes
 from inpaint_model.inference.passes import EagerPasses
 from inpaint_model.networks.config import ARCHS, Arch
 from inpaint_model.networks.presets import inpainting_config, preset
+from inpaint_model.networks.refinement_network import RefinementConfig, RefinementNetwork
 
 
 def test_the_peak_is_what_lives_at_once() -> None:
@@ -52,6 +53,15 @@ def test_weights_are_those_of_the_frozen_model() -> None:
         x.nbytes for x in (*model.parameters(), *model.buffers())
     )
     assert weight_bytes(config, "bf16") < weight_bytes(config, "fp32")
+
+
+def test_refinement_needs_more() -> None:
+    config, sizes = inpainting_config(preset("compact-256")), RefinementConfig()
+    plain, refining = (footprint(config, "bf16", part) for part in (None, sizes))
+    parameters = sum(x.numel() for x in RefinementNetwork(sizes).parameters())
+    assert refining.weights - plain.weights == 2 * parameters
+    assert refining.rendering >= plain.rendering
+    assert refining.kept == plain.kept + 4 * 4 * 256 * 256, "the erased image with its mask"
 
 
 def test_larger_batches_need_more() -> None:
