@@ -16,6 +16,7 @@ from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel, e
 from inpaint_model.networks.refinement_network import RefinementNetwork
 
 ERASED = "erased"  # in encodings: the image with 0 in the hole, and the known mask
+_MARGIN = 32  # context of the refinement around holes, px
 
 
 class Passes(Protocol):
@@ -60,6 +61,34 @@ class EagerPasses:
             encoding = encoding.expand(len(ws))
         images = self._model.render(encoding, ws)
         if self._refinement is not None:
-            erased, known = encoding[ERASED].split([3, 1], dim=1)
-            images = self._refinement(images.float(), erased, 1 - known)
+            images = self._refined(self._refinement, images.float(), encoding[ERASED])
         return images.float().permute(0, 2, 3, 1).add(1).mul(0.5)
+
+    @staticmethod
+    def _refined(refinement: RefinementNetwork, images: Tensor, given: Tensor) -> Tensor:
+        """Refine images [N, 3, R, R].
+
+        On the CPU only around each hole, which saves time; graphs need fixed shapes.
+        """
+        erased, hole = given[:, :3], 1 - given[:, 3:]
+        if hole.device.type != "cpu":
+            refined: Tensor = refinement(images, erased, hole)
+            return refined
+        for k in range(len(images)):  # one by one, so that a fill does not depend on others
+            rows, columns = (
+                _around(hole[k].amax(dim=(0, axis)), refinement.least_multiple) for axis in (2, 1)
+            )
+            part = (slice(k, k + 1), slice(None), rows, columns)
+            images[part] = refinement(images[part], erased[part], hole[part])
+        return images
+
+
+def _around(present: Tensor, multiple: int) -> slice:
+    """Return where pixels [R] above 0 are, with a margin, as a multiple of some pixels."""
+    R, found = len(present), present.nonzero()
+    if len(found) == 0:
+        return slice(0, multiple)
+    first, last = max(int(found[0]) - _MARGIN, 0), min(int(found[-1]) + 1 + _MARGIN, R)
+    length = min(-(-(last - first) // multiple) * multiple, R)
+    start = min(first, R - length)
+    return slice(start, start + length)

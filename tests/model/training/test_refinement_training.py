@@ -206,3 +206,34 @@ def test_the_command_adds_the_network_and_draws_sheets(
     )
     assert main([*command, "--crop", "36"]) == 2
     assert "must be a multiple of 8 px, and at most the model's" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("box", [(0, 0, 5, 9), (20, 3, 32, 32), (0, 0, 32, 32), (7, 7, 8, 8)])
+def test_any_hole_is_refined_to_its_last_pixel(bundle: Path, box: tuple[int, ...]) -> None:
+    """The network sees only a part of the image, on a CPU."""
+    plain = load_bundle(bundle, dtype="fp32")
+    add_refinement(bundle, drawing_network())
+    refining = load_bundle(bundle, dtype="fp32")
+    rng = np.random.default_rng(0)
+    image, hole = rng.integers(0, 256, (32, 32, 3), np.uint8), np.zeros((32, 32), np.uint8)
+    left, top, right, bottom = box
+    hole[top:bottom, left:right] = 1
+    encoding = refining.encode(image, hole)
+    codes = refining.sample(encoding, [1])
+    raw, refined = (each.render(encoding, codes)[0] for each in (plain, refining))
+    assert (np.abs(refined - raw).max(axis=2)[hole > 0] > 1e-3).all()
+    np.testing.assert_array_equal(refined[hole == 0], raw[hole == 0])
+
+
+def test_a_fill_does_not_depend_on_the_others_of_its_batch(bundle: Path) -> None:
+    add_refinement(bundle, drawing_network())
+    refining, rng = load_bundle(bundle, dtype="fp32"), np.random.default_rng(0)
+    image, holes = rng.integers(0, 256, (32, 32, 3), np.uint8), np.zeros((2, 32, 32), np.uint8)
+    holes[0, 2:6, 2:6], holes[1, 16:30, 10:28] = 1, 1
+    encodings = [refining.encode(image, hole) for hole in holes]
+    codes = np.concatenate([refining.sample(each, [1]) for each in encodings])
+    together = refining.render_each(encodings, codes)
+    for k, encoding in enumerate(encodings):
+        np.testing.assert_allclose(
+            refining.render(encoding, codes[k : k + 1])[0], together[k], atol=1e-5
+        )
