@@ -26,7 +26,7 @@ from inpaint_model.training.refinement.examples import RefinementExamples, Refin
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import RefinementTraining
 
-_BLOCK = 8  # side of the blocks whose colors should not change, px
+_BLOCK = 16  # side of the blocks whose colors should not change, px
 _CALIBRATION = 32  # images, to measure the ranges of the discriminators' maps
 
 Snapshot = Callable[[RefinementNetwork, RefinementExamples, float], None]
