@@ -43,6 +43,7 @@ SHORTER = {
     "train generator": STEP,
     "train inpainter": STEP,
     "train framer": ("--total-kimg", "0.064", "--batch-size", "16"),
+    "train refinement": STEP,
     "train detail": STEP,
     "directions auto": (*FEW, "--count", "4", "--fit-samples", "100", "--fit-count", "8"),
     "directions svm": (*FEW, "--extremes", "0.2"),

@@ -28,7 +28,9 @@ COMMANDS = (
     Command("import", "inpaint_model.cli.import_", "convert a published checkpoint to a bundle"),
     Command("info", "inpaint_model.cli.info", "show the contents of a bundle or checkpoint"),
     Command(
-        "train", "inpaint_model.cli.train", "train a generator, an inpainter, a framer or detail"
+        "train",
+        "inpaint_model.cli.train",
+        "train a generator, an inpainter, or what is added to one",
     ),
     Command("sample", "inpaint_model.cli.sample", "render a grid of a generator's images"),
     Command("directions", "inpaint_model.cli.directions", "find and check a bundle's directions"),

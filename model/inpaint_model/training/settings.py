@@ -219,7 +219,9 @@ class RefinementTraining:
     total_kimg: float = option(100.0, "Total length of the training, in thousands of images.")
     max_minutes: float = option(0.0, MAX_MINUTES)
     batch_size: int = option(8, "Batch size.", least=2)
-    crop: int = option(128, "Side of the parts of images that it learns from, px.", least=32)
+    crop: int = option(
+        128, "Side of the parts of images that it learns from, px; at most the model's.", least=32
+    )
     seed: int = option(0, "Seed of weights, image order, holes, codes and augmentation.")
     lr: float = option(0.0002, "Adam's learning rate.")
     lr_heads: float = option(0.001, "Learning rate of the discriminators' heads.")

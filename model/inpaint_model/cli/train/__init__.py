@@ -1,4 +1,4 @@
-"""`inpaint-model train generator|inpainter|framer|detail`."""
+"""`inpaint-model train generator|inpainter|framer|refinement|detail`."""
 
 from __future__ import annotations
 

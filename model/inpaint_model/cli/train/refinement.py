@@ -11,7 +11,7 @@ this model. In models of faces in FFHQ's alignment it sees mostly eyes and mouth
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,12 +67,10 @@ def run(args: argparse.Namespace) -> int:
     deadline = Deadline(options.max_minutes)  # includes loading
     info = read_bundle(args.bundle)
     resolution = info.generator_config.resolution
+    options = replace(options, crop=min(options.crop, resolution))
     step = 1 << (len(config.widths) - 1)
-    if options.crop > resolution or options.crop % step:
-        raise ValueError(
-            f"--crop {options.crop} must be a multiple of {step} px, and at most the model's "
-            f"{resolution} px"
-        )
+    if options.crop % step:
+        raise ValueError(f"--crop {options.crop} must be a multiple of {step} px")
     plan = asdict(options) | training_run.data_plan(args)
     plan |= {key: getattr(args, key) for key in ("bundle", "init", "feature_networks")}
     plan["refinement"] = config.to_dict()
