@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,35 @@ def test_holes_whose_boxes_overlap_are_all_filled(
         height, width = layer.pixels.shape[:2]
         alpha[layer.y : layer.y + height, layer.x : layer.x + width] = layer.pixels[..., 3]
         np.testing.assert_array_equal(alpha, mask)
+
+
+def test_a_part_of_a_portrait_becomes_candidates(
+    gimp: GimpHost, warm: Profile, plug_in: Path
+) -> None:
+    """With the model that ships: select a part, then fill it."""
+    profile = new_profile(gimp, plug_in, like=warm)
+    profile.out.mkdir()
+    shutil.copy("examples/portrait.png", profile.out)
+    parts = ("eyes", "mouth")
+    with DaemonProcess(profile.runtime, "--model", "portrait") as daemon:
+        daemon.runtime()
+        results: Any = profile.console(
+            "part_fill", timeout_s=300, image=str(profile.out / "portrait.png"), parts=parts
+        ).value
+    for part, result in zip(parts, results, strict=True):
+        assert result["status"] == [["success", ""], ["success", ""]]
+        mask = np.frombuffer((profile.out / f"{part}.raw").read_bytes(), np.uint8)
+        mask = mask.reshape(512, 512)
+        assert mask.any()
+        image = read_xcf(profile.out / f"{part}.xcf")
+        fills = [layer for layer in image.layers if "seed" in layer.name]
+        assert len(fills) == 4
+        for layer in fills:
+            alpha = np.zeros_like(mask)
+            height, width = layer.pixels.shape[:2]
+            alpha[layer.y : layer.y + height, layer.x : layer.x + width] = layer.pixels[..., 3]
+            np.testing.assert_array_equal(alpha, mask)
+        assert len({layer.pixels[..., :3].tobytes() for layer in fills}) == 4
 
 
 def check(path: Path) -> None:

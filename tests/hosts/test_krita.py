@@ -335,6 +335,34 @@ def test_parts_of_faces_are_selected_in_one_undo_step(run_krita: RunKrita) -> No
         assert not outside.any()
 
 
+@pytest.mark.slow
+def test_a_part_of_a_portrait_becomes_candidates(run_krita: RunKrita, tmp_path: Path) -> None:
+    """With the model that ships: select and fill, from two entries of the menu."""
+    parts = ("eyes", "mouth")
+    with DaemonProcess(tmp_path, "--model", "portrait") as daemon:
+        run = run_krita(
+            "part_fill",
+            reach(daemon),
+            arguments={"parts": parts},
+            files={"image.png": Path("examples/portrait.png")},
+            timeout=240,
+        )
+    assert run.value["model"] == "portrait"
+    for part in parts:
+        mask = np.frombuffer((run.out / f"{part}.raw").read_bytes(), np.uint8).reshape(512, 512)
+        assert mask.any()
+        group = next(
+            each for each in read_kra(run.out / f"{part}.kra").layers if each.kind == "grouplayer"
+        )
+        fills = [each.pixels for each in group.children]
+        assert len(fills) == 4
+        for pixels in fills:
+            assert pixels is not None
+            np.testing.assert_array_equal(pixels[..., 3], mask)
+        colors = {pixels[mask > 0, :3].tobytes() for pixels in fills if pixels is not None}
+        assert len(colors) == 4, "candidates are the same"
+
+
 @pytest.mark.next_host
 def test_no_mistake_of_ours_stops_the_artist(run_krita: RunKrita) -> None:
     with FakeDaemon(Script(token=TOKEN)) as daemon:

@@ -1,4 +1,4 @@
-"""Fill outlines."""
+"""Grow and fill outlines."""
 
 from __future__ import annotations
 
@@ -20,3 +20,11 @@ def filled(outlines: Iterable[Points], width: int, height: int) -> FloatImage:
         # ImageDraw's coordinates are those of pixel centers.
         draw.polygon([(x, y) for x, y in outline * FINENESS - 0.5], fill=255)
     return np.asarray(fine.reduce(FINENESS), np.float32) / np.float32(255)
+
+
+def grown(outline: Points, margin: float) -> Points:
+    """Move the points [N, 2] of an outline away from its center."""
+    offset = outline - outline.mean(axis=0)
+    distance = np.hypot(*offset.T)[:, None].clip(min=1e-6)
+    moved: Points = outline + offset / distance * margin
+    return moved

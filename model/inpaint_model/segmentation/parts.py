@@ -23,19 +23,19 @@ from inpaint_model.document.geometry import (
 )
 from inpaint_model.document.resampling import resample
 from inpaint_model.segmentation import mesh_points, person_network
+from inpaint_model.segmentation.eyes import eye_outlines
 from inpaint_model.segmentation.faces import Face, find_faces
 from inpaint_model.segmentation.guided_filter import guided_coefficients
 from inpaint_model.segmentation.head import SIDE, Head
 from inpaint_model.segmentation.lips import SIDE as LIPS_SIDE
 from inpaint_model.segmentation.lips import lips
 from inpaint_model.segmentation.networks import face_networks
-from inpaint_model.segmentation.outlines import filled
+from inpaint_model.segmentation.outlines import filled, grown
 
 Part = Literal["hair", "skin", "eyes", "brows", "mouth", "glasses", "background"]
 PARTS: tuple[Part, ...] = get_args(Part)
-GROWN: dict[Part, float] = {"eyes": 0.008, "brows": 0.012, "glasses": 0.03}
-"""How far the parts extend beyond their points, in sides of the frame."""
-LIDS = 0.65  # position of the outline of the eyes, from the eyeballs (0) to the lids' edge (1)
+GROWN: dict[Part, float] = {"brows": 0.012, "glasses": 0.03}
+"""How far these parts extend beyond their points, in sides of the frame."""
 SOFT = 0.003  # standard deviation of the edges of outlines, in sides of the frame
 RADIUS = 4  # px of the view: windows of the guided filter
 EPSILON = 3e-4  # variance of colors (0..1) below which the guided filter ignores edges
@@ -116,15 +116,25 @@ class Segmentation:
     def _outlined(self, face: Face, part: Part) -> tuple[Box, FloatImage]:
         """Return a part that the landmarks outline."""
         side = face.frame.side
-        outlines = _outlines(face, part)
-        grown, soft = GROWN[part] * side, SOFT * side
-        reach = int(np.ceil(grown + 3 * soft)) + 1
+        outlines = self._outlines(face, part)
+        soft = SOFT * side
+        reach = int(np.ceil(3 * soft)) + 1
         box = bounding_box(np.concatenate(outlines)).grown(reach)
         box = box.clipped(self.image.shape[1], self.image.shape[0])
         if not box.width or not box.height:
             return Box(0, 0, 0, 0), np.zeros((0, 0), np.float32)
-        moved = [_grown(outline, grown) - (box.x, box.y) for outline in outlines]
+        moved = [outline - (box.x, box.y) for outline in outlines]
         return box, gaussian_filter(filled(moved, box.width, box.height), soft)
+
+    def _outlines(self, face: Face, part: Part) -> list[Points]:
+        """Return the outlines of a part, [N, 2] each."""
+        if part == "eyes":
+            return eye_outlines(self.image, face)
+        if part == "brows":
+            rings = [face.outline(r) for r in (mesh_points.LEFT_BROW, mesh_points.RIGHT_BROW)]
+        else:
+            rings = [_hull(face.outline(mesh_points.GLASSES))]
+        return [grown(ring, GROWN[part] * face.frame.side) for ring in rings]
 
     def _mouth(self, face: Face) -> tuple[Box, FloatImage]:
         mask, from_view = lips(self.image, face)
@@ -162,20 +172,6 @@ class Segmentation:
             near = resample(1 - head.regions["background"][..., None], to_view, columns, rows)
             mask = mask * (1 - known) + near[..., 0] * known
         return _guided(small, 1 - mask, self.image, inverse(to_image))
-
-
-def _outlines(face: Face, part: Part) -> list[Points]:
-    """Return the outlines of a part, [N, 2] each."""
-    if part == "glasses":
-        return [_hull(face.outline(mesh_points.GLASSES))]
-    if part == "brows":
-        return [face.outline(ring) for ring in (mesh_points.LEFT_BROW, mesh_points.RIGHT_BROW)]
-    # The rings around the lids are a little wide, those between lids and eyeballs are too narrow.
-    rings = (
-        (mesh_points.LEFT_EYE, mesh_points.LEFT_LIDS),
-        (mesh_points.RIGHT_EYE, mesh_points.RIGHT_LIDS),
-    )
-    return [(1 - LIDS) * face.outline(inner) + LIDS * face.outline(outer) for inner, outer in rings]
 
 
 def _seen(from_view: Matrix, side: int) -> Box:
@@ -217,14 +213,6 @@ def _enlarged(image: FloatImage, matrix: Matrix, width: int, height: int) -> Flo
     target = grid_sample(source, grid, padding_mode="border", align_corners=False)
     enlarged: FloatImage = target[0].permute(1, 2, 0).numpy()
     return enlarged
-
-
-def _grown(outline: Points, margin: float) -> Points:
-    """Move the points of an outline away from its center."""
-    offset = outline - outline.mean(axis=0)
-    distance = np.hypot(*offset.T)[:, None].clip(min=1e-6)
-    moved: Points = outline + offset / distance * margin
-    return moved
 
 
 def _hull(points: Points) -> Points:

@@ -20,8 +20,9 @@ from shared_files import SHARED
 Bools = npt.NDArray[np.bool_]
 EXAMPLE = Path("examples/portrait.png")
 PHOTOS = json.loads(Path(__file__).with_name("outlines.json").read_text("utf-8"))
-# Mean over the ten photographs. Those of eyes are lower because one person's are narrow.
-LEAST = {"skin": 0.88, "eyes": 0.80, "mouth": 0.85, "hair": 0.78}
+# Mean over the ten photographs. Decision 0049 says why that of eyes is lower.
+LEAST = {"skin": 0.88, "eyes": 0.82, "mouth": 0.85, "hair": 0.78}
+NO_FOLD = "005_03"  # no fold above the eyes
 
 
 def covered(masks: Iterator[PartMask], shape: tuple[int, ...]) -> Bools:
@@ -70,6 +71,12 @@ def overlaps() -> dict[str, dict[str, float]]:
 def test_parts_are_those_drawn_by_hand(part: str) -> None:
     each = overlaps()[part]
     assert float(np.mean(list(each.values()))) >= LEAST[part], each
+
+
+@pytest.mark.shared(f"photos/{NO_FOLD}.jpg")
+@pytest.mark.slow
+def test_eyes_without_a_fold_are_selected_without_the_skin_above() -> None:
+    assert overlaps()["eyes"][NO_FOLD] >= 0.64  # with the mesh's lids 0.56
 
 
 @pytest.fixture(scope="module")
