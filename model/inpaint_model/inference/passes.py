@@ -40,6 +40,9 @@ class EagerPasses:
 
     def __init__(self, model: InpaintingModel, refinement: RefinementNetwork | None = None) -> None:
         self._model, self._refinement = model, refinement
+        if refinement is not None:
+            weight = refinement.stem.weight
+            self._where = refinement.strength(model.config.generator.resolution).to(weight.device)
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
         """See `Passes.encode`. For the refinement, the encoding includes the erased image."""
@@ -64,30 +67,32 @@ class EagerPasses:
             images = self._refined(self._refinement, images.float(), encoding[ERASED])
         return images.float().permute(0, 2, 3, 1).add(1).mul(0.5)
 
-    @staticmethod
-    def _refined(refinement: RefinementNetwork, images: Tensor, given: Tensor) -> Tensor:
+    def _refined(self, refinement: RefinementNetwork, images: Tensor, given: Tensor) -> Tensor:
         """Refine images [N, 3, R, R].
 
-        On the CPU only around each hole, which saves time; graphs need fixed shapes.
+        On the CPU only around what may change, which saves time; graphs need fixed shapes.
         """
-        erased, hole = given[:, :3], 1 - given[:, 3:]
+        erased, hole, where = given[:, :3], 1 - given[:, 3:], self._where
         if hole.device.type != "cpu":
-            refined: Tensor = refinement(images, erased, hole)
+            refined: Tensor = refinement(images, erased, hole, where)
             return refined
         for k in range(len(images)):  # one by one, so that a fill does not depend on others
+            changing = (hole[k] * where[0]).amax(dim=0)
+            if not bool(changing.any()):
+                continue
             rows, columns = (
-                _around(hole[k].amax(dim=(0, axis)), refinement.least_multiple) for axis in (2, 1)
+                _around(changing.amax(dim=axis), refinement.least_multiple) for axis in (1, 0)
             )
             part = (slice(k, k + 1), slice(None), rows, columns)
-            images[part] = refinement(images[part], erased[part], hole[part])
+            images[part] = refinement(
+                images[part], erased[part], hole[part], where[..., rows, columns]
+            )
         return images
 
 
 def _around(present: Tensor, multiple: int) -> slice:
     """Return where pixels [R] above 0 are, with a margin, as a multiple of some pixels."""
     R, found = len(present), present.nonzero()
-    if len(found) == 0:
-        return slice(0, multiple)
     first, last = max(int(found[0]) - _MARGIN, 0), min(int(found[-1]) + 1 + _MARGIN, R)
     length = min(-(-(last - first) // multiple) * multiple, R)
     start = min(first, R - length)

@@ -1,4 +1,4 @@
-"""The refinement network: redraws what the generator cannot, such as eyes, within the fill.
+"""The refinement network: redraws what the generator draws badly, such as eyes.
 
 As in two-stage inpainting (Yu et al. 2018), a second network sees the image with the fill in the
 hole. It is a small U-Net that changes the fill at its own resolution.
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from inpaint_model.networks.config import Count, Depth
 from inpaint_model.networks.unet import UNet
-from inpaint_model.networks.validation import Several, closed
+from inpaint_model.networks.validation import Finite, Several, closed
 
 _CELL = 8  # px
 
@@ -27,6 +27,9 @@ class RefinementConfig:
 
     widths: Several[Count] = (32, 64, 96, 128)  # channels at 1, 1/2, 1/4, ... of the resolution
     blocks: Several[Depth] = (1, 2, 2, 2)  # on the way down and on the way up
+    # Where fills may change, such as eyes: centers (x, y) and radius of discs, in sides of the
+    # image. None: everywhere.
+    places: Several[tuple[Finite, Finite, Finite]] = ()
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.blocks) or min(self.widths, default=0) < 1:
@@ -37,7 +40,8 @@ class RefinementConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry of model.yaml."""
-        return {name: list(value) for name, value in asdict(self).items()}
+        lists = {name: list(value) for name, value in asdict(self).items()}
+        return lists | {"places": [list(place) for place in self.places]}
 
 
 class RefinementNetwork(UNet):
@@ -48,18 +52,35 @@ class RefinementNetwork(UNet):
         super().__init__(3 + 1, 3, config.widths, config.blocks)
         self.config = config
 
-    def forward(self, fill: Tensor, erased: Tensor, hole: Tensor) -> Tensor:
+    def forward(self, fill: Tensor, erased: Tensor, hole: Tensor, where: Tensor) -> Tensor:
         """Return the fill [N, 3, H, W], changed only in the hole.
 
         Args:
             fill: [N, 3, H, W], nominally -1..1, also around the hole.
             erased: the image, [N, 3, H, W] in -1..1, with 0 in the hole.
             hole: [N, 1, H, W], 1 in the hole.
+            where: how far each pixel may change, 0..1, broadcast to [N, 1, H, W]: this part of
+                `strength`.
         """
         seen = erased + hole * (fill + color_shift(fill, erased, hole))
         x, _ = self.features(torch.cat([seen, hole], dim=1))
-        change: Tensor = hole * self.head(x).to(fill.dtype)
+        change: Tensor = hole * where * self.head(x).to(fill.dtype)
         return fill + change
+
+    def strength(self, resolution: int) -> Tensor:
+        """Return how far each pixel of an image may change, [1, 1, R, R] in 0..1, on the CPU.
+
+        It is 1 in the inner half of each disc and falls to 0 at its edge.
+        """
+        shape = (1, 1, resolution, resolution)
+        if not self.config.places:
+            return torch.ones(shape)
+        at = (torch.arange(resolution) + 0.5) / resolution
+        discs = [
+            (2 - 2 * torch.hypot(at - x, (at - y)[:, None]) / radius).clamp(0, 1)
+            for x, y, radius in self.config.places
+        ]
+        return torch.stack(discs).amax(dim=0).expand(shape)
 
 
 def color_shift(fill: Tensor, erased: Tensor, hole: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from inpaint_model.inference.freeze import freeze_for_inference
 from inpaint_model.inference.inpainter import load_bundle
 from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.networks.refinement_network import RefinementConfig, RefinementNetwork
-from inpaint_model.training.refinement.examples import FACE, RefinementInputs
+from inpaint_model.training.refinement.examples import EYES, RefinementInputs
 from inpaint_model.training.refinement.loop import Judges, train_refinement
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import RefinementTraining
@@ -33,7 +33,10 @@ SHORT = RefinementTraining(
 
 
 def inputs(
-    places: tuple[tuple[float, float], ...] = FACE, side: int = 64, crop: int = 32, seed: int = 1
+    places: tuple[tuple[float, float, float], ...] = EYES,
+    side: int = 64,
+    crop: int = 32,
+    seed: int = 1,
 ) -> RefinementInputs:
     model = freeze_for_inference(tiny_model(resolution=side), CPU, "fp32")
     shown = images(24, side)
@@ -60,7 +63,7 @@ def test_close_ups_lie_in_the_examples_and_mostly_in_the_hole() -> None:
 
 def test_most_examples_show_the_places() -> None:
     """All images are bright at the height of one place."""
-    made = inputs(places=((0.3, 0.6),))
+    made = inputs(places=((0.3, 0.6, 0.1),))
     pixels = torch.zeros_like(made.images.pixels)
     pixels[:, :, round(0.6 * 64) - 2 : round(0.6 * 64) + 2, :] = 255
     object.__setattr__(made.images, "pixels", pixels)
@@ -80,9 +83,9 @@ def test_it_learns_to_be_closer_to_the_image(tmp_path: Path) -> None:
     )
     made = inputs()
     network = train_refinement(options, SMALL, made, RunFolder(tmp_path))
-    image, hole, fill, _ = made(100_000, 32)
+    image, hole, fill, where, _ = made(100_000, 32)
     with torch.no_grad():
-        refined = network(fill, image * (1 - hole), hole)
+        refined = network(fill, image * (1 - hole), hole, where)
     errors = [float((hole * (x - image).abs()).sum()) for x in (fill, refined)]
     assert errors[1] < 0.9 * errors[0]
 
@@ -224,6 +227,24 @@ def test_any_hole_is_refined_to_its_last_pixel(bundle: Path, box: tuple[int, ...
     raw, refined = (each.render(encoding, codes)[0] for each in (plain, refining))
     assert (np.abs(refined - raw).max(axis=2)[hole > 0] > 1e-3).all()
     np.testing.assert_array_equal(refined[hole == 0], raw[hole == 0])
+
+
+def test_a_hole_away_from_the_places_is_left_alone(bundle: Path) -> None:
+    plain = load_bundle(bundle, dtype="fp32")
+    network = RefinementNetwork(RefinementConfig((8, 16), (1, 1), places=EYES))
+    torch.nn.init.normal_(network.head.weight, std=0.1)
+    add_refinement(bundle, network)
+    refining, rng = load_bundle(bundle, dtype="fp32"), np.random.default_rng(0)
+    image = rng.integers(0, 256, (32, 32, 3), np.uint8)
+    for box, changes in (((0, 24, 32, 32), False), ((0, 10, 32, 32), True)):
+        hole = np.zeros((32, 32), np.uint8)
+        hole[box[1] : box[3], box[0] : box[2]] = 1
+        encoding = refining.encode(image, hole)
+        codes = refining.sample(encoding, [1])
+        raw, refined = (each.render(encoding, codes)[0] for each in (plain, refining))
+        where = network.strength(32)[0, 0].numpy()
+        assert bool((raw != refined).any()) == changes
+        np.testing.assert_array_equal(raw[where == 0], refined[where == 0])
 
 
 def test_a_fill_does_not_depend_on_the_others_of_its_batch(bundle: Path) -> None:

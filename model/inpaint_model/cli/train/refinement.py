@@ -4,7 +4,7 @@
       --feature-networks efficientnet.pt --out runs/refinement
 
 It learns from fills of the bundle's model in images in its alignment. Train it last: it fits only
-this model. In models of faces in FFHQ's alignment it sees mostly eyes and mouths. Without
+this model. In models of faces in FFHQ's alignment it changes only the eyes. Without
 --feature-networks fills stay soft. When started again with the same --out, training continues.
 """
 
@@ -20,7 +20,6 @@ from inpaint_model.cli.train.training_run import describe
 from inpaint_model.data import devices
 
 if TYPE_CHECKING:
-    from inpaint_model.networks.refinement_network import RefinementNetwork
     from inpaint_model.training.refinement.examples import RefinementExamples
 
 
@@ -49,10 +48,10 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.bundle.writer import add_refinement
     from inpaint_model.data.sampler import Sampler
     from inpaint_model.inference.freeze import freeze_for_inference
-    from inpaint_model.networks.refinement_network import RefinementConfig
+    from inpaint_model.networks.refinement_network import RefinementConfig, RefinementNetwork
     from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.options import options_from
-    from inpaint_model.training.refinement.examples import FACE, RefinementInputs
+    from inpaint_model.training.refinement.examples import EYES, RefinementInputs
     from inpaint_model.training.refinement.loop import Judges, train_refinement
     from inpaint_model.training.run_folder import RunFolder
     from inpaint_model.training.settings import RefinementTraining
@@ -63,9 +62,11 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(
             f"{args.init} has no refinement network; leave out --init to train a new one"
         )
-    config = RefinementConfig() if init is None else init.config
     deadline = Deadline(options.max_minutes)  # includes loading
     info = read_bundle(args.bundle)
+    config = RefinementConfig(places=EYES if info.card.alignment == "ffhq" else ())
+    if init is not None:
+        config = init.config
     resolution = info.generator_config.resolution
     options = replace(options, crop=min(options.crop, resolution))
     step = 1 << (len(config.widths) - 1)
@@ -91,7 +92,8 @@ def run(args: argparse.Namespace) -> int:
         options.crop,
         options.seed,
         device,
-        FACE if info.card.alignment == "ffhq" else (),
+        config.places,
+        RefinementNetwork(config).strength(resolution),
     )
     folder = RunFolder(args.out)
     folder.write_options(plan)

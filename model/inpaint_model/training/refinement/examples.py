@@ -1,12 +1,12 @@
 """Examples for the refinement network: parts of images, as a model fills them.
 
-Generators draw eyes and mouths worst, and people see them first. Most examples therefore show
-these, which alignment has put in known places.
+Generators draw eyes worst, and people see them first. Most examples therefore show these, which
+alignment has put in known places.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -21,8 +21,8 @@ from inpaint_model.networks.inpainting_model import InpaintingModel
 from inpaint_model.training.randomness import generator_for
 
 SHARES = {"mat-256": 0.45, "lasso": 0.2, "box": 0.2, "half": 0.15}  # of the recipes for holes
-# Eyes and mouth of images in FFHQ's alignment, (x, y) in sides of the image.
-FACE = ((0.377, 0.470), (0.620, 0.473), (0.496, 0.724))
+# The eyes with their brows in images in FFHQ's alignment, for `RefinementConfig.places`.
+EYES = ((0.377, 0.462, 0.15), (0.620, 0.465, 0.15))
 _PLACED = 0.75  # fraction of the examples that show one of the places
 _SCATTER = 0.012  # deviation of the places, in sides of the image
 PARTS = 2  # examples of an image
@@ -37,6 +37,7 @@ class RefinementExamples(NamedTuple):
     image: Tensor  # [N, 3, S, S]
     hole: Tensor  # [N, 1, S, S], 1 in the hole
     fill: Tensor  # [N, 3, S, S], a model's raw output
+    where: Tensor  # [N, 1, S, S]: how far pixels may change, 0..1
     place: Tensor  # int64 [N, 2]: left and top of the close-up, px
 
     def close(self, images: Tensor) -> Tensor:
@@ -60,7 +61,8 @@ class RefinementInputs:
     crop: int  # S, px
     seed: int
     device: torch.device
-    places: tuple[tuple[float, float], ...] = FACE  # that examples show most; none: anywhere
+    places: tuple[tuple[float, float, float], ...] = ()  # that examples show most; none: anywhere
+    strength: Tensor = field(default_factory=lambda: torch.ones(1, 1, 1, 1))  # of the network
 
     @torch.no_grad()
     def __call__(self, nimg: int, count: int) -> RefinementExamples:
@@ -80,11 +82,12 @@ class RefinementInputs:
             left, top = self._around(x, y, generator)
             cuts.append((k, slice(top, top + size), slice(left, left + size)))
             places.append([x - self.near // 2 - left, y - self.near // 2 - top])
-        image, hole, fill = (
+        strength = self.strength.to(self.device).expand_as(erased)
+        image, hole, fill, where = (
             torch.stack([batch[k, :, rows, columns] for k, rows, columns in cuts])
-            for batch in (images, erased, fills)
+            for batch in (images, erased, fills, strength)
         )
-        return RefinementExamples(image, hole, fill, torch.tensor(places))
+        return RefinementExamples(image, hole, fill, where, torch.tensor(places))
 
     @property
     def near(self) -> int:
@@ -95,7 +98,7 @@ class RefinementInputs:
         """Draw a hole [1, R, R] that covers one of the places, if one of a few does."""
         R = self.images.resolution
         holes = training_holes(_DRAWS, R, generator, SHARES)
-        middles = [(int(x * R), int(y * R)) for x, y in self.places]
+        middles = [(int(x * R), int(y * R)) for x, y, _ in self.places]
         covering = [hole for hole in holes if any(self._covered(hole[0], *m) for m in middles)]
         return covering[0] if covering else holes[0]
 
@@ -112,7 +115,7 @@ class RefinementInputs:
         scatter = _SCATTER * torch.randn(len(self.places), 2, generator=generator)
         if float(torch.rand((), generator=generator)) < _PLACED:
             for k in order:
-                place = (torch.tensor(self.places[k]) + scatter[k]) * R
+                place = (torch.tensor(self.places[k][:2]) + scatter[k]) * R
                 x, y = place.round().long().clamp(half, R - self.near + half).tolist()
                 if self._covered(hole, x, y):
                     return x, y

@@ -106,9 +106,9 @@ def _step(
 ) -> None:
     """Learn from a batch."""
     stats = training.stats
-    image, hole, fill, _ = examples
+    image, hole, fill, where, _ = examples
     with torch.autocast(image.device.type, torch.bfloat16, enabled=options.bf16):
-        refined = training.network(fill, image * (1 - hole), hole)
+        refined = training.network(fill, image * (1 - hole), hole, where)
     matched = refined + color_shift(fill, image * (1 - hole), hole)
     composite = image + hole * (matched - image)
     pixels = (composite - image).abs().sum() / (3 * hole.sum()).clamp(min=1)

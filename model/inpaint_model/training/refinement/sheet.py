@@ -16,11 +16,11 @@ _ROWS = 8
 @torch.no_grad()
 def sheet_of(network: RefinementNetwork, examples: RefinementExamples) -> Image.Image:
     """Draw rows of: erased image, fill, refined fill, image; colors of fills are matched."""
-    image, hole, fill, _ = (x[:_ROWS] for x in examples)
+    image, hole, fill, where, _ = (x[:_ROWS] for x in examples)
     erased = image * (1 - hole)
     shift = color_shift(fill, erased, hole)
     columns = [erased]
-    columns += [erased + hole * (x + shift) for x in (fill, network(fill, erased, hole))]
+    columns += [erased + hole * (x + shift) for x in (fill, network(fill, erased, hole, where))]
     columns.append(image)
     rows = torch.stack(columns, dim=1).flatten(0, 1).clamp(-1, 1)
     return contact_sheet(to_uint8(rows), columns=len(columns))
