@@ -13,7 +13,7 @@ from torch import Tensor
 
 from inpaint_model.data.image_tensors import from_uint8
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel, encoder_input
-from inpaint_model.networks.refinement_network import RefinementNetwork
+from inpaint_model.networks.refinement_network import RefinementNetwork, strength
 
 ERASED = "erased"  # in encodings: the image with 0 in the hole, and the known mask
 _MARGIN = 32  # context of the refinement around holes, px
@@ -41,8 +41,8 @@ class EagerPasses:
     def __init__(self, model: InpaintingModel, refinement: RefinementNetwork | None = None) -> None:
         self._model, self._refinement = model, refinement
         if refinement is not None:
-            weight = refinement.stem.weight
-            self._where = refinement.strength(model.config.generator.resolution).to(weight.device)
+            where = strength(refinement.config.places, model.config.generator.resolution)
+            self._where = where.to(refinement.stem.weight.device)
 
     def encode(self, image: Tensor, hole: Tensor) -> Encoding:
         """See `Passes.encode`. For the refinement, the encoding includes the erased image."""

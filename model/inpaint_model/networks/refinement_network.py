@@ -6,6 +6,7 @@ hole. It is a small U-Net that changes the fill at its own resolution.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -59,28 +60,29 @@ class RefinementNetwork(UNet):
             fill: [N, 3, H, W], nominally -1..1, also around the hole.
             erased: the image, [N, 3, H, W] in -1..1, with 0 in the hole.
             hole: [N, 1, H, W], 1 in the hole.
-            where: how far each pixel may change, 0..1, broadcast to [N, 1, H, W]: this part of
-                `strength`.
+            where: `strength` in this part of the image, broadcast to [N, 1, H, W].
         """
         seen = erased + hole * (fill + color_shift(fill, erased, hole))
         x, _ = self.features(torch.cat([seen, hole], dim=1))
         change: Tensor = hole * where * self.head(x).to(fill.dtype)
         return fill + change
 
-    def strength(self, resolution: int) -> Tensor:
-        """Return how far each pixel of an image may change, [1, 1, R, R] in 0..1, on the CPU.
 
-        It is 1 in the inner half of each disc and falls to 0 at its edge.
-        """
-        shape = (1, 1, resolution, resolution)
-        if not self.config.places:
-            return torch.ones(shape)
-        at = (torch.arange(resolution) + 0.5) / resolution
-        discs = [
-            (2 - 2 * torch.hypot(at - x, (at - y)[:, None]) / radius).clamp(0, 1)
-            for x, y, radius in self.config.places
-        ]
-        return torch.stack(discs).amax(dim=0).expand(shape)
+def strength(places: Sequence[tuple[float, float, float]], resolution: int) -> Tensor:
+    """Return how far each pixel of an image may change, [1, 1, R, R] in 0..1.
+
+    `places` are those of `RefinementConfig`. It is 1 in the inner half of each disc and falls to 0
+    at its edge.
+    """
+    shape = (1, 1, resolution, resolution)
+    if not places:
+        return torch.ones(shape)
+    at = (torch.arange(resolution) + 0.5) / resolution
+    discs = [
+        (2 - 2 * torch.hypot(at - x, (at - y)[:, None]) / radius).clamp(0, 1)
+        for x, y, radius in places
+    ]
+    return torch.stack(discs).amax(dim=0).expand(shape)
 
 
 def color_shift(fill: Tensor, erased: Tensor, hole: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from inpaint_model.networks.refinement_network import (
     RefinementConfig,
     RefinementNetwork,
     color_shift,
+    strength,
 )
 from torch import Tensor
 
@@ -70,14 +71,14 @@ def test_only_the_places_change() -> None:
     torch.manual_seed(0)
     network = RefinementNetwork(disc).eval()
     torch.nn.init.normal_(network.head.weight)
-    fill, hole, where = noise(0), torch.ones(1, 1, 64, 64), network.strength(64)
+    fill, hole, where = noise(0), torch.ones(1, 1, 64, 64), strength(disc.places, 64)
     changed = (network(fill, torch.zeros_like(fill), hole, where) - fill).abs().amax(dim=1)[0]
     y, x = torch.meshgrid(torch.arange(64) + 0.5, torch.arange(64) + 0.5, indexing="ij")
     distance = torch.hypot(x - 16, y - 32) / 64
     assert float(changed[distance > 0.2].max()) == 0
     assert float((changed[distance < 0.19] > 0).float().mean()) == 1
     assert torch.equal(where[0, 0][distance < 0.1], torch.ones(int((distance < 0.1).sum())))
-    assert torch.equal(RefinementNetwork(SMALL).strength(64), torch.ones(1, 1, 64, 64))
+    assert torch.equal(strength((), 64), torch.ones(1, 1, 64, 64))
 
 
 @given(st.tuples(*[st.floats(-0.5, 0.5)] * 3), st.sampled_from([16, 48, 64, 96]))

@@ -16,7 +16,7 @@ from inpaint_model.data.sampler import Sampler
 from inpaint_model.inference.freeze import freeze_for_inference
 from inpaint_model.inference.inpainter import load_bundle
 from inpaint_model.inference.tiny import tiny_model
-from inpaint_model.networks.refinement_network import RefinementConfig, RefinementNetwork
+from inpaint_model.networks.refinement_network import RefinementConfig, RefinementNetwork, strength
 from inpaint_model.training.refinement.examples import EYES, RefinementInputs
 from inpaint_model.training.refinement.loop import Judges, train_refinement
 from inpaint_model.training.run_folder import RunFolder
@@ -242,7 +242,7 @@ def test_a_hole_away_from_the_places_is_left_alone(bundle: Path) -> None:
         encoding = refining.encode(image, hole)
         codes = refining.sample(encoding, [1])
         raw, refined = (each.render(encoding, codes)[0] for each in (plain, refining))
-        where = network.strength(32)[0, 0].numpy()
+        where = strength(EYES, 32)[0, 0].numpy()
         assert bool((raw != refined).any()) == changes
         np.testing.assert_array_equal(raw[where == 0], refined[where == 0])
 

@@ -20,6 +20,7 @@ from inpaint_model.cli.train.training_run import describe
 from inpaint_model.data import devices
 
 if TYPE_CHECKING:
+    from inpaint_model.networks.refinement_network import RefinementNetwork
     from inpaint_model.training.refinement.examples import RefinementExamples
 
 
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.bundle.writer import add_refinement
     from inpaint_model.data.sampler import Sampler
     from inpaint_model.inference.freeze import freeze_for_inference
-    from inpaint_model.networks.refinement_network import RefinementConfig, RefinementNetwork
+    from inpaint_model.networks.refinement_network import RefinementConfig
     from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.options import options_from
     from inpaint_model.training.refinement.examples import EYES, RefinementInputs
@@ -93,7 +94,6 @@ def run(args: argparse.Namespace) -> int:
         options.seed,
         device,
         config.places,
-        RefinementNetwork(config).strength(resolution),
     )
     folder = RunFolder(args.out)
     folder.write_options(plan)

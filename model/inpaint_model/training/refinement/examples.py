@@ -6,7 +6,7 @@ alignment has put in known places.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -18,6 +18,7 @@ from inpaint_model.data.masks import training_holes
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.data.transfer import uploaded
 from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.refinement_network import strength
 from inpaint_model.training.randomness import generator_for
 
 SHARES = {"mat-256": 0.45, "lasso": 0.2, "box": 0.2, "half": 0.15}  # of the recipes for holes
@@ -61,8 +62,7 @@ class RefinementInputs:
     crop: int  # S, px
     seed: int
     device: torch.device
-    places: tuple[tuple[float, float, float], ...] = ()  # that examples show most; none: anywhere
-    strength: Tensor = field(default_factory=lambda: torch.ones(1, 1, 1, 1))  # of the network
+    places: tuple[tuple[float, float, float], ...] = ()  # of the network; examples show these most
 
     @torch.no_grad()
     def __call__(self, nimg: int, count: int) -> RefinementExamples:
@@ -82,10 +82,10 @@ class RefinementInputs:
             left, top = self._around(x, y, generator)
             cuts.append((k, slice(top, top + size), slice(left, left + size)))
             places.append([x - self.near // 2 - left, y - self.near // 2 - top])
-        strength = self.strength.to(self.device).expand_as(erased)
+        changing = strength(self.places, self.images.resolution).to(self.device)
         image, hole, fill, where = (
             torch.stack([batch[k, :, rows, columns] for k, rows, columns in cuts])
-            for batch in (images, erased, fills, strength)
+            for batch in (images, erased, fills, changing.expand_as(erased))
         )
         return RefinementExamples(image, hole, fill, where, torch.tensor(places))
 
