@@ -225,17 +225,17 @@ class RefinementTraining:
     seed: int = option(0, "Seed of weights, image order, holes, codes and augmentation.")
     lr: float = option(0.0002, "Adam's learning rate.")
     lr_heads: float = option(0.001, "Learning rate of the discriminators' heads.")
-    lambda_pixels: float = option(1.0, "Weight of the absolute difference from the image.")
+    lambda_pixels: float = option(2.0, "Weight of the absolute difference from the image.")
     lambda_colors: float = option(
         6.0, "Weight of the difference from the fill in the means over 16 px."
     )
     lambda_features: float = option(
-        0.5, "Weight of the difference from the image in the maps of the feature networks."
+        1.5, "Weight of the difference from the image in the maps of the feature networks."
     )
     lambda_projected: float = option(0.6, "Weight of each of the two discriminators.")
     ramp_kimg: float = option(2.0, "Raise the discriminators' weight from 0 over this length.")
     augment_p: float = option(0.2, "Probability of each augmentation for the discriminators.")
-    ema_kimg: float = option(2.0, "Half-life of the averaged weights, in thousands of images.")
+    ema_kimg: float = option(1.0, "Half-life of the averaged weights, in thousands of images.")
     bf16: bool = option(False, "Compute convolutions in bfloat16.")
     snapshot_kimg: float = option(1.0, "Thousands of images between snapshots.")
 
