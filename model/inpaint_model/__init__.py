@@ -19,7 +19,7 @@ Subpackages, from the bottom layer to the top:
     inference    `Inpainter`, for a hole in a square image
     pipeline     `DocumentInpainter`, for images of any size
     importing    checkpoints of other implementations
-    training     generators, inpainting models and framers
+    training     generators, inpainting models, and the networks added to them
     evaluation   masks, baselines, metrics and the report
     directions   latent directions for edits
     cli          the command `inpaint-model`

@@ -1,1 +1,1 @@
-"""Training loops of the generator, the inpainting model and the framer."""
+"""Training loops of the generator, the inpainting model, and the networks added to it."""
