@@ -65,6 +65,7 @@ class BundleInfo:
     framer: FramerConfig | None = None
     refinement: RefinementConfig | None = None
     detail: DetailConfig | None = None
+    naturalness: float | None = None  # see `Document`
     discriminator: DiscriminatorConfig | None = None
 
     @property
@@ -131,6 +132,7 @@ def read_bundle(folder: Path) -> BundleInfo:
         framer=read.framer,
         refinement=read.refinement,
         detail=read.detail,
+        naturalness=read.naturalness,
         discriminator=_discriminator(read),
     )
 
@@ -212,6 +214,9 @@ class Document(Card):
     framer: FramerConfig | None = None
     refinement: RefinementConfig | None = None
     detail: DetailConfig | None = None
+    # What judges naturalness has learned to tell images from fills: how often it is right about an
+    # image and its fill that it has not seen.
+    naturalness: Number | None = None
     discriminator: DiscriminatorConfig | None = None
 
 

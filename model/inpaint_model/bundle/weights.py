@@ -18,9 +18,11 @@ from inpaint_model.networks.detail_network import DetailNetwork
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.naturalness_head import NaturalnessHead
 from inpaint_model.networks.refinement_network import RefinementNetwork
 
 DETAIL = "detail.safetensors"
+NATURALNESS = "naturalness.safetensors"
 MAPPED_BYTES = 64 * 2**20
 
 Part = TypeVar("Part", bound=nn.Module)
@@ -205,11 +207,7 @@ def load_discriminator(info: BundleInfo) -> Discriminator | None:
     config = info.discriminator
     if config is None or not path.exists():
         return None
-    _check_shapes(lambda: Discriminator(config), path)
-    with torch.device("meta"):
-        discriminator = Discriminator(config)
-    _fill(discriminator, _stored_tensors(path, info.folder), info.folder)
-    return discriminator
+    return _from_file(path, lambda: Discriminator(config))
 
 
 def load_detail(info: BundleInfo) -> DetailNetwork | None:
@@ -221,9 +219,25 @@ def load_detail(info: BundleInfo) -> DetailNetwork | None:
     config = info.detail
     if config is None:
         return None
-    path = info.folder / DETAIL
-    _check_shapes(lambda: DetailNetwork(config), path)
-    with torch.device("meta"):
-        network = DetailNetwork(config)
-    _fill(network, _stored_tensors(path, info.folder), info.folder)
+    network = _from_file(info.folder / DETAIL, lambda: DetailNetwork(config))
     return network.eval().requires_grad_(False)
+
+
+def load_naturalness(info: BundleInfo) -> NaturalnessHead | None:
+    """Return what judges the naturalness of a bundle's fills, if it has it: float32, CPU.
+
+    Raises:
+        BundleError: Its file is missing, damaged, or does not match.
+    """
+    if info.naturalness is None:
+        return None
+    return _from_file(info.folder / NATURALNESS, NaturalnessHead).eval().requires_grad_(False)
+
+
+def _from_file(path: Path, make: Callable[[], Part]) -> Part:
+    """Load a part that has its own file in a bundle, in float32 on the CPU."""
+    _check_shapes(make, path)
+    with torch.device("meta"):
+        part = make()
+    _fill(part, _stored_tensors(path, path.parent), path.parent)
+    return part

@@ -16,13 +16,14 @@ from torch import Tensor, nn
 
 from inpaint_model.bundle.manifest import FORMAT, WEIGHTS, BundleInfo, Card, format_for, read_bundle
 from inpaint_model.bundle.tensor_files import write_tensors
-from inpaint_model.bundle.weights import DETAIL, file_sha256, generator_sha256
+from inpaint_model.bundle.weights import DETAIL, NATURALNESS, file_sha256, generator_sha256
 from inpaint_model.framing.network import Framer, FramerConfig
 from inpaint_model.networks.config import to_dict
 from inpaint_model.networks.detail_network import DetailNetwork
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.inpainting_model import InpaintingModel
+from inpaint_model.networks.naturalness_head import NaturalnessHead
 from inpaint_model.networks.precision import DTYPES
 from inpaint_model.networks.refinement_network import RefinementNetwork
 
@@ -214,4 +215,21 @@ def add_detail(folder: Path, network: DetailNetwork) -> BundleInfo:
         (new / DETAIL).unlink(missing_ok=True)
         write_tensors(_stored(network.state_dict(), DTYPES[info.dtype]), new / DETAIL)
         edit_manifest(new, detail=network.config.to_dict())
+    return read_bundle(folder)
+
+
+def add_naturalness(folder: Path, head: NaturalnessHead, right: float) -> BundleInfo:
+    """Add or replace what judges the naturalness of a bundle's fills, in its own file.
+
+    `right` is the share of images that it has not seen and whose fills score lower.
+
+    Raises:
+        BundleError: The bundle cannot be read.
+        OSError: A file cannot be written.
+    """
+    read_bundle(folder)
+    with rewriting(folder, keep=True) as new:
+        (new / NATURALNESS).unlink(missing_ok=True)
+        write_tensors(_stored(head.state_dict(), torch.float32), new / NATURALNESS)
+        edit_manifest(new, naturalness=right)
     return read_bundle(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from inpaint_model.document.arrays import ImageU8
+from inpaint_model.document.arrays import FloatImage, ImageU8
 
 
 def to_uint8(images: Tensor) -> ImageU8:
@@ -17,3 +17,8 @@ def to_uint8(images: Tensor) -> ImageU8:
 def from_uint8(images: ImageU8 | Tensor) -> Tensor:
     """Convert uint8 [N, H, W, 3] to float32 [N, 3, H, W] in -1..1."""
     return torch.as_tensor(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def from_unit(images: FloatImage) -> Tensor:
+    """Convert float32 [N, H, W, 3] in 0..1 to [N, 3, H, W] in -1..1."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2) * 2 - 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from inpaint_model.bundle.manifest import BundleInfo, find_bundle, read_bundle
 from inpaint_model.bundle.weights import (
     load_detail,
     load_model,
+    load_naturalness,
     load_refinement,
     load_tensors,
 )
@@ -23,12 +25,14 @@ from inpaint_model.data.transfer import read_array, upload
 from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.framing.network import Framer, framer_from
 from inpaint_model.inference.abilities import check_editable
+from inpaint_model.inference.assessor import Assessor
 from inpaint_model.inference.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.inference.freeze import best_dtype, freeze_for_inference
 from inpaint_model.inference.passes import EagerPasses, Passes
 from inpaint_model.networks.config import ModelConfig
 from inpaint_model.networks.detail_network import DetailNetwork
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel
+from inpaint_model.networks.naturalness_head import NaturalnessHead
 from inpaint_model.networks.ops import channels_last
 from inpaint_model.networks.precision import DTYPES
 from inpaint_model.networks.refinement_network import RefinementNetwork
@@ -82,6 +86,7 @@ class Inpainter:
         framer: Framer | None = None,
         detail: DetailNetwork | None = None,
         refinement: RefinementNetwork | None = None,
+        naturalness: NaturalnessHead | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.dtype = dtype or best_dtype(self.device)
@@ -97,6 +102,7 @@ class Inpainter:
         self.framer, self.detail = framer, detail  # stay on the CPU, like the documents
         if detail is not None:
             detail.to(DTYPES[best_dtype(torch.device("cpu"))])
+        self._naturalness = naturalness
         config = model.config.generator
         self.resolution, self.num_ws = config.resolution, config.num_ws
         self.w_dim, self.z_dim = config.w_dim, config.z_dim
@@ -105,6 +111,11 @@ class Inpainter:
     def config(self) -> ModelConfig:
         """The networks' configuration."""
         return self._model.config
+
+    @cached_property
+    def assessor(self) -> Assessor:
+        """What judges the fills, if the model is of faces in FFHQ's alignment."""
+        return Assessor(self._naturalness)
 
     @torch.inference_mode()
     def synthesis(self, ws: Tensor) -> Tensor:
@@ -254,4 +265,5 @@ def load_bundle(
         framer=framer,
         detail=load_detail(info),
         refinement=load_refinement(info),
+        naturalness=load_naturalness(info),
     )

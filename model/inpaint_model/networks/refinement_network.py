@@ -11,14 +11,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from inpaint_model.networks.color_shift import blended
 from inpaint_model.networks.config import Count, Depth
 from inpaint_model.networks.unet import UNet
 from inpaint_model.networks.validation import Finite, Several, closed
-
-_CELL = 8  # px
 
 
 @closed
@@ -62,7 +60,7 @@ class RefinementNetwork(UNet):
             hole: [N, 1, H, W], 1 in the hole.
             where: `strength` in this part of the image, broadcast to [N, 1, H, W].
         """
-        seen = erased + hole * (fill + color_shift(fill, erased, hole))
+        seen = blended(fill, erased, hole)
         x, _ = self.features(torch.cat([seen, hole], dim=1))
         change: Tensor = hole * where * self.head(x).to(fill.dtype)
         return fill + change
@@ -83,26 +81,3 @@ def strength(places: Sequence[tuple[float, float, float]], resolution: int) -> T
         for x, y, radius in places
     ]
     return torch.stack(discs).amax(dim=0).expand(shape)
-
-
-def color_shift(fill: Tensor, erased: Tensor, hole: Tensor) -> Tensor:
-    """Return what to add to a fill so that its colors continue those around the hole.
-
-    The difference where the image is known, averaged over cells of 8 px and more, is continued into
-    the hole from fine to coarse cells (the pull-push algorithm, Gortler et al. 1996). Without it
-    the network and its discriminators would see mostly the border of the hole. The arguments are
-    those of `RefinementNetwork.forward`.
-    """
-    known = 1 - hole
-    weight = F.avg_pool2d(known, _CELL)
-    total = F.avg_pool2d(known * (erased - fill), _CELL)
-    levels = [(total, weight)]
-    while min(total.shape[-2:]) > 1:
-        total, weight = F.avg_pool2d(total, 2), F.avg_pool2d(weight, 2)
-        levels.append((total, weight))
-    shift = torch.zeros_like(total)
-    for total, weight in reversed(levels):
-        coarse = F.interpolate(shift, total.shape[-2:], mode="bilinear")
-        # A cell counts fully if half of it is known.
-        shift = coarse + (2 * weight).clamp(max=1) * (total / weight.clamp(min=1e-6) - coarse)
-    return F.interpolate(shift, fill.shape[-2:], mode="bilinear")

@@ -25,6 +25,7 @@ from inpaint_model.framing.frame_holes import frame_holes
 from inpaint_model.inference.abilities import check_count, check_editable
 from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.networks.inpainting_model import Encoding
+from inpaint_model.pipeline.assessing import ALIGNMENT, Assessment, GroupAssessor
 from inpaint_model.pipeline.enlarging import Enlarger
 from inpaint_model.pipeline.recipe import (
     Codes,
@@ -71,6 +72,11 @@ class DocumentFill:
         """The filled image: same size and sample type, unchanged outside the hole."""
         image = self.session.image
         return composite(image.pixels, self.patches, image.origin)
+
+    @cached_property
+    def assessment(self) -> Assessment:
+        """How much the person still is the person, and how natural the fill looks."""
+        return self.session.assess(self.rendering)
 
     @property
     def recipe(self) -> str:
@@ -192,7 +198,7 @@ class DocumentInpainter:
         session = FillSession(
             identity_of(inpainter), image, hole, placements, blending or BlendSettings()
         )
-        return _with_enlargers(session, inpainter)
+        return _prepared(session, inpainter)
 
     def reopen(
         self,
@@ -215,10 +221,10 @@ class DocumentInpainter:
         inpainter = self._model()
         read, model = read_recipe(recipe), identity_of(inpainter)
         if image is None or mask is None:
-            return _with_enlargers(reopened(read, attachment, model), inpainter)
+            return _prepared(reopened(read, attachment, model), inpainter)
         image = _as_image(image)
         hole = _as_hole(mask, image)
-        return _with_enlargers(reopened(read, attachment, model, image, hole), inpainter)
+        return _prepared(reopened(read, attachment, model, image, hole), inpainter)
 
     def encode(self, session: FillSession) -> Iterator[None]:
         """Encode a session's groups now, one per step, rather than when needed."""
@@ -365,11 +371,14 @@ class DocumentInpainter:
         return held.groups
 
 
-def _with_enlargers(session: FillSession, inpainter: Inpainter) -> FillSession:
-    """Let a session use the model's detail network, if it has one."""
+def _prepared(session: FillSession, inpainter: Inpainter) -> FillSession:
+    """Let a session use the networks that run beside the model, if it has them and they apply."""
+    placements = session.placements
     if inpainter.detail is not None:
-        network = inpainter.detail
-        session.enlargers = [Enlarger(network, placement) for placement in session.placements]
+        session.enlargers = [Enlarger(inpainter.detail, placement) for placement in placements]
+    shows_faces = all(placement.mode != "box" for placement in placements)
+    if shows_faces and inpainter.info.card.alignment == ALIGNMENT:
+        session.assessors = [GroupAssessor(inpainter.assessor, place) for place in placements]
     return session
 
 

@@ -15,6 +15,7 @@ from inpaint_model.document.hole import Hole
 from inpaint_model.document.notices import RefusalError
 from inpaint_model.document.placement import BlendFit, FramePart, Placement
 from inpaint_model.networks.inpainting_model import Encoding
+from inpaint_model.pipeline.assessing import UNKNOWN, Assessment, GroupAssessor, assess
 from inpaint_model.pipeline.enlarging import Enlarger
 from inpaint_model.pipeline.recipe import (
     Codes,
@@ -127,6 +128,7 @@ class FillSession:
     placements: Sequence[Placement]  # one per group
     blending: BlendSettings
     enlargers: Sequence[Enlarger] = ()  # one per group, if the model has a detail network
+    assessors: Sequence[GroupAssessor] = ()  # one per group, if all frames show faces
     encodings: Encodings | None = None  # None when the model has left the device
     candidates: dict[int, Candidate] = field(default_factory=dict)
     # Outputs without edits and mixing, by seed and truncation, latest last.
@@ -169,6 +171,8 @@ class FillSession:
         if self.blending.detail:
             for enlarger in self.enlargers:
                 _ = enlarger.octaves
+        for assessor in self.assessors:
+            _ = assessor.original
 
     @property
     def has_surroundings(self) -> bool:
@@ -198,6 +202,12 @@ class FillSession:
             return [fitting.to_patch() for fitting in fittings]
         parts = zip(fittings, self._parts(rendering.outputs), strict=True)
         return [fitting.edit_to_patch(part) for fitting, part in parts]
+
+    def assess(self, rendering: Rendering) -> Assessment:
+        """Judge a rendering; nothing is known of smooth fills, or where there is no face."""
+        if rendering.candidate.is_smooth or not self.assessors:
+            return UNKNOWN
+        return assess(self.assessors, rendering.outputs)
 
     def _parts(self, outputs: Outputs) -> list[FramePart]:
         """Return outputs with detail, if that is wanted and the model can."""

@@ -86,6 +86,19 @@ class Patch:
     box: Box  # document px
 
 
+@dataclass(frozen=True)
+class Scores:
+    """How the daemon judges a fill of a face; None = unknown."""
+
+    # How much the person is still the person of the image before: 1 = the same face, 0 = as two
+    # persons on average. Unknown where the selection covers most of the face, for example.
+    likeness: float | None = None
+    naturalness: float | None = None  # share of the model's fills that look less natural, 0..1
+
+
+UNKNOWN = Scores()
+
+
 class Method(IntEnum):
     """What made a candidate."""
 
@@ -104,6 +117,7 @@ class Candidate:
     recipe: str = field(repr=False)  # JSON: everything needed to make this candidate again
     attachment: bytes = field(repr=False)  # PNG; only with variant -1; variants share it
     method: Method = Method.MODEL
+    scores: Scores = UNKNOWN
 
     @property
     def is_variant(self) -> bool:

@@ -20,6 +20,7 @@ from .events import (
     Notice,
     Patch,
     Progress,
+    Scores,
 )
 from .geometry import Box, Extent, Frame
 from .images import Picture, SampleType, Transfer
@@ -251,6 +252,10 @@ def _candidate(message: pb.Candidate) -> Candidate:
         recipe=message.recipe,
         attachment=message.attachment,
         method=Method.SMOOTH if message.method == pb.METHOD_SMOOTH else Method.MODEL,
+        scores=Scores(
+            message.likeness if message.HasField("likeness") else None,
+            message.naturalness if message.HasField("naturalness") else None,
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from inpaint_model.document.compositing import Patch
 from inpaint_model.document.geometry import Box, Frame, Mode
 from inpaint_model.document.notices import Notice
+from inpaint_model.pipeline.assessing import Assessment
 from inpaint_model.pipeline.recipe import Method
 from inpaint_model.segmentation.parts import PartMask
 
@@ -56,6 +57,7 @@ class FinishedCandidate:
     linear: bool  # whether the colors of the patches are linear
     recipe: str
     attachment: bytes  # only of the candidate itself, not of its variants
+    assessment: Assessment
 
 
 @dataclass(frozen=True)

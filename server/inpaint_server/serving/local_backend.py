@@ -22,6 +22,7 @@ import numpy as np
 from inpaint_model.document.color import converted
 from inpaint_model.document.notices import Notice
 from inpaint_model.inference.host_memory import resident_bytes
+from inpaint_model.pipeline.assessing import UNKNOWN
 from inpaint_model.pipeline.recipe import AttachmentError, read_recipe, write_recipe
 from inpaint_model.pipeline.reopening import reopened
 from inpaint_model.pipeline.session import FillSession, Rendering
@@ -328,12 +329,14 @@ class LocalBackend:
     async def _finished(
         self, answered: ServedSession, kept: FillSession, rendering: Rendering
     ) -> FinishedCandidate:
-        """Blend a rendering into the document and encode the attachment, in two threads."""
+        """Blend a rendering into the document, judge it, and encode the attachment, in threads."""
         with spans.span("blend"):
-            finished, attachment = await asyncio.gather(
+            finished, assessment, attachment = await asyncio.gather(
                 self._in_thread(finished_candidate, answered, rendering),
+                self._in_thread(kept.assess, rendering),
                 self._in_thread(kept.attachment),
             )
+        finished = replace(finished, assessment=assessment)
         return replace(finished, attachment=attachment) if rendering.variant < 0 else finished
 
     @asynccontextmanager
@@ -464,7 +467,7 @@ def faces_in(found: Segmentation) -> FacesFound:
 
 
 def finished_candidate(served: ServedSession, rendering: Rendering) -> FinishedCandidate:
-    """Return a candidate at the resolution of the document, without its attachment."""
+    """Return a candidate at the document's resolution; attachment and assessment follow."""
     session, made = served.session, rendering.candidate
     patches = (
         patch._replace(fill=converted(patch.fill, served.output_dtype))
@@ -479,6 +482,7 @@ def finished_candidate(served: ServedSession, rendering: Rendering) -> FinishedC
         linear=session.image.linear,
         recipe=write_recipe(session.recipe(made)),
         attachment=b"",
+        assessment=UNKNOWN,
     )
 
 

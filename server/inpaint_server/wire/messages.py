@@ -97,6 +97,11 @@ def _candidate_event(answer: FinishedCandidate) -> pb.FillEvent:
         write_image(message.coverage, patch.coverage, linear=False)
     candidate.recipe = answer.recipe
     candidate.attachment = answer.attachment
+    likeness, naturalness = answer.assessment
+    if likeness is not None:
+        candidate.likeness = likeness
+    if naturalness is not None:
+        candidate.naturalness = naturalness
     return event
 
 

@@ -1,4 +1,4 @@
-"""`inpaint-model train generator|inpainter|framer|refinement|detail`."""
+"""`inpaint-model train generator|inpainter|framer|refinement|detail|naturalness`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ PARTS = {
     "refinement": "train the network that refines fills, and add it to a bundle",
     "framer": "train the network that finds the frame around a hole, and add it to a bundle",
     "detail": "train the network that adds detail to enlarged fills, and add it to a bundle",
+    "naturalness": "fit what judges how natural fills look, and add it to a bundle",
 }
 
 

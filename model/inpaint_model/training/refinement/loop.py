@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from inpaint_model.networks.color_shift import color_shift
 from inpaint_model.networks.ops import channels_last
 from inpaint_model.networks.refinement_network import (
     RefinementConfig,
     RefinementNetwork,
-    color_shift,
 )
 from inpaint_model.training.adversaries import Moment, ProjectedAdversary
 from inpaint_model.training.deadline import Deadline

@@ -7,7 +7,8 @@ from PIL import Image
 
 from inpaint_model.data.image_grid import contact_sheet
 from inpaint_model.data.image_tensors import to_uint8
-from inpaint_model.networks.refinement_network import RefinementNetwork, color_shift
+from inpaint_model.networks.color_shift import color_shift
+from inpaint_model.networks.refinement_network import RefinementNetwork
 from inpaint_model.training.refinement.examples import RefinementExamples
 
 _ROWS = 8

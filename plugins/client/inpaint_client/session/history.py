@@ -10,12 +10,12 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from ..errors import InputError
-from ..events import Method
+from ..events import UNKNOWN, Method, Scores
 from ..geometry import Box, Extent
 from ..recipe import parse_recipe
 from ..requests import Edits, StyleLevel
@@ -45,6 +45,7 @@ class Result:
     # Recipe of the result that is mixed in, in case that result is no longer in the document.
     mixed_recipe: str = field(default="", repr=False)
     method: Method = Method.MODEL  # not stored, because the recipe contains it
+    scores: Scores = UNKNOWN
 
     @property
     def is_smooth(self) -> bool:
@@ -113,6 +114,9 @@ def pack(run: PastRun) -> bytes:
             if result.mixed_recipe:
                 entry["mix"]["recipe"] = result.mixed_recipe
             entry["unmixed"] = result.unmixed
+        known = {k: round(v, 4) for k, v in asdict(result.scores).items() if v is not None}
+        if known:
+            entry["scores"] = known
         if result.attachment:
             if result.attachment not in attachments:
                 attachments.append(result.attachment)
@@ -200,7 +204,16 @@ def _result(entry: dict[str, Any], attachments: list[bytes]) -> Result:
         unmixed=str(entry.get("unmixed", "")),
         mixed_recipe=str(entry["mix"].get("recipe", "")) if "mix" in entry else "",
         method=_method(str(entry["recipe"])),
+        scores=_scores(entry.get("scores", {})),
     )
+
+
+def _scores(content: dict[str, Any]) -> Scores:
+    likeness, naturalness = (
+        min(max(float(content[name]), 0.0), 1.0) if name in content else None
+        for name in ("likeness", "naturalness")
+    )
+    return Scores(likeness, naturalness)
 
 
 def _method(recipe: str) -> Method:
