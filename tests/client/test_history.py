@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inpaint_client import Box, Extent, InputError, Method, StyleLevel, StyleMix
+from inpaint_client.events import Scores
 from inpaint_client.session.history import PastRun, Result, attachment_of, pack, unpack
 
 RUN = PastRun(
@@ -35,6 +36,7 @@ RUN = PastRun(
             mix=StyleMix("{a}", (StyleLevel.FEATURES,), 0.25),
             unmixed='{"seed":6,"mixing":null}',
             mixed_recipe='{"seed":5}',
+            scores=Scores(0.75, 0.5),
         ),
     ),
     chosen=1,

@@ -196,6 +196,20 @@ def test_candidates_appear_one_by_one(presenter: Presenter, window: Window) -> N
     assert color(window.renderings[1]) == expected(8)
 
 
+def test_the_most_natural_candidate_is_first_and_chosen(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    daemon.service.script.scored = True
+    filled(presenter, window)
+    assert window.strips == [[], [7], [7, 8], [7, 8, 9], [9, 8, 7]]
+    assert presenter.chosen == 0
+    assert presenter.state.status.endswith("The most natural candidate is first.")
+    presenter.choose(1)
+    more(presenter, window, 1, {})  # seed 10 is the least natural
+    assert window.strips[-1] == [9, 8, 7, 10]
+    assert presenter.chosen == 1
+
+
 def test_variants_follow_their_candidate(presenter: Presenter, window: Window) -> None:
     filled(
         presenter,

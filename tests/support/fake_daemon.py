@@ -77,6 +77,12 @@ def color_of(seed: int, edits: dict[str, float] | None = None) -> tuple[float, f
     return red, green, blue
 
 
+def scores_of(seed: int, edits: dict[str, float] | None = None) -> dict[str, float]:
+    """Return the scores of a candidate; later seeds are more natural, edits cost likeness."""
+    lost = 0.1 * sum(map(abs, (edits or {}).values()))
+    return {"likeness": max(0.0, 0.9 - lost), "naturalness": seed % 10 / 10}
+
+
 def part_box(part: pb.Part, width: int, height: int) -> tuple[int, int, int, int]:
     """Return the box of a part in an image, (x, y, width, height); its border is half selected."""
     return part * width // 10, height // 4, max(3, width // 5), max(3, height // 2)
@@ -96,6 +102,7 @@ class Script:
     larger: str = ""  # a second model, used by fills that name none
     single_candidate: bool = False  # as in Model, here and below
     no_edits: bool = False
+    scored: bool = False  # send `scores_of` with candidates
     last_killed: pb.LastKilled | None = None  # how the previous daemon ended
     tell: Callable[[str], None] = lambda line: None
 
@@ -293,6 +300,9 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                     await _fail(context, status, self.script.reason)
                 await asyncio.sleep(self.script.delay_s)
                 made = _candidate(session, index, variant, seed, edits, mixing)
+                if self.script.scored and made.method == pb.METHOD_MODEL:
+                    for name, score in scores_of(seed, edits).items():
+                        setattr(made, name, score)
                 yield pb.FillEvent(candidate=made)
                 yield pb.FillEvent(progress=pb.Progress(done=done + 1, total=len(renderings)))
                 self.script.tell(f"sent {done + 1}")

@@ -17,8 +17,9 @@ WEIGHTS = "pretrained/recognition_network.safetensors"
 @cache
 def recognition_network(dtype: torch.dtype = torch.float32) -> RecognitionNetwork:
     """Load the network from the package: CPU, no gradients."""
-    network = RecognitionNetwork()
+    with torch.device("meta"):
+        network = RecognitionNetwork()
     with as_file(files("inpaint_model.bundle") / WEIGHTS) as path:
         weights = {name: value.float() for name, value in load_file(path).items()}
-    network.load_state_dict(weights)
+    network.load_state_dict(weights, assign=True)
     return channels_last(network.to(dtype)).eval().requires_grad_(False)

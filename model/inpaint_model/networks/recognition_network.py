@@ -20,11 +20,8 @@ FEATURES = 256 + 512 + PERSON  # channels of the maps that `forward` returns
 class RecognitionNetwork(nn.Module):
     """Maps images to features in which faces of one person are alike."""
 
-    mean: Tensor
-
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(_MEAN)[:, None, None], persistent=False)
         self.stem = nn.Conv2d(3, _WIDTHS[0], 3, stride=2)
         self.blocks = nn.ModuleList(
             _Separable(*widths, 2 if number in _HALVED else 1)
@@ -37,7 +34,8 @@ class RecognitionNetwork(nn.Module):
         `images` are RGB [N, 3, H, W] in -1..1, nominally of 192 to 256 px, with a face in FFHQ's
         alignment. H and W are multiples of 32.
         """
-        x = relu6(self.stem(pad(images.add(1).mul(127.5) - self.mean, (0, 1, 0, 1))))
+        mean = images.new_tensor(_MEAN)[:, None, None]
+        x = relu6(self.stem(pad(images.add(1).mul(127.5) - mean, (0, 1, 0, 1))))
         maps = []
         for number, block in enumerate(self.blocks, start=1):
             x = block(x)

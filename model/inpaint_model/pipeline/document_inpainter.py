@@ -25,7 +25,7 @@ from inpaint_model.framing.frame_holes import frame_holes
 from inpaint_model.inference.abilities import check_count, check_editable
 from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.networks.inpainting_model import Encoding
-from inpaint_model.pipeline.assessing import ALIGNMENT, Assessment, GroupAssessor
+from inpaint_model.pipeline.assessing import Assessment, GroupAssessor, can_judge
 from inpaint_model.pipeline.enlarging import Enlarger
 from inpaint_model.pipeline.recipe import (
     Codes,
@@ -376,8 +376,7 @@ def _prepared(session: FillSession, inpainter: Inpainter) -> FillSession:
     placements = session.placements
     if inpainter.detail is not None:
         session.enlargers = [Enlarger(inpainter.detail, placement) for placement in placements]
-    shows_faces = all(placement.mode != "box" for placement in placements)
-    if shows_faces and inpainter.info.card.alignment == ALIGNMENT:
+    if can_judge(inpainter.info.card.alignment, placements):
         session.assessors = [GroupAssessor(inpainter.assessor, place) for place in placements]
     return session
 

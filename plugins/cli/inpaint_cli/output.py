@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +20,7 @@ from inpaint_client import (
     Resumed,
     Waiting,
 )
+from inpaint_client.session.ranking import Ranked, most_natural_first
 from inpaint_model.document.compositing import Patch, composite
 from tqdm import tqdm
 
@@ -87,6 +88,7 @@ class Writer:
         canvas = Box.of_extent(prepared.capture.document)
         self._shown = canvas.clamp(hole.grow(margin))
         self._rows: dict[int, list[Cell]] = {}
+        self._ranked: list[Ranked] = []
         self.run = Run()
         self.run.note((*prepared.document.notes, *notes))
 
@@ -147,6 +149,7 @@ class Writer:
                 "seed": candidate.seed,
                 "edits": recipe["edits"],
                 "bounds": [list(patch.box) for patch in candidate.patches],
+                "scores": asdict(candidate.scores),
                 "files": {kind: str(path) for kind, path in files.items()},
             }
         )
@@ -179,6 +182,9 @@ class Writer:
             label = "smooth"
         pixels = thumbnail_pixels(view, linear=self._prepared.linear)
         self._rows.setdefault(candidate.index, []).append(Cell(pixels, label))
+        if not candidate.is_variant:
+            smooth = candidate.method is Method.SMOOTH
+            self._ranked.append(Ranked(candidate.index, candidate.scores, smooth))
 
     def _write_sheet(self) -> None:
         path = self._folder / "sheet.png"
@@ -187,7 +193,8 @@ class Writer:
             linear=self._prepared.linear,
         )
         coverage = np.ascontiguousarray(cut(self._prepared.coverage, self._shown))
-        rows = [self._rows[index] for index in sorted(self._rows)]
+        order = [self._ranked[place].candidate for place in most_natural_first(self._ranked)]
+        rows = [self._rows[index] for index in order]
         if all(len(row) == 1 for row in rows):  # without variants, four candidates per row
             cells = [row[0] for row in rows]
             rows = [cells[k : k + 4] for k in range(0, len(cells), 4)]

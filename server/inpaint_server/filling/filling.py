@@ -280,6 +280,8 @@ def warm_up_steps(models: DeviceModels, entry: RegisteredModel) -> Steps[None]:
     yield
     codes = inpainter.sample(encoding, [0], 0.8)
     yield
+    inpainter.assessor.features(np.zeros((resolution, resolution, 3), np.float32))
+    yield
     largest = models.batch_size(entry)
     for size in (1 << k for k in reversed(range(largest.bit_length()))):
         inpainter.render(encoding, np.repeat(codes, size, axis=0))

@@ -20,6 +20,7 @@ from ..geometry import Box, Extent
 from ..recipe import parse_recipe
 from ..requests import Edits, StyleLevel
 from ..sentence import Sentence
+from .ranking import Ranked
 from .style_mix import StyleMix
 
 FORMAT = 1
@@ -76,6 +77,11 @@ class PastRun:
         return tuple(
             result.seed for result in self.results if result.variant < 0 and not result.is_smooth
         )
+
+    @property
+    def ranked(self) -> tuple[Ranked, ...]:
+        """What decides the places of the results."""
+        return tuple(Ranked(each.index, each.scores, each.is_smooth) for each in self.results)
 
     @property
     def recipe(self) -> str:

@@ -38,6 +38,7 @@ from inpaint_client.session.abilities import model_of, why_single, why_unedited
 from inpaint_client.session.daemon_session import Session
 from inpaint_client.session.killed_notice import KilledNotice
 from inpaint_client.session.live_edit import LiveEdit
+from inpaint_client.session.ranking import is_ranked, most_natural_first
 from inpaint_client.session.strip import seeds_after
 from inpaint_client.session.value_history import ValueHistory
 
@@ -347,10 +348,31 @@ class Presenter:
             self._numbers = max(self._numbers, number + message.index + 1)
             self._view.show_renderings(self.renderings, self.chosen)
         if collector.is_complete:
-            self._show(State(Phase.READY, collector.status, 1.0))
+            told = collector.status
+            if self._show_most_natural_first(is_new=not there):
+                told = f"{told} {_('The most natural candidate is first.')}"
+            self._show(State(Phase.READY, told, 1.0))
             self.offer()
         else:
             self._show(State(Phase.RUNNING, collector.status, collector.fraction))
+
+    def _show_most_natural_first(self, *, is_new: bool) -> bool:
+        """Sort the strip, and return whether the naturalness of several candidates is known.
+
+        Args:
+            is_new: choose the first one, unless the user already works on another one.
+        """
+        ranked = [each.ranked for each in self.renderings]
+        if not is_ranked(ranked):
+            return False
+        order = most_natural_first(ranked)
+        may_choose = is_new and self.chosen == 0 and not self.is_rendering
+        chosen = order[0] if may_choose else self.chosen
+        self._slots = [self._slots[position] for position in order]
+        self.chosen = order.index(chosen)
+        self._view.show_renderings(self.renderings, self.chosen)
+        self._show_controls()
+        return True
 
     # --- choosing and changing
 

@@ -13,6 +13,7 @@ from inpaint_client.patches import pieces
 from inpaint_client.pixels import paste, rearrange, thin
 from inpaint_client.session import layer_names
 from inpaint_client.session.history import PastRun, Result
+from inpaint_client.session.ranking import Ranked
 
 from ..host.new_layer import NewLayer, Pixels
 from ..host.parasites import named
@@ -35,6 +36,11 @@ class Rendering(NamedTuple):
     def is_smooth(self) -> bool:
         """Whether it was made without the model, and so cannot be edited or mixed."""
         return self.candidate.method is Method.SMOOTH
+
+    @property
+    def ranked(self) -> Ranked:
+        """What decides its place among the others."""
+        return Ranked(self.candidate.index, self.candidate.scores, self.is_smooth)
 
     @property
     def unmixed(self) -> str:
@@ -147,6 +153,7 @@ def run_of(
         variant=candidate.variant,
         attachment=attachment,
         edits=rendering.edits,
+        scores=candidate.scores,
     )
     if rendering.mixed is not None:
         result = rendering.mixed.into(result)

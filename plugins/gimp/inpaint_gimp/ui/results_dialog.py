@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 
 from inpaint_client import DaemonInfo, Edits, InpaintError, Worker
 from inpaint_client.session.abilities import why_unedited
+from inpaint_client.session.ranking import described
 
 from ..app.presenter import Phase, Presenter, State
 from ..runs.capture import Glance
@@ -216,7 +217,9 @@ class ResultsDialog:
         if known is None or known[0] is not rendering:
             image = self._preview.with_fill(rendering.candidate)
             small = thumbnail(image, THUMBNAIL_SIZE)
-            result = Result(image, small, short_name(rendering), layer_name(rendering))
+            scores = rendering.candidate.scores
+            name = "\n".join((layer_name(rendering), *map(say, described(scores))))
+            result = Result(image, small, short_name(rendering), name, scores.likeness)
             self._results[id(rendering)] = known = (rendering, result)
         return known[1]
 

@@ -26,6 +26,7 @@ class Result(NamedTuple):
     thumbnail: GdkPixbuf.Pixbuf
     label: str  # the caption
     name: str  # the tooltip and the name for screen readers
+    likeness: float | None = None  # 0..1, shown as a bar; None = unknown
 
 
 class PreviewPane(Gtk.Box):  # type: ignore[misc]
@@ -122,6 +123,7 @@ def _thumbnail_widget(result: Result) -> Gtk.FlowBoxChild:
     text = Gtk.Label()
     text.get_style_context().add_class("dim-label")
     box.pack_start(Gtk.Image(), False, False, 0)
+    box.pack_start(Gtk.LevelBar(no_show_all=True), False, False, 0)
     box.pack_start(text, False, False, 0)
     child = Gtk.FlowBoxChild()
     child.add(box)
@@ -130,8 +132,10 @@ def _thumbnail_widget(result: Result) -> Gtk.FlowBoxChild:
 
 
 def _dress(child: Gtk.FlowBoxChild, result: Result) -> None:
-    image, text = child.get_child().get_children()
+    image, gauge, text = child.get_child().get_children()
     image.set_from_pixbuf(result.thumbnail)
+    gauge.set_visible(result.likeness is not None)
+    gauge.set_value(result.likeness or 0.0)
     text.set_text(result.label)
     child.set_tooltip_text(result.name)
     child.get_accessible().set_name(result.name)

@@ -16,6 +16,7 @@ from inpaint_client.segments import Part
 from inpaint_client.session import layer_names
 from inpaint_client.session.abilities import possible_count, why_single, why_unedited
 from inpaint_client.session.history import Mix, PastRun, Result, attachment_of
+from inpaint_client.session.ranking import is_ranked, most_natural_first
 from inpaint_client.session.run_status import RunStatus, Stage
 from inpaint_client.session.strip import limited_to, neighbor, positions_left
 from inpaint_client.session.value_history import ValueHistory
@@ -352,10 +353,21 @@ class DocumentSession(QtCore.QObject):
             current = self.book.find(past.key)
             if current is not None and len(past.results) < len(current.results):
                 self._shrink(current, past)
+            if isinstance(fill, FillRun):
+                self._show_most_natural(past.key)
         self._close_scratch()
         if error is not None:
             self._take_failure(error)
         self.changed.emit()
+
+    def _show_most_natural(self, key: str) -> None:
+        """Choose the most natural result of a new run, unless the artist works on the first one."""
+        run = self.shown
+        if run is None or run.key != key or run.chosen != 0 or self.live.is_busy:
+            return
+        first = run.results[0]
+        if is_ranked(run.ranked) and not first.starred and self.edits == first.edits:
+            self.choose(most_natural_first(run.ranked)[0])
 
     def _shrink(self, current: PastRun, ended: PastRun) -> None:
         """Remove the results of a run that ended early, except those received."""
@@ -637,6 +649,8 @@ class DocumentSession(QtCore.QObject):
             recipe=rendered.recipe,
             mix=rendered.mix,
             unmixed=(old.unmixed or old.recipe) if rendered.mix.is_on else "",
+            # The naturalness decides the order, in which thumbnails must not jump.
+            scores=replace(old.scores, likeness=rendered.scores.likeness),
         )
         self._update(run.with_result(rendered.position, new))
         self._draw(run, rendered.position)

@@ -151,6 +151,7 @@ class CandidateRun(QtCore.QObject):
             attachment=candidate.attachment or past.results[position].attachment,
             edits=self._edits_of(candidate),
             method=candidate.method,
+            scores=candidate.scores,
         )
         self.past = past.with_result(position, result)
         self._writer.write(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from inpaint_client.capture import Capture
 from inpaint_client.errors import InpaintError, InputError
-from inpaint_client.events import Candidate, Message
+from inpaint_client.events import Candidate, Message, Scores
 from inpaint_client.info import Limits
 from inpaint_client.requests import EditJob, Edits, Mixing, RecipeSource
 from inpaint_client.session.daemon_session import Session
@@ -54,6 +54,7 @@ class Rendered:
     edits: Edits
     recipe: str
     mix: Mix
+    scores: Scores
 
 
 Read = Callable[[PastRun, KeptSelection], Pixels]
@@ -165,7 +166,7 @@ class LayerEdits(QtCore.QObject):
         return self._submit(job, receive)
 
     def show(self, wanted: Wanted, candidate: Candidate, job: EditJob) -> None:
-        done = Rendered(*wanted.key, wanted.edits, candidate.recipe, wanted.mix)
+        done = Rendered(*wanted.key, wanted.edits, candidate.recipe, wanted.mix, candidate.scores)
 
         def written() -> None:
             self.rendered.emit(done)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inpaint_client.session.abilities import why_single
 from inpaint_client.session.history import PastRun, Result
+from inpaint_client.session.ranking import described, is_ranked, most_natural_first
 
 from ..app.state import State, Strip
 from ..host.guard import connect, guarded, guarded_or
@@ -17,6 +18,7 @@ CELL = 88  # px: minimum side of a thumbnail, which grows with the docker
 CAPTION = 17
 GAP = 4
 STAR = 18
+GAUGE = 4  # px: height of the bar that shows the likeness
 
 
 class Grid(QtWidgets.QWidget):
@@ -29,6 +31,7 @@ class Grid(QtWidgets.QWidget):
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self.strip = Strip()
+        self._places: tuple[int, ...] = ()  # of each result in the grid
         self._hover = -1
         self._may_delete = False
         self.setMouseTracking(True)
@@ -39,9 +42,13 @@ class Grid(QtWidgets.QWidget):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
 
-    def draw(self, strip: Strip, may_delete: bool = False) -> None:
+    def draw(self, strip: Strip, may_delete: bool = False, ranked: bool = False) -> None:
+        """Show the results, the most natural one first if `ranked`."""
         self._may_delete = may_delete
         before, self.strip = self.strip, strip
+        order = most_natural_first(strip.run.ranked) if ranked and strip.run else range(strip.count)
+        places = dict(zip(order, range(strip.count), strict=True))
+        self._places = tuple(places[position] for position in range(strip.count))
         if strip.count != before.count:
             self.updateGeometry()
         self.update()
@@ -50,7 +57,7 @@ class Grid(QtWidgets.QWidget):
 
     def cell(self, position: int) -> QtCore.QRect:
         side = self._side(self.width())
-        line, place = divmod(position, self._columns(self.width()))
+        line, place = divmod(self._places[position], self._columns(self.width()))
         return QtCore.QRect(
             place * (side + GAP), line * (side + CAPTION + GAP), side, side + CAPTION
         )
@@ -133,6 +140,8 @@ class Grid(QtWidgets.QWidget):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             inset = 1.5 if chosen else 0.75
             painter.drawRect(QtCore.QRectF(area).adjusted(inset, inset, -inset, -inset))
+        if image is not None and result.scores.likeness is not None:
+            self._paint_gauge(painter, area, result.scores.likeness)
         if image is not None and (result.starred or position == self._hover):
             paint_star(painter, QtCore.QRectF(self.star_box(position)), result.starred)
         caption = QtCore.QRect(cell.left(), area.bottom() + 1, cell.width(), CAPTION)
@@ -140,6 +149,13 @@ class Grid(QtWidgets.QWidget):
         painter.setPen(palette.color(QtGui.QPalette.ColorGroup.Active, role.WindowText))
         painter.drawText(caption, int(Qt.AlignmentFlag.AlignCenter), caption_of(result))
         painter.setOpacity(1.0)
+
+    def _paint_gauge(self, painter: QtGui.QPainter, area: QtCore.QRect, share: float) -> None:
+        """Draw a bar at the bottom of a thumbnail, filled up to a share of 0..1."""
+        bar = QtCore.QRectF(area.left(), area.bottom() + 1 - GAUGE, area.width(), GAUGE)
+        painter.fillRect(bar, QtGui.QColor(0, 0, 0, 140))
+        bar.setWidth(share * bar.width())
+        painter.fillRect(bar, self.palette().color(QtGui.QPalette.ColorRole.Highlight))
 
     # -- mouse and keys ----------------------------------------------------------------------
 
@@ -171,7 +187,12 @@ class Grid(QtWidgets.QWidget):
 
     @guarded_or(False)
     def event(self, event: QtCore.QEvent | None) -> bool:
-        """Override Krita's shortcut Delete, which clears pixels of the active layer."""
+        """Explain scores, and override Krita's Delete, which clears pixels of the active layer."""
+        if isinstance(event, QtGui.QHelpEvent) and event.type() == QtCore.QEvent.Type.ToolTip:
+            text = self._scores_at(event.pos())
+            if text:
+                QtWidgets.QToolTip.showText(event.globalPos(), text, self)
+                return True
         if (
             isinstance(event, QtGui.QKeyEvent)
             and event.type() == QtCore.QEvent.Type.ShortcutOverride
@@ -180,6 +201,13 @@ class Grid(QtWidgets.QWidget):
             event.accept()
             return True
         return bool(super().event(event))
+
+    def _scores_at(self, place: QtCore.QPoint) -> str:
+        """Return the scores of the result at a place, in words; empty if there are none."""
+        run, position = self.strip.run, self._at(place)
+        if run is None or position < 0:
+            return ""
+        return "\n".join(map(say, described(run.results[position].scores)))
 
     @guarded
     def contextMenuEvent(self, event: QtGui.QContextMenuEvent | None) -> None:
@@ -209,9 +237,9 @@ class Grid(QtWidgets.QWidget):
         steps = {key.Key_Left: -1, key.Key_Right: 1, key.Key_Up: -columns, key.Key_Down: columns}
         pressed = key(event.key()) if event.key() in set(map(int, steps)) else None
         if pressed is not None:
-            position = run.chosen + steps[pressed]
-            if 0 <= position < count:
-                self.chosen.emit(position)
+            place = self._places[run.chosen] + steps[pressed]
+            if 0 <= place < count:
+                self.chosen.emit(self._places.index(place))
         elif event.text() == "*":
             self.starred.emit(run.chosen)
         elif event.key() == key.Key_Delete:
@@ -270,7 +298,7 @@ class Results(QtWidgets.QWidget):
         may_change = attached and not state.run_is_kept and not state.progress.is_running
         self.grid.setVisible(state.strip.count > 0)
         self.grid.setEnabled(attached)
-        self.grid.draw(state.strip, may_change)
+        self.grid.draw(state.strip, may_change, ranked=not state.progress.is_running)
         for button in (self.compare, self.keep, self.more):
             button.setVisible(attached)
         self.compare.setEnabled(attached)
@@ -331,7 +359,10 @@ def _note(state: State) -> str:
             return tr("This run was undone or deleted. Undo or redo in Krita can restore it.")
         return tr("The layers of this run are no longer in the image.")
     if not state.run_is_kept:
-        return ""
+        is_over = not state.progress.is_running
+        return (
+            tr("The most natural candidate is first.") if is_over and is_ranked(run.ranked) else ""
+        )
     is_one = bool(run.kept) and run.kept not in state.missing
     what = tr("One candidate was kept.") if is_one else tr("These candidates were kept.")
     return f"{what} {tr('Undo in Krita restores the others.')}" if can_return else what
