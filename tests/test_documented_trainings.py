@@ -45,6 +45,7 @@ SHORTER = {
     "train framer": ("--total-kimg", "0.064", "--batch-size", "16"),
     "train refinement": STEP,
     "train detail": STEP,
+    "train naturalness": ("--images", "10"),
     "directions auto": (*FEW, "--count", "4", "--fit-samples", "100", "--fit-count", "8"),
     "directions svm": (*FEW, "--extremes", "0.2"),
     "directions sefa": FEW,

@@ -18,7 +18,7 @@ import pytest
 import torch
 from eventually import eventually
 from inpaint_model.bundle.manifest import BundleInfo, Card, read_bundle
-from inpaint_model.bundle.weights import load_detail, load_model, load_refinement
+from inpaint_model.bundle.weights import load_detail, load_model, load_naturalness, load_refinement
 from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.training.projected.discriminator import ProjectedDiscriminator
@@ -46,6 +46,7 @@ SMALL = {
     "FRAMER_KIMG": "0.032",
     "REFINEMENT_KIMG": "0.016",
     "DETAIL_KIMG": "0.016",
+    "NATURALNESS_IMAGES": "10",
 }
 
 
@@ -113,7 +114,7 @@ def shipped(files: Path, tmp_path_factory: pytest.TempPathFactory) -> BundleInfo
     runs = tmp_path_factory.mktemp("runs")
     printed = train(runs, *all_options(files))
     for text in ("5 images", "1 of them are replaced", "1 of them have a weight other than 1"):
-        assert printed.count(text) == 6  # in every stage
+        assert printed.count(text) == 7  # in every stage
     half, full = (read_bundle(runs / f"generator-{px}" / "bundle") for px in (32, 64))
     assert (half.card.trained_kimg, full.card.trained_kimg) == (0.008, 0.016)
     assert full.discriminator is None
@@ -123,6 +124,7 @@ def shipped(files: Path, tmp_path_factory: pytest.TempPathFactory) -> BundleInfo
     assert info.has_framer
     assert info.refinement is not None
     assert info.detail is not None
+    assert info.naturalness is not None
 
     card, target = runs / "card.md", runs / "shipped" / "portrait"
     card.write_text("# Portrait\n")
@@ -139,6 +141,7 @@ def test_what_ships_is_complete(shipped: BundleInfo, files: Path) -> None:
     assert (shipped.dtype, shipped.has_framer) == ("fp16", True)
     assert load_refinement(shipped) is not None
     assert load_detail(shipped) is not None
+    assert load_naturalness(shipped) is not None
     assert load_model(shipped).config.generator.resolution == 64
     networks = [load_feature_network(files / f"{seed}.pt") for seed in (1, 2)]
     with torch.random.fork_rng():
@@ -203,7 +206,8 @@ def test_on_from_what_ships_killed_and_out_of_time(
     # Nothing is left to do: what a stage made stays as it is once the next one has begun.
     printed = train(runs, *options, **endless | limits | {"GENERATOR_MINUTES": "0"})
     assert printed.startswith("detail-64: ")
-    assert printed.count("\n") == 1
+    assert printed.endswith("\nnaturalness-64: done\n")
+    assert printed.count("\n") == 2
 
 
 def has_namespaces() -> bool:
@@ -328,10 +332,11 @@ class TestSchedule:
         plan = stages(("lite0.pt",), BATCH="64", GENERATOR_MINUTES="15", FRAMER_KIMG="100", **more)
         names = [stage.folder.name for stage in plan]
         trained = ["generator-128", "generator-256", "inpainter-256"]
-        assert names == [*trained, "framer-256", "refinement-256", "detail-256"]
-        assert [stage.minutes for stage in plan] == [0, 15, 0, 0, 0, 0]
-        assert [stage.kimg for stage in plan[3:]] == [100, 100, 200]
-        half, full, inpainter, framer, refinement, detail = (
+        added = ["framer-256", "refinement-256", "detail-256", "naturalness-256"]
+        assert names == [*trained, *added]
+        assert [stage.minutes for stage in plan] == [0, 15, 0, 0, 0, 0, 0]
+        assert [stage.kimg for stage in plan[3:]] == [100, 100, 200, 0]
+        half, full, inpainter, framer, refinement, detail, naturalness = (
             " ".join(stage.options) for stage in plan
         )
         assert "--reduce 2" in half
@@ -346,7 +351,8 @@ class TestSchedule:
         assert "--random-noise-side 64 --last-noise-strength 0.035" in full
         assert f"--generator {tmp_path}/generator-256/bundle" in inpainter
         assert "--lambda-adversarial 0 " in inpainter
-        for part in (framer, refinement, detail):
+        assert "--images 3000" in naturalness
+        for part in (framer, refinement, detail, naturalness):
             assert f"--bundle {tmp_path}/inpainter-256/bundle" in part
         assert "--side 256 --crop 128 --feature-networks lite0.pt --bf16" in detail
         assert "--crop 128 --feature-networks lite0.pt --bf16" in refinement

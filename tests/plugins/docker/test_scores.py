@@ -52,6 +52,15 @@ def test_mouse_and_keys_follow_the_order(docker: Docker) -> None:
     assert chosen_seed(docker) == 5  # the last one
 
 
+def test_the_actions_follow_the_order_and_wrap_around(docker: Docker) -> None:
+    fill(docker)
+    found = []
+    for by in (1, 1, 1, -1):
+        docker.controller.step(by)
+        found.append(chosen_seed(docker))
+    assert found == [6, 5, 7, 5]
+
+
 def test_what_the_artist_chose_meanwhile_stays_chosen(docker: Docker, script: Script) -> None:
     script.delay_s = 0.2
     docker.panel.run_row.go.click()

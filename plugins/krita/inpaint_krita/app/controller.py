@@ -27,7 +27,7 @@ from .daemon_connection import DaemonConnection
 from .notices import failure_notice
 from .preview import Preview, preview
 from .session import DocumentSession
-from .state import Notice, NoticeAction, State
+from .state import Notice, NoticeAction, State, Strip
 
 log = logging.getLogger(__name__)
 WATCH_MS = 700  # polling interval for undo and redo, which Krita does not signal
@@ -158,9 +158,10 @@ class Controller(QtCore.QObject):
 
     def step(self, by: int) -> None:
         """Choose the next or previous result, wrapping around."""
-        run = self._session.listed if self._session else None
-        if run is not None and run.results:
-            self.choose((run.chosen + by) % len(run.results))
+        strip = self._session.strip if self._session else Strip()
+        if strip.run is not None and strip.order:
+            place = strip.order.index(strip.run.chosen) + by
+            self.choose(strip.order[place % strip.count])
 
     def star(self, place: int) -> None:
         if self._session is not None:

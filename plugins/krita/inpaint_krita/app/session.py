@@ -727,7 +727,10 @@ class DocumentSession(QtCore.QObject):
         if run is None:
             return Strip()
         drawn = tuple(self._thumbnails.get(run, i) for i in self.left)
-        return Strip(limited_to(run, self.left), self.missing, drawn, self.can_return)
+        listed = limited_to(run, self.left)
+        # While candidates arrive, thumbnails must not jump.
+        order = range(len(drawn)) if self.is_filling else most_natural_first(listed.ranked)
+        return Strip(listed, self.missing, drawn, self.can_return, tuple(order))
 
     def close(self) -> None:
         """Stop all work for the document, which was closed."""

@@ -61,6 +61,7 @@ class Strip:
     missing: frozenset[str] = frozenset()  # layers of `run` that are not in the image
     thumbnails: tuple[QtGui.QImage | None, ...] = ()  # of each result; None = not drawn yet
     can_return: bool = False  # whether undo or redo can bring missing layers back
+    order: tuple[int, ...] = ()  # positions of the results as shown
 
     @property
     def count(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inpaint_client.session.abilities import why_single
 from inpaint_client.session.history import PastRun, Result
-from inpaint_client.session.ranking import described, is_ranked, most_natural_first
+from inpaint_client.session.ranking import described, is_ranked
 
 from ..app.state import State, Strip
 from ..host.guard import connect, guarded, guarded_or
@@ -31,7 +31,6 @@ class Grid(QtWidgets.QWidget):
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self.strip = Strip()
-        self._places: tuple[int, ...] = ()  # of each result in the grid
         self._hover = -1
         self._may_delete = False
         self.setMouseTracking(True)
@@ -42,13 +41,9 @@ class Grid(QtWidgets.QWidget):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
 
-    def draw(self, strip: Strip, may_delete: bool = False, ranked: bool = False) -> None:
-        """Show the results, the most natural one first if `ranked`."""
+    def draw(self, strip: Strip, may_delete: bool = False) -> None:
         self._may_delete = may_delete
         before, self.strip = self.strip, strip
-        order = most_natural_first(strip.run.ranked) if ranked and strip.run else range(strip.count)
-        places = dict(zip(order, range(strip.count), strict=True))
-        self._places = tuple(places[position] for position in range(strip.count))
         if strip.count != before.count:
             self.updateGeometry()
         self.update()
@@ -57,7 +52,7 @@ class Grid(QtWidgets.QWidget):
 
     def cell(self, position: int) -> QtCore.QRect:
         side = self._side(self.width())
-        line, place = divmod(self._places[position], self._columns(self.width()))
+        line, place = divmod(self.strip.order.index(position), self._columns(self.width()))
         return QtCore.QRect(
             place * (side + GAP), line * (side + CAPTION + GAP), side, side + CAPTION
         )
@@ -237,9 +232,9 @@ class Grid(QtWidgets.QWidget):
         steps = {key.Key_Left: -1, key.Key_Right: 1, key.Key_Up: -columns, key.Key_Down: columns}
         pressed = key(event.key()) if event.key() in set(map(int, steps)) else None
         if pressed is not None:
-            place = self._places[run.chosen] + steps[pressed]
+            place = self.strip.order.index(run.chosen) + steps[pressed]
             if 0 <= place < count:
-                self.chosen.emit(self._places.index(place))
+                self.chosen.emit(self.strip.order[place])
         elif event.text() == "*":
             self.starred.emit(run.chosen)
         elif event.key() == key.Key_Delete:
@@ -298,7 +293,7 @@ class Results(QtWidgets.QWidget):
         may_change = attached and not state.run_is_kept and not state.progress.is_running
         self.grid.setVisible(state.strip.count > 0)
         self.grid.setEnabled(attached)
-        self.grid.draw(state.strip, may_change, ranked=not state.progress.is_running)
+        self.grid.draw(state.strip, may_change)
         for button in (self.compare, self.keep, self.more):
             button.setVisible(attached)
         self.compare.setEnabled(attached)
