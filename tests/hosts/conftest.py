@@ -66,7 +66,7 @@ def run_krita(krita: KritaHost, krita_screen: str, krita_plugin: Path) -> RunKri
             home=home,
             plugin=krita_plugin,
             environment=environment,
-            **more,  # type: ignore[arg-type]
+            **more,
         )
 
     return run
