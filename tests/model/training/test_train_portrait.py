@@ -205,9 +205,10 @@ def test_on_from_what_ships_killed_and_out_of_time(
 
     # Nothing is left to do: what a stage made stays as it is once the next one has begun.
     printed = train(runs, *options, **endless | limits | {"GENERATOR_MINUTES": "0"})
-    assert printed.startswith("detail-64: ")
-    assert printed.endswith("\nnaturalness-64: done\n")
-    assert printed.count("\n") == 2
+    # Parts that saw no image in their time have no state, so it starts with an earlier one.
+    *_, detail, naturalness = printed.splitlines()
+    assert detail.startswith("detail-64: ")
+    assert naturalness == "naturalness-64: done"
 
 
 def has_namespaces() -> bool:
