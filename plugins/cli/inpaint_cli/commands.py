@@ -122,14 +122,13 @@ def edit(options: Namespace) -> int:
     return 0
 
 
-def _mixing(options: Namespace, prepared: Prepared) -> Mixing | None:
+def _mixing(options: Namespace, prepared: Prepared) -> tuple[Mixing, ...]:
     levels = tuple(StyleLevel[level.upper()] for level in options.levels)
     if options.style_recipe is not None:
-        return Mixing(
-            recipe=_read_text(options.style_recipe), levels=levels, amount=options.strength
-        )
+        recipe = _read_text(options.style_recipe)
+        return (Mixing(recipe=recipe, levels=levels, amount=options.strength),)
     if options.style_image is None:
-        return None
+        return ()
     style = read_document(options.style_image)
     if (style.width, style.height) != prepared.capture.document:
         width, height = prepared.capture.document
@@ -139,7 +138,7 @@ def _mixing(options: Namespace, prepared: Prepared) -> Mixing | None:
             + (" (without --image, this is the model's square)" if options.image is None else "")
         )
     image, box = mixed_image(style, prepared.capture.crop_box)
-    return Mixing(levels=levels, amount=options.strength, image=image, image_box=box)
+    return (Mixing(levels=levels, amount=options.strength, image=image, image_box=box),)
 
 
 def source_of(recipe: Path) -> Path:
