@@ -9,6 +9,7 @@ from fake_daemon import Script
 from inpaint_krita import text
 from inpaint_krita.app.state import Notice, NoticeAction
 from inpaint_krita.host.qt import QtCore, QtGui, QtWidgets
+from inpaint_krita.ui.mixer_pad import PadView
 from inpaint_krita.ui.narrow import (
     ElidedButton,
     ElidedCheck,
@@ -29,6 +30,7 @@ CONTROLS = (
     QtWidgets.QSlider,
     QtWidgets.QProgressBar,
     Grid,
+    PadView,
 )
 
 

@@ -7,8 +7,11 @@ the mean of its neighbors.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
+
+from ..info import Limits
 
 Key = TypeVar("Key")
 
@@ -42,9 +45,9 @@ class MixerPad(Generic[Key]):
             right, below, across = right + across / 2, below + across / 2, 0.0
         return right, below, across
 
-    def moved(self, x: float, y: float) -> MixerPad[Key]:
+    def moved(self, x: float, y: float, snap: float = SNAP) -> MixerPad[Key]:
         """Return the pad with the dot elsewhere; it stays inside and snaps to the edges."""
-        return replace(self, x=_snapped(x), y=_snapped(y))
+        return replace(self, x=_snapped(x, snap), y=_snapped(y, snap))
 
     def with_corner(self, corner: int, key: Key) -> MixerPad[Key]:
         """Return the pad with another candidate in a corner; one in another corner changes places.
@@ -77,7 +80,28 @@ def amounts(shares: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(steps)
 
 
-def _snapped(value: float) -> float:
-    if value < SNAP:
+def starting_pad(others: Sequence[Key], none: Key) -> MixerPad[Key] | None:
+    """Return a pad of the first candidates, with the dot in the chosen one's corner.
+
+    Args:
+        others: IDs of the candidates that can be mixed into the chosen one.
+        none: the empty ID.
+
+    Returns:
+        The pad; None if there are too few candidates.
+    """
+    if len(others) < LEAST_OTHERS:
+        return None
+    right, below, across = (*others, none)[:CORNERS]
+    return MixerPad((right, below, across))
+
+
+def can_mix_several(limits: Limits) -> bool:
+    """Return whether the daemon can mix all candidates of a pad; older ones cannot."""
+    return limits.max_mixings >= CORNERS
+
+
+def _snapped(value: float, snap: float) -> float:
+    if value < snap:
         return 0.0
-    return 1.0 if value > 1 - SNAP else round(value, 3)
+    return 1.0 if value > 1 - snap else round(value, 3)

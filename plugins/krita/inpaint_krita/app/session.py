@@ -572,7 +572,7 @@ class DocumentSession(QtCore.QObject):
         if not layer or self._is_fixed(run):
             return
         try:
-            mixing = mixing_of(self.mix, run, self.document, self._scratch)
+            mixing = mixing_of(self.mix, run, self.document, self._scratch, self._limits())
         except InputError as error:
             self.mix = run.results[run.chosen].mix  # the mixing that the layer shows
             self._take_failure(error)
@@ -638,7 +638,8 @@ class DocumentSession(QtCore.QObject):
             mix=rendered.mix,
             unmixed=(old.unmixed or old.recipe) if rendered.mix.is_on else "",
         )
-        self._update(run.with_result(rendered.position, new))
+        run = run.with_result(rendered.position, new)
+        self._update(run)
         self._draw(run, rendered.position)
         self.changed.emit()
 
@@ -713,7 +714,9 @@ class DocumentSession(QtCore.QObject):
         if run is None:
             return Strip()
         drawn = tuple(self._thumbnails.get(run, i) for i in self.left)
-        return Strip(limited_to(run, self.left), self.missing, drawn, self.can_return)
+        listed = limited_to(run, self.left)
+        unmixed = self._thumbnails.unmixed(listed)
+        return Strip(listed, self.missing, drawn, self.can_return, unmixed)
 
     def close(self) -> None:
         """Stop all work for the document, which was closed."""
