@@ -84,7 +84,7 @@ def test_the_pad_opens_with_the_dot_on_the_chosen_candidate(
     assert run is not None
     layers = [result.layer for result in run.results]
     assert form.pad.pad == MixerPad((layers[1], layers[2], layers[3]))
-    assert form.pad.shares_in_words() == "1 · seed 5: 100 %"
+    assert form.pad.shares_in_words() == "1 · seed 5: 100%"
     assert center(four, 0) == bgra(5)
     mix_with(four, "None")
     settle(four)
@@ -101,7 +101,7 @@ def test_dragging_the_dot_mixes_on_the_canvas(four: Docker) -> None:
     drag(four, (0.25, 0.5))
     assert is_near(center(four, 0), weighted(0.375, 0.125, 0.375, 0.125))
     words = four.panel.mix.pad.accessibleDescription()
-    assert words == "1 · seed 5: 38 %, 2 · seed 6: 12 %, 3 · seed 7: 38 %, 4 · seed 8: 12 %"
+    assert words == "1 · seed 5: 38%, 2 · seed 6: 12%, 3 · seed 7: 38%, 4 · seed 8: 12%"
     four.panel.edits.sliders["smile"].spin.setValue(1.0)  # edits come on top
     until(lambda: not four.panel.edits._pending and not four.controller.is_busy)
     smiling, plain = bgra(5, 1.0), bgra(5)

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from ..info import Limits
+from ..sentence import Sentence
 
 Key = TypeVar("Key")
 
 CORNERS = 3  # without the chosen candidate's: top right, bottom left, bottom right
 LEAST_OTHERS = 2  # with one other candidate, the slider of the amount does the same
+ONLY_TWO: Final = Sentence(
+    "This daemon is older and can mix only two candidates. Update it to use the mixer pad."
+)
 SNAP = 0.04  # of the side: how close to a corner or edge the dot jumps to it
 
 

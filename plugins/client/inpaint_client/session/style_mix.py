@@ -12,7 +12,7 @@ from ..images import Picture
 from ..info import Limits
 from ..requests import Mixing, StyleLevel
 from ..sentence import Sentence
-from .mixer_pad import MixerPad, amounts
+from .mixer_pad import ONLY_TWO, MixerPad, amounts
 
 Key = TypeVar("Key")
 
@@ -92,8 +92,5 @@ class StyleMix(Generic[Key]):
                 )
             mixings.append(Mixing(recipe=recipe, levels=self.levels, amount=amount))
         if len(mixings) > max(1, limits.max_mixings):
-            raise InputError(
-                Sentence("This daemon is older and can mix only two candidates."),
-                Sentence("Update it, or move the dot to an edge next to this candidate."),
-            )
+            raise InputError(ONLY_TWO)
         return tuple(mixings)

@@ -133,7 +133,7 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
             widget.set_sensitive(bool(self.mix.other or self.mix.pad))
         self._amount.set_visible(self.mix.pad is None)
         self._pad.set_visible(self.mix.pad is not None)
-        self._pad.set_sensitive(self._may_mix_several)
+        self._pad.allow(self._may_mix_several)
         self.draw_corners()
 
     def _choose(self) -> None:

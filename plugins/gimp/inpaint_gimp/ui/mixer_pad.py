@@ -10,8 +10,10 @@ from functools import cache
 from math import hypot
 from typing import NamedTuple
 
+from inpaint_client.session.mixer_pad import ONLY_TWO
+
 from ..runs.mixing import Pad
-from ..translation import _
+from ..translation import _, say
 from .gtk import Gdk, GdkPixbuf, GLib, Gtk
 from .undo_keys import on_release
 from .widgets import THUMBNAIL_SIZE
@@ -55,7 +57,6 @@ class PadView(Gtk.EventBox):  # type: ignore[misc]
             | Gdk.EventMask.BUTTON1_MOTION_MASK
         )
         self.get_accessible().set_name(_("Mixer pad"))
-        self.set_tooltip_text(_what_it_does())
         self._fixed = Gtk.Fixed()
         self._fixed.set_size_request(SIDE, SIDE)
         far = SIDE - THUMBNAIL_SIZE
@@ -90,6 +91,11 @@ class PadView(Gtk.EventBox):  # type: ignore[misc]
             self.pad = pad
         self._draw()
 
+    def allow(self, is_allowed: bool) -> None:
+        """Let the dot be moved, or say that the daemon is too old for it."""
+        self.set_sensitive(is_allowed)
+        self.set_tooltip_text(_what_it_does() if is_allowed else say(ONLY_TWO))
+
     def _draw(self) -> None:
         known = {each.key: each for each in self.others}
         shown = [self.own, *(known.get(key) for key in self.pad.corners)]
@@ -103,12 +109,12 @@ class PadView(Gtk.EventBox):  # type: ignore[misc]
         self._place_dot()
 
     def shares_in_words(self) -> str:
-        """Return the shares, for example "1 · seed 5: 40 %, 2 · seed 6: 60 %"."""
+        """Return the shares, for example "1 · seed 5: 40%, 2 · seed 6: 60%"."""
         labels = {each.key: each.label for each in self.others}
         names = [self.own.label, *(labels.get(k, _("Deleted layer")) for k in self.pad.corners)]
         shares = (1 - sum(self.pad.shares), *self.pad.shares)
         return ", ".join(
-            _("{candidate}: {share} %").format(candidate=name, share=round(100 * share))
+            _("{candidate}: {share}%").format(candidate=name, share=round(100 * share))
             for name, share in zip(names, shares, strict=True)
             if share > 0
         )

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from inpaint_client.requests import StyleLevel
 from inpaint_client.session.history import Mix
+from inpaint_client.session.mixer_pad import ONLY_TWO
 
 from ..app.state import State
 from ..host.guard import connect
 from ..host.qt import QtCore, QtWidgets
 from ..runs.candidate_run import layer_name
-from ..text import tr
+from ..text import say, tr
 from .edits import why_fixed
 from .mixer_pad import Candidate, Pad, PadView, what_it_does
 from .narrow import ElidedCheck, ElidedList, FoldingRow
@@ -90,7 +91,7 @@ class MixForm(QtWidgets.QWidget):
         self.pad.draw(pad, own, others)
         can_several = state.can_mix_several
         self.pad.setEnabled(can_mix and can_several)
-        self.pad.setToolTip(what_it_does() if can_several else _why_no_pad())
+        self.pad.setToolTip(what_it_does() if can_several else say(ONLY_TWO))
 
     def _draw_choices(self, state: State) -> None:
         self._first_pad = state.first_pad
@@ -154,10 +155,6 @@ def _what_to_mix_with() -> str:
         "Another candidate, or a layer whose style to copy. Only the part of the layer "
         "over the fill is used, so move its face onto the face in the image."
     )
-
-
-def _why_no_pad() -> str:
-    return tr("This daemon is older and can mix only two candidates. Update it to use the pad.")
 
 
 def _candidates(state: State) -> tuple[Candidate, list[Candidate]]:

@@ -15,6 +15,7 @@ SIDE = 208  # px; fits into the narrowest docker, and keeps it short
 THUMBNAIL = 0.4  # of the side
 ARROW = 16  # px: side of the button in a thumbnail that opens the menu of its corner
 DOT = 6.5  # px: radius
+FAINT = 70  # alpha of the border
 STEP = 0.05  # of an arrow key; a fifth of it with Shift
 
 Pad = MixerPad[str]  # the keys are the layers of results
@@ -60,10 +61,10 @@ class PadView(QtWidgets.QWidget):
         return self._is_held
 
     def shares_in_words(self) -> str:
-        """Return the shares, for example "1 · seed 5: 40 %, 2 · seed 6: 60 %"."""
+        """Return the shares, for example "1 · seed 5: 40%, 2 · seed 6: 60%"."""
         shares = (1 - sum(self.pad.shares), *self.pad.shares)
         return ", ".join(
-            tr("{candidate}: {share} %").format(
+            tr("{candidate}: {share}%").format(
                 candidate=self._in(corner).label, share=number(str(round(100 * share)))
             )
             for corner, share in zip((None, 0, 1, 2), shares, strict=True)
@@ -135,10 +136,11 @@ class PadView(QtWidgets.QWidget):
         painter.fillRect(self.square(), self.palette().color(role.Base))
         for corner in (None, 0, 1, 2):
             self._paint_corner(painter, corner)
-        if self.hasFocus():
-            painter.setPen(QtGui.QPen(self.palette().color(role.Highlight), 1))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(self.square().adjusted(0.5, 0.5, -0.5, -0.5))
+        border = self.palette().color(role.Highlight if self.hasFocus() else role.WindowText)
+        border.setAlpha(255 if self.hasFocus() else FAINT)
+        painter.setPen(QtGui.QPen(border, 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(self.square().adjusted(0.5, 0.5, -0.5, -0.5))
         self._paint_dot(painter)
 
     def _paint_corner(self, painter: QtGui.QPainter, corner: int | None) -> None:
