@@ -112,9 +112,10 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         self._is_setting = True
         chosen = _PAD if self.mix.pad is not None else str(self.mix.other or 0)
         entries = [("0", _("None"))]
+        entries += [(str(each.key), each.label) for each in self.others if each.recipe]
         if chosen == _PAD or (self._may_mix_several and first_pad(self.others) is not None):
             entries.append((_PAD, _("Several: mixer pad")))
-        entries += [(str(each.key), each.label) for each in self.others]
+        entries += [(str(each.key), each.label) for each in self.others if not each.recipe]
         if all(key != chosen for key, label in entries):
             entries.append((chosen, _("Deleted layer")))
         self._combo.remove_all()

@@ -57,6 +57,9 @@ class PadView(Gtk.EventBox):  # type: ignore[misc]
             | Gdk.EventMask.BUTTON1_MOTION_MASK
         )
         self.get_accessible().set_name(_("Mixer pad"))
+        self._tip = ""
+        self.set_has_tooltip(True)
+        self.connect("query-tooltip", lambda *args: self._show_tip(args[-1]))
         self._fixed = Gtk.Fixed()
         self._fixed.set_size_request(SIDE, SIDE)
         far = SIDE - THUMBNAIL_SIZE
@@ -94,7 +97,15 @@ class PadView(Gtk.EventBox):  # type: ignore[misc]
     def allow(self, is_allowed: bool) -> None:
         """Let the dot be moved, or say that the daemon is too old for it."""
         self.set_sensitive(is_allowed)
-        self.set_tooltip_text(_what_it_does() if is_allowed else say(ONLY_TWO))
+        self._tip = _what_it_does() if is_allowed else say(ONLY_TWO)
+
+    def _show_tip(self, tip: Gtk.Tooltip) -> bool:
+        """Show the tooltip below the pad, and not while the dot is dragged."""
+        area = Gdk.Rectangle()
+        area.width = area.height = SIDE
+        tip.set_tip_area(area)
+        tip.set_text(self._tip)
+        return not self._is_held
 
     def _draw(self) -> None:
         known = {each.key: each for each in self.others}

@@ -97,9 +97,13 @@ class MixForm(QtWidgets.QWidget):
         self._first_pad = state.first_pad
         other = PAD if state.mix.pad is not None else state.mix.other or ""
         wanted = [(tr("None"), "")]
+        results = {result.layer for result in state.run.results} if state.run else set()
+        wanted += [(each.label, each.layer) for each in state.mix_choices if each.layer in results]
         if self._first_pad is not None or other == PAD:
             wanted.append((tr("Several: mixer pad"), PAD))
-        wanted += [(choice.label, choice.layer) for choice in state.mix_choices]
+        wanted += [
+            (each.label, each.layer) for each in state.mix_choices if each.layer not in results
+        ]
         if all(layer != other for _, layer in wanted):
             wanted.append((tr("Deleted layer"), other))
         shown = [
