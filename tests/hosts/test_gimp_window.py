@@ -465,6 +465,7 @@ def test_the_dot_of_the_mixer_pad_is_dragged(live: LiveGimp, slow: FakeProcess) 
     answer = begin(live)
     fill_and_wait(live, slow)
     wait_for(lambda: stands_still(live), "the last candidate", 30)
+
     def until_large(what: str, rgb: tuple[float, ...]) -> None:
         wait_for(lambda: len(places_of(live, rgb)) > 2000, what, 30)
 

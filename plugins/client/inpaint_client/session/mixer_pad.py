@@ -67,7 +67,7 @@ class MixerPad(Generic[Key]):
         return replace(self, corners=(corners[0], corners[1], corners[2]))
 
 
-def amounts(shares: tuple[float, ...]) -> tuple[float, ...]:
+def amounts(shares: Sequence[float]) -> tuple[float, ...]:
     """Return the amounts of mixings, one after another, that give each other these shares.
 
     Args:
