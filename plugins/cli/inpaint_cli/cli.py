@@ -178,8 +178,8 @@ def _add_edit(edit: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="0..1",
-        help="strength of the mixing; 0.5 is halfway between both styles (default: 1). With several "
-        "styles, the share of each, in their order (default: equal shares)",
+        help="strength of the mixing; 0.5 is halfway between both styles (default: 1). "
+        "With several styles, the share of each, in their order (default: equal shares)",
     )
     _add_former(edit, "--amount", dest="strength", type=_share, action="append")
     _add_common(edit)

@@ -216,6 +216,8 @@ class ResultsDialog:
 
     def show_rendering(self, index: int, rendering: Rendering) -> None:
         self._pane.show_result(index, self._result(rendering))
+        shown = {id(each) for each in self._presenter.renderings}  # a drag makes many
+        self._results = {each: self._results[each] for each in shown & self._results.keys()}
         self._corners.remember()
         self._mix.draw_corners()
 
