@@ -284,7 +284,8 @@ class TestOlderDaemon:
         assert form.pad.isVisibleTo(form)
         assert not form.pad.isEnabled()
         assert "older" in form.pad.toolTip()
-        docker.controller.remix(state.mix.with_pad(pad))  # levels can still be clicked
+        assert not form.levels[StyleLevel.COLORS].isEnabled()
+        docker.controller.remix(state.mix.with_pad(pad))
         assert daemon.service.edits == []
         notice = docker.controller.state.notice
         assert notice is not None

@@ -123,6 +123,19 @@ def test_nothing_is_cut_during_a_run(language: str, docker: Docker, script: Scri
     docker.controller.cancel()
 
 
+def test_nothing_is_cut_with_the_mixer_pad_open(narrow: Docker) -> None:
+    state, form = narrow.controller.state, narrow.panel.mix
+    assert state.first_pad is not None
+    narrow.controller.remix(state.mix.with_pad(state.first_pad))
+    settle()
+    assert form.pad.isVisible()
+    check_nothing_is_cut(narrow.panel)
+    square = form.pad.square()
+    assert square.width() == square.height() == form.pad.height()
+    assert form.pad.toolTip()
+    assert form.pad.accessibleName()
+
+
 def test_nothing_is_cut_in_a_message(narrow: Docker) -> None:
     narrow.panel.notice.draw(
         Notice(

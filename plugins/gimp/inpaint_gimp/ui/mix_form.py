@@ -34,7 +34,7 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         self._rested = rested
         self.others: Sequence[Other] = ()
         self._corners = corners
-        self._may_mix_several = False
+        self._may_mix_several: bool | None = None  # None until the daemon has answered
         self._is_setting = False
         self._timer = 0
         self._combo = Gtk.ComboBoxText()
@@ -134,7 +134,7 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
             widget.set_sensitive(bool(self.mix.other or self.mix.pad))
         self._amount.set_visible(self.mix.pad is None)
         self._pad.set_visible(self.mix.pad is not None)
-        self._pad.allow(self._may_mix_several)
+        self._pad.allow(self._may_mix_several is not False)
         self.draw_corners()
 
     def _choose(self) -> None:

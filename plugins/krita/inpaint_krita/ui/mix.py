@@ -77,8 +77,9 @@ class MixForm(QtWidgets.QWidget):
         can_mix = state.run is not None and not state.progress.is_running and not state.is_fixed
         self.other.setToolTip(why_fixed(state) or _what_to_mix_with())
         self.other.setEnabled(can_mix)
+        can_change = bool(state.mix.other) or (bool(state.mix.pad) and state.can_mix_several)
         for widget in (*self.levels.values(), self.amount):
-            widget.setEnabled(can_mix and bool(state.mix.other or state.mix.pad))
+            widget.setEnabled(can_mix and can_change)
         self._draw_pad(state, can_mix)
 
     def _draw_pad(self, state: State, can_mix: bool) -> None:
@@ -89,9 +90,9 @@ class MixForm(QtWidgets.QWidget):
             return
         own, others = _candidates(state)
         self.pad.draw(pad, own, others)
-        can_several = state.can_mix_several
-        self.pad.setEnabled(can_mix and can_several)
-        self.pad.setToolTip(what_it_does() if can_several else say(ONLY_TWO))
+        self.pad.setEnabled(can_mix and state.can_mix_several)
+        is_old = state.connection.info is not None and not state.can_mix_several
+        self.pad.setToolTip(say(ONLY_TWO) if is_old else what_it_does())
 
     def _draw_choices(self, state: State) -> None:
         self._first_pad = state.first_pad
