@@ -11,7 +11,7 @@ from ..host.guard import connect, guarded, guarded_or
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import number, tr
 
-SIDE = 208  # px; fits into the narrowest docker, and keeps it short
+SIDE = 192  # px; fits into the narrowest docker, and keeps it short
 THUMBNAIL = 0.4  # of the side
 ARROW = 16  # px: side of the button in a thumbnail that opens the menu of its corner
 DOT = 6.5  # px: radius
