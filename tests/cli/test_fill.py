@@ -270,7 +270,18 @@ def test_edit_mixes_two_candidates(inpaint: Command, tmp_path: Path) -> None:
         pixels("part", *mix, "--levels", "structure"),
     }
     assert len(between - {own, other}) == 2
-    for wrong in (["--strength", "0.5"], [*mix, "--levels", "hair"], [*mix, "--strength", "2"]):
+    # Of two styles, each has its share; half of the first one leaves half of the candidate.
+    half, none = ["--strength", "0.5"], ["--strength", "0"]
+    own_too = ["--style-recipe", "out/recipe-00.json"]
+    assert pixels("twice", *mix, *half, *own_too, *none) == pixels("once", *mix, *half)
+    assert pixels("same", *mix, *mix) == other
+    for wrong in (
+        ["--strength", "0.5"],
+        [*mix, "--levels", "hair"],
+        [*mix, "--strength", "2"],
+        [*mix, *own_too, *half],
+        [*mix, *own_too, *half, "--strength", "0.6"],
+    ):
         assert inpaint(*first, *wrong, "--out", "wrong").returncode == 2
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from inpaint_client import Box, Extent, InputError, Method, StyleLevel, StyleMix
 from inpaint_client.events import Scores
 from inpaint_client.session.history import PastRun, Result, attachment_of, pack, unpack
+from inpaint_client.session.mixer_pad import MixerPad
 
 RUN = PastRun(
     key="20261122T1430",
@@ -64,6 +65,8 @@ MIXES = st.builds(
     st.none() | st.text(min_size=1, max_size=8),
     st.sets(st.sampled_from(StyleLevel)).map(lambda levels: tuple(sorted(levels))),
     st.floats(0, 1),
+    st.none()
+    | st.builds(MixerPad, st.tuples(TEXTS, TEXTS, TEXTS), st.floats(0, 1), st.floats(0, 1)),
 )
 RESULTS = st.builds(
     Result,
@@ -113,6 +116,32 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=4,
 )
+
+
+WITH_PAD = replace(
+    RUN.results[0],
+    mix=StyleMix(pad=MixerPad(("{b}", "{c}", ""), 0.5, 0.25)),
+    unmixed="before",
+    corner_recipes=("b", "c", ""),
+)
+
+
+def test_the_dot_of_a_mixer_pad_is_where_it_was() -> None:
+    run = RUN.with_result(0, WITH_PAD)
+    assert unpack(pack(run), RUN.key) == run
+    # A version that does not know the pad reads a result that is not mixed.
+    assert json.loads(pack(run))["results"][0]["mix"]["other"] == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("x", 1.5), ("y", -0.1), ("x", "left"), ("corners", ["{b}"]), ("corners", None)],
+)
+def test_a_dot_outside_its_pad_is_refused(key: str, value: object) -> None:
+    content = json.loads(pack(RUN.with_result(0, WITH_PAD)))
+    content["results"][0]["mix"]["pad"][key] = value
+    with pytest.raises(InputError):
+        unpack(json.dumps(content).encode())
 
 
 @given(st.sampled_from(sorted(json.loads(pack(RUN)))), JSON)

@@ -81,8 +81,8 @@ class Host:
     def is_shown(self, wanted: Wanted) -> bool:
         return bool(self.shown) and self.shown[-1] == wanted
 
-    def changes(self, wanted: Wanted) -> tuple[Edits, Mixing | None]:
-        return {"smile": wanted.smile}, None
+    def changes(self, wanted: Wanted) -> tuple[Edits, tuple[Mixing, ...]]:
+        return {"smile": wanted.smile}, ()
 
     def give_source(self, wanted: Wanted, give: Callable[[RecipeSource], None]) -> None:
         if wanted.result == self.unusable:

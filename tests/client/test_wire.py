@@ -125,7 +125,7 @@ def test_an_edit_with_everything(job: Callable[..., FillJob]) -> None:
         capture=fill.capture,
     )
     mixing = Mixing(recipe="other", levels=(StyleLevel.COLORS,), amount=0.25)
-    [request] = edit_requests(EditJob(source=source, index=2, mixing=mixing, blending=RAW))
+    [request] = edit_requests(EditJob(source=source, index=2, mixing=(mixing,), blending=RAW))
     assert request.header.source.attachment == b"png"
     assert request.header.source.crop.data == fill.capture.crop.data
     assert list(request.header.mixing.levels) == [pb.STYLE_LEVEL_COLOURS]
@@ -135,14 +135,23 @@ def test_an_edit_with_everything(job: Callable[..., FillJob]) -> None:
 
 def test_an_image_to_mix_is_sent_in_the_header() -> None:
     mixing = Mixing(image=Picture(2, 1, 3, b"abcdef"), image_box=Box(-3, 4, 20, 10))
-    [request] = edit_requests(EditJob(session_id="s", mixing=mixing))
+    [request] = edit_requests(EditJob(session_id="s", mixing=(mixing,)))
     sent = request.header.mixing
     assert sent.picture.data == b"abcdef"
     assert sent.picture_box == pb.Box(x=-3, y=4, width=20, height=10)
     assert (sent.recipe, list(sent.levels), sent.amount) == ("", [], 1.0)
-    [request] = edit_requests(EditJob(session_id="s", mixing=Mixing(recipe="other")))
+    [request] = edit_requests(EditJob(session_id="s", mixing=(Mixing(recipe="other"),)))
     assert not request.header.mixing.HasField("picture")
     assert not request.header.mixing.HasField("picture_box")
+    assert not request.header.further_mixing
+
+
+def test_several_mixings_are_sent_in_their_order() -> None:
+    mixing = tuple(Mixing(recipe=name, amount=amount) for name, amount in [("b", 0.5), ("c", 0.25)])
+    [request] = edit_requests(EditJob(session_id="s", mixing=mixing))
+    header = request.header
+    sent = [(each.recipe, each.amount) for each in (header.mixing, *header.further_mixing)]
+    assert sent == [("b", 0.5), ("c", 0.25)]
 
 
 @pytest.mark.parametrize(

@@ -366,11 +366,11 @@ class TestWire:
         assert spec.source.geometry is not None
         assert tuple(spec.source.geometry.box) == (32, 16, 48, 48)
         assert (spec.edits, spec.truncation_psi, spec.seed) == ({"brighter": -1.5}, 0.5, 9)
-        assert spec.mixing is not None
-        assert isinstance(spec.mixing.other, Recipe)
+        (mixing,) = spec.mixings
+        assert isinstance(mixing.other, Recipe)
         mixed = read_recipe((GOLDEN / "fill/recipe-01.json").read_text("utf-8"))
-        assert write_recipe(spec.mixing.other) == write_recipe(mixed)
-        assert (spec.mixing.levels, spec.mixing.amount) == (("features", "colors"), 0.25)
+        assert write_recipe(mixing.other) == write_recipe(mixed)
+        assert (mixing.levels, mixing.amount) == (("features", "colors"), 0.25)
         assert (spec.blending, spec.output_dtype) == (None, np.dtype("u2"))
 
     def test_an_answer_is_read_as_before(self) -> None:

@@ -239,10 +239,12 @@ def write_wire(folder: Path, caller: Caller) -> None:
         edits={"brighter": -1.5},
         truncation_psi=0.5,
         seed=9,
-        mixing=Mixing(
-            recipe=(folder / "fill/recipe-01.json").read_text("utf-8"),
-            levels=(StyleLevel.FEATURES, StyleLevel.COLORS),
-            amount=0.25,
+        mixing=(
+            Mixing(
+                recipe=(folder / "fill/recipe-01.json").read_text("utf-8"),
+                levels=(StyleLevel.FEATURES, StyleLevel.COLORS),
+                amount=0.25,
+            ),
         ),
         output_sample_type=SampleType.U16,
     )

@@ -14,8 +14,11 @@ import pytest
 from fake_daemon import SMOOTH_COLOR, color_of
 from fake_process import FakeProcess, fake_daemon
 from gimp_host import GimpHost, LiveGimp, Profile, new_profile, wait_for
+from gimp_layers import result_of
+from inpaint_client import parse_recipe
 from numpy.typing import NDArray
 from PIL import Image, ImageGrab
+from xcf import read_xcf
 
 pytestmark = pytest.mark.hosts
 
@@ -440,6 +443,109 @@ def test_a_result_is_mixed_and_that_is_taken_away_later(live: LiveGimp, slow: Fa
     assert again["tree"][0][1][:2] == ["1 · seed 7", f"-{mixed}"]
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == result["tree"], "one undo", 20)
+
+
+PAD_SIDE, PAD_INSET = 208, 8  # px: of the mixer pad, and of its edge to the middle of the dot
+
+
+def pad_corner(live: LiveGimp) -> tuple[int, int]:
+    """Return the top left corner of the mixer pad, with the seeds 8 and 9 in its next corners."""
+    middles = []
+    for seed in (8, 9):
+        found = places(live, seed)
+        found = found[found[:, 1] < 430]  # not those in the strip
+        assert len(found) > 300
+        middles.append((found.min(axis=0) + found.max(axis=0)) // 2)
+    (right, below) = middles
+    return int(below[1]) - 42, int(right[0]) - 42
+
+
+def test_the_dot_of_the_mixer_pad_is_dragged(live: LiveGimp, slow: FakeProcess) -> None:
+    remember_seed(live, 7)
+    answer = begin(live)
+    fill_and_wait(live, slow)
+    wait_for(lambda: stands_still(live), "the last candidate", 30)
+
+    def until_large(what: str, rgb: tuple[float, ...]) -> None:
+        wait_for(lambda: len(places_of(live, rgb)) > 2000, what, 30)
+
+    def weighted(*shares: float) -> tuple[float, ...]:
+        colors = zip(*(color_of(7 + k) for k in range(4)), strict=True)
+        return tuple(
+            sum(share * value for share, value in zip(shares, values, strict=True))
+            for values in colors
+        )
+
+    live.key(DIALOG, "alt+x", "Home", *["Down"] * 4)
+    until_large("the candidate as it was", color_of(7))
+    wait_for(lambda: stands_still(live), "the pad", 30)
+    look(live, "pad")
+    left, top = pad_corner(live)
+
+    def move(x: float, y: float) -> None:
+        reach = PAD_SIDE - 2 * PAD_INSET
+        place = left + PAD_INSET + round(x * reach), top + PAD_INSET + round(y * reach)
+        live.xdotool("mousemove", *map(str, place))
+        time.sleep(0.1)
+
+    move(0, 0)
+    live.xdotool("mousedown", "1")
+    for x, y in ((0.25, 0.0), (0.75, 0.25), (0.5, 0.0)):
+        move(x, y)
+    until_large("half of the next one, while the button is down", weighted(0.5, 0.5, 0, 0))
+    move(1.0, 1.0)
+    until_large("all of the last one", color_of(10))
+    live.xdotool("mouseup", "1")
+    wait_for(lambda: stands_still(live), "the end of the drag", 30)
+    look(live, "pad-dragged")
+    live.key(DIALOG, "ctrl+z")
+    until_large("the candidate as it was before the drag", color_of(7))
+    live.key(DIALOG, "ctrl+y")
+    until_large("all of the last one again", color_of(10))
+    move(0.0, 1.0)
+    live.xdotool("click", "1")
+    until_large("all of the third one", color_of(9))
+    live.key(DIALOG, *["Up"] * 10)  # half the way to the top left
+    half = weighted(0.5, 0, 0.5, 0)
+    until_large("half of the third one", half)
+    live.key(DIALOG, "alt+i")
+    result = live.result(answer)
+    assert result["status"] == "success", live.log()
+    mixed = "1 · seed 7 · mixed"
+    assert result["tree"][0][1][0] == mixed
+    live.run("save", name="mixed")
+    live.key(IMAGE_WINDOW, "ctrl+z")
+    wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo", 20)
+    live.key(IMAGE_WINDOW, "ctrl+y")
+    wait_for(lambda: live.run("layers")["tree"] == result["tree"], "one redo", 20)
+
+    after = read_xcf(live.profile.out / "mixed.xcf")
+    layer = after.layer(mixed)
+    before = np.asarray(Image.open(live.profile.folder / "image.png"))
+    np.testing.assert_array_equal(after.layer("Background").pixels[..., :3], before)
+    assert (layer.x, layer.y, *layer.pixels.shape[:2]) == (152, 102, 96, 96)  # the soft selection
+    shown = [round(255 * value) for value in half]
+    seen = layer.pixels[layer.pixels[..., 3] > 0]
+    assert np.abs(seen[:, :3].astype(int) - shown).max() <= 1
+    stored = result_of(layer)
+    assert stored.mix.pad is not None
+    assert (stored.mix.pad.x, stored.mix.pad.y) == (0, 0.5)
+    assert [parse_recipe(each).seed for each in stored.corner_recipes] == [8, 9, 10]
+
+    answer = live.start("edit_selected", name=mixed)
+    live.find_window(EDIT_DIALOG)
+    until_large("what was inserted", half)
+    wait_for(lambda: stands_still(live), "the daemon", 30)
+    look(live, "pad-edit")
+    left, top = pad_corner(live)
+    move(0.0, 0.5)
+    live.xdotool("mousedown", "1")
+    move(1.0, 0.0)
+    live.xdotool("mouseup", "1")
+    until_large("all of the second one", color_of(8))
+    look(live, "pad-edited")
+    live.key(EDIT_DIALOG, "Escape")
+    assert live.result(answer)["tree"] == result["tree"]
 
 
 def test_layers_that_come_while_the_window_is_open_are_offered(

@@ -245,6 +245,36 @@ def test_mixing_with_a_candidate_and_with_layers(run_krita: RunKrita) -> None:
     assert (box.x, box.y, box.width, box.height) == (90, 50, 100, 80)
 
 
+def test_dragging_the_dot_of_the_mixer_pad(run_krita: RunKrita) -> None:
+    """With a real mouse: the layer changes meanwhile, one step takes all of it back."""
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        run = run_krita("mixer_pad", environment)
+        moves = [edit for edit in daemon.service.edits if edit.HasField("mixing")]
+    seen = run.value
+    own, right, below, across = (
+        [round(255 * each) for each in color_of(seed)][::-1] for seed in (5, 6, 7, 8)
+    )
+    middle = np.mean([own, right, below, across], axis=0)
+    assert seen["plain"][:3] == seen["undone"][:3] == own
+    assert seen["is_held"]
+    assert seen["middle"][:3] == pytest.approx(middle, abs=3)  # to a px of the screen
+    assert seen["corner"][:3] == seen["redone"][:3] == pytest.approx(right, abs=1)
+    assert seen["dot"] == [0, 0]
+    assert seen["reopened"] == ["Several: mixer pad", 1, 0]
+    assert seen["below"][:3] == pytest.approx(below, abs=1)
+    assert len(moves) >= 3
+    assert seen["selection_stays"]
+    known, mixed = (
+        np.frombuffer((run.out / name).read_bytes(), np.uint8).reshape(240, 320, 4)
+        for name in ("known.raw", "mixed.raw")
+    )
+    changed = (known != mixed).any(-1)
+    assert changed[60:120, 100:180].mean() > 0.99
+    changed[60:120, 100:180] = False
+    assert not changed.any()
+
+
 def test_thumbnails_show_the_candidates_pixels(run_krita: RunKrita) -> None:
     """In their places, and in the colors that the canvas shows, in every kind of document."""
     with FakeDaemon(Script(token=TOKEN)) as daemon:

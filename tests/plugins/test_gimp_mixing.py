@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inpaint_client import Box, Extent, InputError, Mixing, Picture, StyleLevel
+from inpaint_client import Box, Extent, InputError, Limits, Mixing, Picture, StyleLevel
 from inpaint_client.session.history import PastRun, Result
+from inpaint_client.session.mixer_pad import MixerPad
 from inpaint_gimp.host.image_protocol import PaintLayer
 from inpaint_gimp.host.parasites import parasites, read
 from inpaint_gimp.runs.edits import format_levels, parse_levels
@@ -19,6 +20,7 @@ from inpaint_gimp.runs.mixing import (
     Mix,
     Mixed,
     Other,
+    first_pad,
     mix_values,
     mixed_of,
     mixing_of,
@@ -118,6 +120,16 @@ def test_a_remembered_result_is_found_again_or_offered_by_its_seed() -> None:
     assert (other.label, other.recipe) == ("Seed 2", recipe(2))
 
 
+def test_the_corners_of_a_remembered_pad_are_found_again_or_offered_by_their_seeds() -> None:
+    mixed = Mixed(recipe(1), COLORS, 0.5, corners=(recipe(2), recipe(3), ""), x=0.25, y=0.75)
+    image = Image([Layer("own", SMALL, recipe=recipe(9)), Layer("it", SMALL, recipe=recipe(3))])
+    layers = ImageLayers(image, AROUND, own=1, mixed=mixed)
+    pad = MixerPad((REMEMBERED, 2, 0), 0.25, 0.75)
+    assert layers.remembered() == Mix(None, COLORS, 0.5, pad)
+    offered = [(each.key, each.label, each.recipe) for each in layers.others(recipe(9))]
+    assert offered == [(2, "it", recipe(3)), (REMEMBERED, "Seed 2", recipe(2))]
+
+
 def test_a_remembered_layer_keeps_its_number() -> None:
     layers = ImageLayers(Image(), AROUND, mixed=Mixed(recipe(1), COLORS, 0.3, tattoo=12))
     assert layers.remembered() == Mix(12, COLORS, 0.3)
@@ -188,16 +200,35 @@ def test_a_results_styles_are_all_taken_and_of_a_layer_the_fine_ones() -> None:
 
 def test_what_is_asked_for_is_remembered() -> None:
     mix = with_other(Mix(), RESULT)
-    mixing = mixing_of(mix, (RESULT, PHOTO), looked)
-    assert mixing == Mixing(recipe=RESULT.recipe, levels=LEVELS, amount=0.5)
-    assert mixed_of("before", mix, mixing) == Mixed("before", LEVELS, 0.5, RESULT.recipe, 0)
+    others = (RESULT, PHOTO)
+    mixing = mixing_of(mix, others, looked, Limits())
+    assert mixing == (Mixing(recipe=RESULT.recipe, levels=LEVELS, amount=0.5),)
+    assert mixed_of("before", mix, mixing, others) == Mixed("before", LEVELS, 0.5, RESULT.recipe, 0)
     mix = with_other(Mix(), PHOTO)
-    mixing = mixing_of(mix, (RESULT, PHOTO), looked)
-    assert mixing is not None
-    assert mixing.image_box == Box(0, 0, 1, 1)
-    assert mixed_of("before", mix, mixing) == Mixed("before", COLORS, 0.5, "", 8)
-    assert mixing_of(Mix(), (RESULT,), looked) is None
-    assert mixed_of("before", Mix(), None) is None
+    mixing = mixing_of(mix, others, looked, Limits())
+    assert [each.image_box for each in mixing] == [Box(0, 0, 1, 1)]
+    assert mixed_of("before", mix, mixing, others) == Mixed("before", COLORS, 0.5, "", 8)
+    assert mixing_of(Mix(), others, looked, Limits()) == ()
+    assert mixed_of("before", Mix(), (), others) is None
+
+
+def test_a_mixer_pad_has_the_first_results_and_is_remembered_by_their_recipes() -> None:
+    results = [Other(-key, str(key), recipe(key)) for key in range(1, 5)]
+    others = (PHOTO, *results)
+    assert first_pad(others[:2]) is None
+    assert first_pad(others[:3]) == MixerPad((-1, -2, 0))
+    pad = first_pad(others)
+    assert pad == MixerPad((-1, -2, -3))
+    assert pad is not None
+    mix = with_other(Mix(), PHOTO).with_pad(pad.moved(0.5, 0))
+    mixing = mixing_of(mix, others, looked, Limits(max_mixings=8))
+    assert mixing == (Mixing(recipe=recipe(1), levels=LEVELS, amount=0.5),)
+    mixed = mixed_of("before", mix, mixing, others)
+    corners = tuple(map(recipe, (1, 2, 3)))
+    assert mixed == Mixed("before", LEVELS, 0.5, corners=corners, x=0.5)
+    assert mixed is not None
+    assert mixed.recipes == corners
+    assert mix_values(mix, others)["mix"] == ""
 
 
 def values(mix: str, levels: str = "", amount: float = 1.0) -> dict[str, object]:
@@ -255,6 +286,7 @@ RUN = PastRun(
         Mixed(recipe(4), COLORS, 0.25, recipe=recipe(6)),
         Mixed(recipe(4), LEVELS, 0.5, tattoo=9),
         Mixed(recipe(4), LEVELS, 0.5, recipe=recipe(6)),  # all as it is before anything is chosen
+        Mixed(recipe(4), COLORS, 0.5, corners=(recipe(6), recipe(7), ""), x=0.5, y=1.0),
     ],
 )
 def test_a_mixing_survives_its_parasites(mixed: Mixed) -> None:

@@ -33,7 +33,7 @@ from inpaint_client import (
 from inpaint_client.session.abilities import NO_EDITS, ONE_CANDIDATE
 from inpaint_gimp.app.presenter import Phase, Presenter, State
 from inpaint_gimp.runs.layers import Rendering, layer_name, short_name
-from inpaint_gimp.runs.mixing import NOTHING, Mix, Other, nothing_there
+from inpaint_gimp.runs.mixing import NOTHING, Mix, Other, first_pad, nothing_there
 from inpaint_gimp.translation import CATALOG
 from inpaint_protos.sentences import DOMAIN
 from inpaint_protos.status.v1.status_pb2 import ErrorInfo
@@ -800,6 +800,71 @@ def test_what_the_daemon_refuses_is_not_kept(
     assert (window.mix, window.edits) == (Mix(), {})  # where the controls are is what is shown
     assert presenter.renderings[0] is before
     assert not presenter.is_rendering
+
+
+def connected(presenter: Presenter, window: Window) -> None:
+    presenter.connect()
+    window.until(lambda: presenter.state.phase is Phase.IDLE)
+
+
+def pad_of(window: Window, x: float, y: float) -> Mix:
+    pad = first_pad(window.others)
+    assert pad is not None
+    return Mix().with_pad(pad.moved(x, y))
+
+
+def test_a_dot_in_the_pad_mixes_several(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    connected(presenter, window)
+    filled(presenter, window)
+    plain = presenter.renderings[0]
+    mix = pad_of(window, 0.5, 0.25)
+    presenter.slide({}, mix)
+    mixed = until_mixed(presenter, window, mix)
+    # The empty corner, with a share of 0.125, is the mean of its neighbors.
+    shares = {7: 0.375, 8: 0.4375, 9: 0.1875}
+    expected = [
+        255 * sum(share * color_of(seed)[channel] for seed, share in shares.items())
+        for channel in range(3)
+    ]
+    assert color(mixed) == pytest.approx(expected, abs=1)
+    assert mixed.mixed is not None
+    assert [json.loads(each)["seed"] for each in mixed.mixed.recipes] == [8, 9]
+    assert (mixed.mixed.x, mixed.mixed.y) == (0.5, 0.25)
+    presenter.slide({}, pad_of(window, 0, 0))
+    back = until_mixed(presenter, window, pad_of(window, 0, 0))
+    assert (color(back), back.mixed) == (color(plain), None)
+
+
+def test_one_drag_of_the_dot_is_one_step_to_undo(presenter: Presenter, window: Window) -> None:
+    connected(presenter, window)
+    filled(presenter, window)
+    start = pad_of(window, 0, 0)
+    drag(presenter, window, {}, mix=start)
+    for step in range(1, 9):
+        presenter.slide({}, pad_of(window, step / 8, step / 8))
+    presenter.rest()
+    until_mixed(presenter, window, pad_of(window, 1, 1))
+    presenter.undo()
+    assert window.mix == start
+    until_mixed(presenter, window, start)
+    presenter.undo()
+    assert window.mix == Mix()
+
+
+def test_a_daemon_that_is_older_refuses_to_mix_several(
+    presenter: Presenter, window: Window, daemon: FakeDaemon
+) -> None:
+    daemon.service.script.max_mixings = 0
+    connected(presenter, window)
+    filled(presenter, window)
+    window.mix = pad_of(window, 0.5, 0.5)
+    presenter.slide({}, window.mix)
+    assert presenter.state.is_error
+    assert "older" in presenter.state.status
+    assert window.mix == Mix()
+    assert daemon.service.edits == []
 
 
 def drag(presenter: Presenter, window: Window, *steps: Edits, mix: Mix = NOTHING) -> None:

@@ -25,7 +25,7 @@ import io
 import json
 import random
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,6 +103,7 @@ class Script:
     single_candidate: bool = False  # as in Model, here and below
     no_edits: bool = False
     scored: bool = False  # send `scores_of` with candidates
+    max_mixings: int = 8  # 0: an older daemon
     last_killed: pb.LastKilled | None = None  # how the previous daemon ended
     tell: Callable[[str], None] = lambda line: None
 
@@ -151,6 +152,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                 max_variants=16,
                 max_queue=16,
                 max_segment_side=2048,
+                max_mixings=self.script.max_mixings,
             ),
             last_killed=self.script.last_killed,
         )
@@ -237,8 +239,8 @@ class FakeInpaint(pb_grpc.InpaintServicer):
         self.script.tell(f"edit {session_id}")
         edits = {edit.name: edit.value for edit in header.edits}
         renderings = [(header.index, -1, seed, edits)]
-        mixing = header.mixing if header.HasField("mixing") else None
-        async for event in self._render(session_id, renderings, context, "", mixing):
+        mixings = _mixings(header)[: max(1, self.script.max_mixings)]
+        async for event in self._render(session_id, renderings, context, "", mixings):
             yield event
 
     async def Segment(
@@ -270,7 +272,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
         renderings: list[Any],
         context: Any,
         fail: str,
-        mixing: pb.Mixing | None = None,
+        mixings: Sequence[pb.Mixing] = (),
     ) -> AsyncIterator[pb.FillEvent]:
         session = self.sessions[session_id]
         status, _, after = (fail or self.script.fail).partition(":")
@@ -299,7 +301,7 @@ class FakeInpaint(pb_grpc.InpaintServicer):
                 if status and done >= int(after):
                     await _fail(context, status, self.script.reason)
                 await asyncio.sleep(self.script.delay_s)
-                made = _candidate(session, index, variant, seed, edits, mixing)
+                made = _candidate(session, index, variant, seed, edits, mixings)
                 if self.script.scored and made.method == pb.METHOD_MODEL:
                     for name, score in scores_of(seed, edits).items():
                         setattr(made, name, score)
@@ -395,6 +397,11 @@ async def _fail(context: Any, status: str, reason: pb_status.ErrorInfo | None = 
     await context.abort(grpc.StatusCode[status], f"{status} on demand", trailer)
 
 
+def _mixings(header: pb.EditHeader) -> list[pb.Mixing]:
+    """Return the mixings of an edit; an older daemon does not see all."""
+    return [header.mixing, *header.further_mixing] if header.HasField("mixing") else []
+
+
 def _other_color(mixing: pb.Mixing) -> list[float]:
     """Return the color of the other candidate, or of the image's first pixel."""
     if mixing.HasField("picture"):
@@ -408,7 +415,7 @@ def _candidate(
     variant: int,
     seed: int,
     edits: dict[str, float],
-    mixing: pb.Mixing | None = None,
+    mixings: Sequence[pb.Mixing] = (),
 ) -> pb.Candidate:
     header = session.header
     coverage = np.frombuffer(session.hole, np.uint8).reshape(header.hole.height, header.hole.width)
@@ -423,7 +430,7 @@ def _candidate(
     sample_type = header.output_sample_type or header.crop.sample_type
     dtype, scale = DTYPES[sample_type]
     color: tuple[float, ...] = color_of(seed, edits)
-    if mixing is not None:
+    for mixing in mixings:
         color = tuple(
             own + mixing.amount * (other - own)
             for own, other in zip(color, _other_color(mixing), strict=True)
@@ -441,7 +448,7 @@ def _candidate(
         "seed": seed,
         "truncation_psi": header.truncation_psi,
         "edits": edits,
-        "mixed": mixing is not None,
+        "mixed": bool(mixings),
         "generator_sha256": MODEL.generator_sha256,
     }
     return pb.Candidate(

@@ -29,7 +29,6 @@ from inpaint_model.pipeline.assessing import Assessment, GroupAssessor, can_judg
 from inpaint_model.pipeline.enlarging import Enlarger
 from inpaint_model.pipeline.recipe import (
     Codes,
-    MixingNote,
     ModelIdentity,
     read_recipe,
     write_recipe,
@@ -45,7 +44,7 @@ from inpaint_model.pipeline.session import (
     Task,
     UneditableError,
 )
-from inpaint_model.pipeline.style_mixing import Mixing, codes_to_mix, mixed
+from inpaint_model.pipeline.style_mixing import Mixing, codes_to_mix, mixed, noted
 
 DEFAULT_TRUNCATION_PSI = 0.8
 
@@ -149,11 +148,12 @@ class DocumentInpainter:
         *,
         seed: int | None = None,
         truncation_psi: float | None = None,
-        mixing: Mixing | None = None,
+        mixing: Mixing | Sequence[Mixing] | None = None,
     ) -> DocumentFill:
         """Render a candidate again with edits that replace its own.
 
-        None keeps its seed or truncation. Styles are mixed in on top of those in its codes.
+        None keeps its seed or truncation. Styles are mixed in on top of those in its codes; of
+        several mixings, each into the result of the one before.
 
         Raises:
             ValueError: The seed is out of range, or the styles cannot be mixed in.
@@ -161,7 +161,9 @@ class DocumentInpainter:
             UneditableError: The candidate is smooth.
             UnknownDirectionError: The model lacks a direction.
         """
-        changed = self.changed(session, candidate, seed, truncation_psi, mixing)
+        changed = self.changed(session, candidate, seed, truncation_psi)
+        for each in [mixing] if isinstance(mixing, Mixing) else mixing or ():
+            changed = self.mixed(session, changed, each)
         (rendering,) = self.render(session, [Task(0, -1, changed.edited(edits))])
         return DocumentFill(session, rendering)
 
@@ -267,16 +269,15 @@ class DocumentInpainter:
         candidate: Candidate,
         seed: int | None = None,
         truncation_psi: float | None = None,
-        mixing: Mixing | None = None,
     ) -> Candidate:
-        """Change a candidate's seed or truncation, then mix in styles.
+        """Change a candidate's seed or truncation; sample its codes if it has none.
 
         Raises:
             UneditableError: The candidate is smooth and would change.
-            RefusalError: The model cannot make another candidate, or mix styles.
+            RefusalError: The model cannot make another candidate.
         """
         if candidate.is_smooth:
-            if (seed or 0, truncation_psi or 0.0, mixing) != (*candidate.origin, None):
+            if (seed or 0, truncation_psi or 0.0) != candidate.origin:
                 raise UneditableError
             return candidate
         inpainter = self._model()
@@ -287,13 +288,25 @@ class DocumentInpainter:
         if not candidate.codes or (new_seed, new_psi) != candidate.origin:
             (codes,) = self._sample(session, [new_seed], new_psi)
             candidate = Candidate(new_seed, new_psi, candidate.edits, None, codes)
-        if mixing is None:
-            return candidate
-        check_editable(abilities, name)
+        return candidate
+
+    def mixed(self, session: FillSession, candidate: Candidate, mixing: Mixing) -> Candidate:
+        """Mix styles into a candidate that has codes, as those returned by `changed` do.
+
+        Raises:
+            OtherModelError, RecipeError, UnseenImageError: As of `codes_to_mix`.
+            UneditableError: The candidate is smooth.
+            RefusalError: The model cannot mix styles.
+        """
+        if candidate.is_smooth:
+            raise UneditableError
+        inpainter = self._model()
+        check_editable(inpainter.config.abilities, inpainter.info.shown_name)
         frames = [placement.frame for placement in session.placements]
         others = codes_to_mix(inpainter, session.model, frames, mixing)
-        note = MixingNote(mixing.levels, mixing.amount)
-        return candidate._replace(mixing=note, codes=mixed(candidate.codes, others, mixing))
+        return candidate._replace(
+            mixing=noted(mixing, candidate.mixing), codes=mixed(candidate.codes, others, mixing)
+        )
 
     def render(self, session: FillSession, batch: Sequence[Task]) -> list[Rendering]:
         """Render candidates of a session in one batch, of which all or none are smooth."""

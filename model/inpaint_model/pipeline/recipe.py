@@ -97,7 +97,11 @@ def _codes(text: str) -> CodesF32:
 
 @dataclass(frozen=True)
 class MixingNote:
-    """How styles were mixed in; `ws_out` includes the effect."""
+    """How styles were mixed in; `ws_out` includes the effect.
+
+    After several mixings, `amount` is the total share of the others, so that earlier versions can
+    read it. Which share is whose is not noted.
+    """
 
     levels: Annotated[Several[Text], Len(1, 3)]
     amount: Share

@@ -16,6 +16,7 @@ from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.networks.style_levels import LEVELS
 from inpaint_model.pipeline.recipe import (
     Codes,
+    MixingNote,
     ModelIdentity,
     OtherModelError,
     Recipe,
@@ -50,6 +51,18 @@ def mixed(codes: Codes, others: Codes, mixing: Mixing) -> Codes:
             result[styles] += mixing.amount * (others[k % len(others)][styles] - result[styles])
         results.append(result)
     return tuple(results)
+
+
+def noted(mixing: Mixing, before: MixingNote | None = None) -> MixingNote:
+    """Return the note of a mixing, also for a candidate that was mixed `before`.
+
+    After several, each level has the total share of all others; the note has the largest one.
+    """
+    shares = dict.fromkeys(before.levels, before.amount) if before else {}
+    for level in mixing.levels:
+        share = shares.get(level, 0.0)
+        shares[level] = share + mixing.amount * (1 - share)
+    return MixingNote(tuple(level for level in LEVELS if level in shares), max(shares.values()))
 
 
 def codes_to_mix(

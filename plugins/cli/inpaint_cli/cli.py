@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SMOOTH = ("auto", "always", "never")
 MOST = 1000  # candidates; the daemon may allow fewer
 LEVELS = ("structure", "features", "colors")
+SHARES_TOLERANCE = 1e-9  # such as of 0.7 + 0.2 + 0.1
 PARTS = ("hair", "skin", "eyes", "brows", "mouth", "glasses", "background")
 DESCRIPTION = "Fill holes in images and edit the fills, using the inpainting daemon."
 EPILOG = """\
@@ -150,8 +151,10 @@ def _add_edit(edit: argparse.ArgumentParser) -> None:
     other.add_argument(
         "--style-recipe",
         type=Path,
+        action="append",
+        default=[],
         metavar="RECIPE",
-        help="recipe of a candidate of the same model whose style to mix in",
+        help="recipe of a candidate of the same model whose style to mix in; may be repeated",
     )
     other.add_argument(
         "--style-image",
@@ -159,7 +162,7 @@ def _add_edit(edit: argparse.ArgumentParser) -> None:
         metavar="IMAGE",
         help="image whose style to mix in; must have the size of the edited image",
     )
-    _add_former(other, "--mix", dest="style_recipe", type=Path)
+    _add_former(other, "--mix", dest="style_recipe", type=Path, action="append")
     _add_former(other, "--like", dest="style_image", type=Path)
     edit.add_argument(
         "--levels",
@@ -172,11 +175,13 @@ def _add_edit(edit: argparse.ArgumentParser) -> None:
     edit.add_argument(
         "--strength",
         type=_share,
-        default=1.0,
+        action="append",
+        default=[],
         metavar="0..1",
-        help="strength of the mixing; 0.5 is halfway between both styles (default: 1)",
+        help="strength of the mixing; 0.5 is halfway between both styles (default: 1). "
+        "With several styles, the share of each, in their order (default: equal shares)",
     )
-    _add_former(edit, "--amount", dest="strength", type=_share)
+    _add_former(edit, "--amount", dest="strength", type=_share, action="append")
     _add_common(edit)
 
 
@@ -306,19 +311,26 @@ def _checked(line: argparse.ArgumentParser, arguments: Sequence[str] | None) -> 
         options.frame = _frame_mode(options.frame)
     if options.command == "edit" and (options.image is None) != (options.mask is None):
         line.error("--image and --mask must be used together")
-    if (
-        options.command == "edit"
-        and options.style_recipe is None
-        and options.style_image is None
-        and (options.levels or options.strength != 1)
-    ):
-        line.error("--levels and --strength need --style-recipe or --style-image")
+    if options.command == "edit":
+        _check_styles(line, options)
     if options.command in ("fill", "edit"):
         names = [name for name, _ in options.edit]
         if len(set(names)) < len(names):
             line.error("--edit names a direction twice")
         options.edit = dict(options.edit)
     return options
+
+
+def _check_styles(line: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Check what is mixed in, and give each style its strength."""
+    count = len(options.style_recipe) or int(options.style_image is not None)
+    if not count and (options.levels or options.strength):
+        line.error("--levels and --strength need --style-recipe or --style-image")
+    if options.strength and len(options.strength) != count:
+        line.error("--strength must be used once for each style")
+    if sum(options.strength) > 1 + SHARES_TOLERANCE:
+        line.error("the strengths of all styles must not exceed 1 together")
+    options.strength = options.strength or count * [1 / max(1, count)]
 
 
 def _edit(text: str) -> tuple[str, float]:

@@ -11,12 +11,14 @@ from typing import Any
 from inpaint_client import (
     DaemonInfo,
     EditJob,
+    InputError,
     Mixing,
     Model,
     RecipeSource,
     StyleLevel,
     parse_recipe,
 )
+from inpaint_client.session.mixer_pad import amounts
 from tqdm import tqdm
 
 from .batch import fill_folder
@@ -100,6 +102,11 @@ def edit(options: Namespace) -> int:
     edits = options.edit or recipe.edits
     notes: tuple[str, ...] = ()
     with connect() as client:
+        if len(options.style_recipe) > max(1, client.info().limits.max_mixings):
+            raise InputError(
+                "This daemon is older and cannot mix so many candidates.",
+                "Update it, or use --style-recipe less often.",
+            )
         if options.image is None:
             from .standalone import document_of_attachment
 
@@ -122,14 +129,15 @@ def edit(options: Namespace) -> int:
     return 0
 
 
-def _mixing(options: Namespace, prepared: Prepared) -> Mixing | None:
+def _mixing(options: Namespace, prepared: Prepared) -> tuple[Mixing, ...]:
     levels = tuple(StyleLevel[level.upper()] for level in options.levels)
-    if options.style_recipe is not None:
-        return Mixing(
-            recipe=_read_text(options.style_recipe), levels=levels, amount=options.strength
+    if options.style_recipe:
+        return tuple(
+            Mixing(recipe=_read_text(path), levels=levels, amount=amount)
+            for path, amount in zip(options.style_recipe, amounts(options.strength), strict=True)
         )
     if options.style_image is None:
-        return None
+        return ()
     style = read_document(options.style_image)
     if (style.width, style.height) != prepared.capture.document:
         width, height = prepared.capture.document
@@ -139,7 +147,8 @@ def _mixing(options: Namespace, prepared: Prepared) -> Mixing | None:
             + (" (without --image, this is the model's square)" if options.image is None else "")
         )
     image, box = mixed_image(style, prepared.capture.crop_box)
-    return Mixing(levels=levels, amount=options.strength, image=image, image_box=box)
+    (amount,) = options.strength
+    return (Mixing(levels=levels, amount=amount, image=image, image_box=box),)
 
 
 def source_of(recipe: Path) -> Path:

@@ -65,6 +65,7 @@ class Limits:
     session_ttl_s: float = 0.0  # how long an unused session is kept
     idle_s: float = 0.0  # how long a call may neither send nor read
     max_segment_side: int = 0  # px, of `SegmentJob.image`; 0 = the daemon cannot find parts
+    max_mixings: int = 0  # of `EditJob.mixing`; 0 = an older daemon, which can do one
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,9 @@ class EditJob:
     edits: Edits = field(default_factory=dict)  # replace the candidate's
     truncation_psi: float | None = None
     seed: int | None = None
-    mixing: Mixing | None = None
+    # Each into the result of the one before, at most `Limits.max_mixings`. An older daemon ignores
+    # all but the first.
+    mixing: tuple[Mixing, ...] = ()
     blending: Blending | None = None
     output_sample_type: SampleType | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gi.repository import Gimp
-from inpaint_client import DaemonInfo, EditJob, FillJob, Part
+from inpaint_client import DaemonInfo, EditJob, FillJob, Limits, Part
 
 from .app import procedures
 from .host.image import GimpImage, parasite_bytes
@@ -84,13 +84,13 @@ def run_edit(call: Call) -> None:
     edits = parse_edits(call.config.get_property("edits") or "")
     others = opened.layers.others(opened.result.recipe)
     mix = read_mix(call.config.get_property, others)
-    mixing = mixing_of(mix, others, opened.layers.look)
+    mixing = mixing_of(mix, others, opened.layers.look, Limits())
     collector = Collector(edits)
     with ProgressBar() as progress:
         job = EditJob(source=opened.source(), edits=edits, mixing=mixing)
         run_and_wait(lambda info: job, collector, progress.report)
     rendering = collector.renderings[0]._replace(
-        mix=mix, mixed=mixed_of(opened.unmixed, mix, mixing)
+        mix=mix, mixed=mixed_of(opened.unmixed, mix, mixing, others)
     )
     insert = run_all(
         opened.make_layer(rendering, in_place=bool(call.config.get_property("replace")))

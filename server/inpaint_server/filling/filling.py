@@ -30,7 +30,7 @@ from inpaint_model.pipeline.session import (
     UneditableError,
 )
 from inpaint_model.pipeline.smooth_offer import is_worth_smoothing
-from inpaint_model.pipeline.style_mixing import UnseenImageError
+from inpaint_model.pipeline.style_mixing import Mixing, UnseenImageError
 
 from ..errors import DeviceOutOfMemoryError, InvalidRequestError, NotFoundError, refused_in
 from ..models.device import free_cached_memory, is_out_of_memory, peak_memory
@@ -38,7 +38,7 @@ from ..models.device_models import DeviceModels
 from ..models.registry import RegisteredModel, select_model
 from ..scheduling.engine import PAUSE, Joint, Pause, Steps
 from ..scheduling.measurements import Histogram
-from .recipe_errors import recipe_in
+from .recipe_errors import mixing_field, recipe_in
 from .specs import EditSpec, FillSpec
 
 log = logging.getLogger(__name__)
@@ -176,17 +176,29 @@ def edit_steps(
         if session.home is not models:
             yield from document.encode(session)
     try:
-        with recipe_in("mixing.recipe"):
-            candidate = document.changed(
-                session, candidate, spec.seed, spec.truncation_psi, spec.mixing
-            )
+        candidate = document.changed(session, candidate, spec.seed, spec.truncation_psi)
+        for k, mixing in enumerate(spec.mixings):
+            candidate = _mixed(document, session, candidate, mixing, mixing_field(k))
         task = Task(index, -1, candidate.edited(spec.edits))
-    except UnseenImageError as error:
-        raise InvalidRequestError("mixing.picture", error.reason, "UNSEEN_PICTURE") from None
     except UneditableError as error:
         raise InvalidRequestError("index", error.reason, "SMOOTH_IS_FIXED") from None
     yield Encoded(served, time.monotonic() - began)
     yield from _render(models, entry, session, iter([task]), models.batch_size(entry))
+
+
+def _mixed(
+    document: DocumentInpainter,
+    session: FillSession,
+    candidate: Candidate,
+    mixing: Mixing,
+    field: str,
+) -> Candidate:
+    """Mix styles into a candidate; `field` of the request has the mixing."""
+    try:
+        with recipe_in(f"{field}.recipe"):
+            return document.mixed(session, candidate, mixing)
+    except UnseenImageError as error:
+        raise InvalidRequestError(f"{field}.picture", error.reason, "UNSEEN_PICTURE") from None
 
 
 def _check_abilities(entry: RegisteredModel, candidate: Candidate, spec: EditSpec) -> None:
@@ -196,7 +208,7 @@ def _check_abilities(entry: RegisteredModel, candidate: Candidate, spec: EditSpe
         InvalidRequestError: it cannot.
     """
     abilities, name = entry.info.config.abilities, entry.info.shown_name
-    if spec.mixing is not None:
+    if spec.mixings:
         with refused_in("mixing"):
             check_editable(abilities, name)
     if spec.seed is not None and not candidate.is_smooth:

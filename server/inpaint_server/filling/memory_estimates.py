@@ -101,9 +101,9 @@ def memory_for_edit(served: ServedSession, spec: EditSpec) -> int:
 
 
 def _mixed_bytes(spec: EditSpec) -> int:
-    """Return the bytes of an image for style mixing; 0 if there is none."""
-    other = spec.mixing.other if spec.mixing else None
-    return other.pixels.nbytes if isinstance(other, DocumentImage) else 0
+    """Return the bytes of the images for style mixing."""
+    others = (mixing.other for mixing in spec.mixings)
+    return sum(each.pixels.nbytes for each in others if isinstance(each, DocumentImage))
 
 
 def _estimate(

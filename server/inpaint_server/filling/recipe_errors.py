@@ -10,6 +10,11 @@ from inpaint_model.pipeline.recipe import OtherModelError, RecipeError
 from ..errors import InvalidRequestError, WrongModelError
 
 
+def mixing_field(k: int) -> str:
+    """Return the field of the k-th mixing of an edit."""
+    return f"further_mixing[{k - 1}]" if k else "mixing"
+
+
 @contextmanager
 def recipe_in(field: str) -> Iterator[None]:
     """Convert errors of a recipe into errors of the request.

@@ -95,7 +95,7 @@ class EditSpec:
     edits: Edits
     truncation_psi: float | None
     seed: int | None
-    mixing: Mixing | None
+    mixings: tuple[Mixing, ...]  # each into the result of the one before
     blending: BlendSettings | None
     output_dtype: np.dtype[Any] | None
     accepts_chunks: bool = False  # whether a large candidate may be sent in chunks

@@ -13,6 +13,7 @@ from .parsing import (
     MAX_DOCUMENT_SIDE,
     MAX_EDITS,
     MAX_MIXED_SIDE,
+    MAX_MIXINGS,
     MAX_OVERVIEW_SIDE,
     MAX_SEGMENT_SIDE,
 )
@@ -53,4 +54,5 @@ def limits_message(config: ServerConfig, budget: int) -> pb.Limits:
         session_ttl_s=config.session_ttl_s,
         idle_s=config.idle_s,
         max_segment_side=min(MAX_SEGMENT_SIDE, limits.max_side),
+        max_mixings=MAX_MIXINGS,
     )

@@ -26,7 +26,7 @@ from inpaint_protos.v1 import inpaint_pb2 as pb
 
 from ..config import Limits
 from ..errors import InvalidRequestError, ResourceExhaustedError
-from ..filling.recipe_errors import recipe_in
+from ..filling.recipe_errors import mixing_field, recipe_in
 from ..filling.specs import (
     CropGeometry,
     EditSpec,
@@ -40,6 +40,7 @@ from ..filling.specs import (
 MAX_DOCUMENT_SIDE = 1 << 20  # px; far more than any editor supports
 MAX_OVERVIEW_SIDE = 512  # px
 MAX_CONTEXT_SIDE = 2048  # px; of the reduced image of the area around a crop
+MAX_MIXINGS = 8  # of an edit; a mixer pad needs three
 MAX_MIXED_SIDE = 1024  # px; of an image for style mixing; the networks cannot use more
 MAX_SEGMENT_SIDE = 2048  # px; of an image whose parts are requested
 MAX_EDITS = 256  # of one candidate
@@ -150,7 +151,7 @@ def edit_spec(header: pb.EditHeader, limits: Limits) -> EditSpec:
         edits=_edits(header.edits, "edits"),
         truncation_psi=(_psi(header.truncation_psi) if header.HasField("truncation_psi") else None),
         seed=header.seed if header.HasField("seed") else None,
-        mixing=_mixing(header.mixing, limits) if header.HasField("mixing") else None,
+        mixings=_mixings(header, limits),
         blending=_blending(header.blending) if header.HasField("blending") else None,
         output_dtype=_output_dtype(header.output_sample_type),
         accepts_chunks=header.accepts_chunks,
@@ -347,22 +348,36 @@ def _edits(messages: Sequence[pb.Edit], field: str) -> Edits:
     return edits
 
 
-def _mixing(message: pb.Mixing, limits: Limits) -> Mixing:
-    levels = _levels(message.levels)
-    amount = _number(message.amount, "mixing.amount", 0.0, 1.0)
+def _mixings(header: pb.EditHeader, limits: Limits) -> tuple[Mixing, ...]:
+    if not header.HasField("mixing"):
+        if header.further_mixing:
+            raise InvalidRequestError("mixing", "is missing; further_mixing comes after it")
+        return ()
+    messages = [header.mixing, *header.further_mixing]
+    if len(messages) > MAX_MIXINGS:
+        raise InvalidRequestError(
+            "further_mixing",
+            f"has {len(header.further_mixing)} entries; at most {MAX_MIXINGS - 1} are allowed",
+        )
+    return tuple(_mixing(each, mixing_field(k), limits) for k, each in enumerate(messages))
+
+
+def _mixing(message: pb.Mixing, field: str, limits: Limits) -> Mixing:
+    levels = _levels(message.levels, field)
+    amount = _number(message.amount, f"{field}.amount", 0.0, 1.0)
     if not message.HasField("picture"):
-        with recipe_in("mixing.recipe"):
+        with recipe_in(f"{field}.recipe"):
             other = read_recipe(message.recipe)
         return Mixing(other, levels or tuple(LEVELS.values()), amount)
     if message.recipe:
-        raise InvalidRequestError("mixing", "must have either a recipe or an image, not both")
+        raise InvalidRequestError(field, "must have either a recipe or an image, not both")
     fine = (LEVELS[pb.STYLE_LEVEL_COLOURS],)
-    return Mixing(_mixed_image(message, limits), levels or fine, amount)
+    return Mixing(_mixed_image(message, field, limits), levels or fine, amount)
 
 
-def _mixed_image(message: pb.Mixing, limits: Limits) -> DocumentImage:
+def _mixed_image(message: pb.Mixing, field: str, limits: Limits) -> DocumentImage:
     """Return the image for style mixing, with its position in the document."""
-    shape = _image(message.picture, "mixing.picture", limits)
+    shape = _image(message.picture, f"{field}.picture", limits)
     if max(shape.width, shape.height) > MAX_MIXED_SIDE:
         raise InvalidRequestError(
             shape.field,
@@ -371,12 +386,12 @@ def _mixed_image(message: pb.Mixing, limits: Limits) -> DocumentImage:
     if not message.picture.data:
         raise InvalidRequestError(shape.field + ".data", "is empty; this image must be inline")
     if not message.HasField("picture_box"):
-        raise InvalidRequestError("mixing.picture_box", "is missing")
+        raise InvalidRequestError(f"{field}.picture_box", "is missing")
     box = message.picture_box
     for name, side in (("width", shape.width), ("height", shape.height)):
         if not side <= getattr(box, name) <= MAX_DOCUMENT_SIDE:
             raise InvalidRequestError(
-                f"mixing.picture_box.{name}",
+                f"{field}.picture_box.{name}",
                 f"is {getattr(box, name)}; must lie within {side} (the size of the image).."
                 f"{MAX_DOCUMENT_SIDE}",
             )
@@ -388,11 +403,11 @@ def _mixed_image(message: pb.Mixing, limits: Limits) -> DocumentImage:
     )
 
 
-def _levels(numbers: Sequence[int]) -> tuple[str, ...]:
+def _levels(numbers: Sequence[int], field: str) -> tuple[str, ...]:
     for k, number in enumerate(numbers):
         if number not in LEVELS:
             raise InvalidRequestError(
-                f"mixing.levels[{k}]", "must be STRUCTURE, FEATURES or COLOURS"
+                f"{field}.levels[{k}]", "must be STRUCTURE, FEATURES or COLOURS"
             )
     return tuple(name for number, name in LEVELS.items() if number in numbers)
 

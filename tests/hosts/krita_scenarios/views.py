@@ -104,6 +104,16 @@ def steps(stage):
     yield 500
     photograph("results")
 
+    control.remix(control.state.mix.with_pad(control.state.first_pad))
+    yield from until(lambda: not control.is_busy, 60, "the mixer pad")
+    yield 500
+    control.remix(control.state.mix.with_pad(control.state.mix.pad.moved(0.6, 0.4)))
+    yield from until(lambda: not control.is_busy, 60, "a mixture")
+    yield 500
+    photograph("pad", panel.mix.pad)
+    control.mix_with("")
+    yield from until(lambda: not control.is_busy, 60, "no mixture")
+
     set_option(docker, candidates=2)
     panel.results.more.click()
     yield from until(lambda: not control.is_busy, 60, "more candidates")

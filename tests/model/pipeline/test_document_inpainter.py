@@ -16,9 +16,15 @@ from inpaint_model.document.geometry import Frame
 from inpaint_model.document.placement import place
 from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_model.pipeline.document_inpainter import DocumentFill
-from inpaint_model.pipeline.recipe import AttachmentError, OtherModelError, RecipeError, read_recipe
+from inpaint_model.pipeline.recipe import (
+    AttachmentError,
+    MixingNote,
+    OtherModelError,
+    RecipeError,
+    read_recipe,
+)
 from inpaint_model.pipeline.session import FillSession
-from inpaint_model.pipeline.style_mixing import Mixing
+from inpaint_model.pipeline.style_mixing import Mixing, noted
 
 DTYPES: list[np.dtype[Any]] = [np.dtype(x) for x in ("u1", "u2", "f2", "f4")]
 
@@ -182,6 +188,40 @@ def test_mixing_takes_the_levels_of_another_candidate(document: DocumentInpainte
     beside = DocumentImage(noise(20, 20, 3), origin=(900, 900))
     with pytest.raises(ValueError, match=r"^the image to mix is empty within"):
         document.edit(session, one.candidate, {}, mixing=Mixing(beside, ("colors",)))
+
+
+@pytest.mark.parametrize("shares", [(0.2, 0.3, 0.1), (1.0, 0.0, 0.0), (0.0, 0.5, 0.5)])
+def test_mixing_several_gives_each_its_share(
+    document: DocumentInpainter, shares: tuple[float, ...]
+) -> None:
+    """The reference is the weighted mean of the codes, computed style by style."""
+    session = document.open(noise(60, 50), square(60, 50))
+    own, *others = document.fill(session, [1, 2, 3, 4])
+    levels = ("structure", "colors")
+    mixings, total = [], 1 - sum(shares)
+    for share, other in zip(shares, others, strict=True):
+        total += share
+        amount = share / total if share else 0.0
+        mixings.append(Mixing(read_recipe(other.recipe), levels, amount))
+    made = document.edit(session, own.candidate, {}, mixing=mixings).candidate
+    for k, style in enumerate(own.candidate.codes[0]):
+        expected = style.astype(np.float64)
+        if not 3 <= k < 7:  # features are not mixed
+            expected = expected * (1 - sum(shares))
+            for share, other in zip(shares, others, strict=True):
+                expected = expected + share * other.candidate.codes[0][k].astype(np.float64)
+        np.testing.assert_allclose(made.codes[0][k], expected, atol=1e-6)
+    assert made.mixing is not None
+    assert made.mixing.levels == levels
+    assert made.mixing.amount == pytest.approx(sum(shares))
+
+
+def test_the_note_of_several_mixings_has_the_largest_share_of_any_level() -> None:
+    other = DocumentImage(noise(4, 4))
+    first = noted(Mixing(other, ("features", "colors"), 0.5))
+    assert first == MixingNote(("features", "colors"), 0.5)
+    both = noted(Mixing(other, ("structure", "colors"), 0.5), first)
+    assert both == MixingNote(("structure", "features", "colors"), 0.75)
 
 
 def test_holes_far_apart_are_filled_through_separate_frames(

@@ -9,6 +9,7 @@ from fake_daemon import Script
 from inpaint_krita import text
 from inpaint_krita.app.state import Notice, NoticeAction
 from inpaint_krita.host.qt import QtCore, QtGui, QtWidgets
+from inpaint_krita.ui.mixer_pad import PadView
 from inpaint_krita.ui.narrow import (
     ElidedButton,
     ElidedCheck,
@@ -29,6 +30,7 @@ CONTROLS = (
     QtWidgets.QSlider,
     QtWidgets.QProgressBar,
     Grid,
+    PadView,
 )
 
 
@@ -119,6 +121,19 @@ def test_nothing_is_cut_during_a_run(language: str, docker: Docker, script: Scri
     assert docker.panel.run_row.stop.isVisible()
     check_nothing_is_cut(docker.panel)
     docker.controller.cancel()
+
+
+def test_nothing_is_cut_with_the_mixer_pad_open(narrow: Docker) -> None:
+    state, form = narrow.controller.state, narrow.panel.mix
+    assert state.first_pad is not None
+    narrow.controller.remix(state.mix.with_pad(state.first_pad))
+    settle()
+    assert form.pad.isVisible()
+    check_nothing_is_cut(narrow.panel)
+    square = form.pad.square()
+    assert square.width() == square.height() == form.pad.height()
+    assert form.pad.toolTip()
+    assert form.pad.accessibleName()
 
 
 def test_nothing_is_cut_in_a_message(narrow: Docker) -> None:

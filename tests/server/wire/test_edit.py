@@ -116,6 +116,34 @@ def test_mixing_all_of_it_is_the_other_code_in_this_candidate(
     np.testing.assert_allclose(codes(mixed.candidates[0]), codes(other), atol=1e-6)
 
 
+def test_mixing_several_is_their_weighted_mean(
+    caller: Caller, fill: pb.FillHeader, filled: Answer, other_caller: Caller
+) -> None:
+    """Of the shares 0.4, 0.35 and 0.25, as a dot in the mixer pad has them."""
+    own, one, two = filled.candidates[:3]
+    half = pb.Mixing(recipe=one.recipe, amount=0.35 / 0.75)
+    quarter = pb.Mixing(recipe=two.recipe, amount=0.25)
+    mixed = caller.edit(
+        pb.EditHeader(session_id=filled.session_id, mixing=half, further_mixing=[quarter])
+    )
+    expected = 0.4 * codes(own) + 0.35 * codes(one) + 0.25 * codes(two)
+    np.testing.assert_allclose(codes(mixed.candidates[0]), expected, atol=1e-6)
+    assert json.loads(mixed.candidates[0].recipe)["mixing"]["amount"] == pytest.approx(0.6)
+    there = other_caller.edit(pb.EditHeader(source=recipe_source(fill, mixed.candidates[0])))
+    assert patch_of(there) == patch_of(mixed) != own.patches[0].fill.data
+
+
+def test_the_daemon_says_how_many_it_mixes(caller: Caller, filled: Answer) -> None:
+    most = caller.info().limits.max_mixings
+    assert most >= 3  # for a mixer pad
+    mixing = pb.Mixing(recipe=filled.candidates[1].recipe, amount=0.5)
+    header = pb.EditHeader(
+        session_id=filled.session_id, mixing=mixing, further_mixing=[mixing] * (most - 1)
+    )
+    amount = json.loads(caller.edit(header).candidates[0].recipe)["mixing"]["amount"]
+    assert amount == pytest.approx(1 - 0.5**most)
+
+
 def smooth(width: int, height: int, seed: int = 9) -> npt.NDArray[np.uint8]:
     """Return an image without fine detail, which hardly changes when it is reduced."""
     spots = Image.fromarray(noise(6, 5, seed=seed)).resize(

@@ -242,6 +242,28 @@ def test_a_recipe_of_another_model(caller: Caller) -> None:
         lambda: caller.edit(pb.EditHeader(session_id=answer.session_id, mixing=mixing)),
         Code.FAILED_PRECONDITION, "mixing.recipe",
     )  # fmt: skip
+    good = pb.Mixing(recipe=answer.candidates[0].recipe, amount=0.5)
+    edit = pb.EditHeader(session_id=answer.session_id, mixing=good, further_mixing=[good, mixing])
+    refused(lambda: caller.edit(edit), Code.FAILED_PRECONDITION, "further_mixing[1].recipe")
+
+
+def test_further_mixings_that_are_refused(caller: Caller) -> None:
+    answer = caller.fill(header(seeds=[1]))
+    good = pb.Mixing(recipe=answer.candidates[0].recipe, amount=0.5)
+
+    def edit(first: pb.Mixing | None, *further: pb.Mixing) -> pb.EditHeader:
+        return pb.EditHeader(session_id=answer.session_id, mixing=first, further_mixing=further)
+
+    unknown = pb.Mixing(recipe=good.recipe)
+    unknown.MergeFromString(b"\x10\x09")  # a level 9
+    for wrong, *words in (
+        (edit(None, good), "mixing", "is missing"),
+        (edit(good, *[good] * 8), "further_mixing", "has 8 entries; at most 7"),
+        (edit(good, good, pb.Mixing(recipe="{}")), "further_mixing[1].recipe"),
+        (edit(good, pb.Mixing(recipe=good.recipe, amount=2)), "further_mixing[0].amount"),
+        (edit(good, unknown), "further_mixing[0].levels[0]"),
+    ):  # fmt: skip
+        refused(partial(caller.edit, wrong), Code.INVALID_ARGUMENT, *words)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from ..geometry import Box, Extent
 from ..recipe import parse_recipe
 from ..requests import Edits, StyleLevel
 from ..sentence import Sentence
+from .mixer_pad import MixerPad
 from .ranking import Ranked
 from .style_mix import StyleMix
 
@@ -45,6 +46,7 @@ class Result:
     unmixed: str = field(default="", repr=False)  # the recipe before mixing; empty if unmixed
     # Recipe of the result that is mixed in, in case that result is no longer in the document.
     mixed_recipe: str = field(default="", repr=False)
+    corner_recipes: tuple[str, ...] = field(default=(), repr=False)  # likewise, of the mixer pad
     method: Method = Method.MODEL  # not stored, because the recipe contains it
     scores: Scores = UNKNOWN
 
@@ -117,6 +119,8 @@ def pack(run: PastRun) -> bytes:
                 "levels": list(mix.levels),
                 "amount": mix.amount,
             }
+            if mix.pad is not None:
+                entry["mix"]["pad"] = _pad_entry(mix.pad, result.corner_recipes)
             if result.mixed_recipe:
                 entry["mix"]["recipe"] = result.mixed_recipe
             entry["unmixed"] = result.unmixed
@@ -192,8 +196,16 @@ def unpack(data: bytes, key: str = "") -> PastRun:
         ) from error
 
 
+def _pad_entry(pad: MixerPad[str], recipes: tuple[str, ...]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"corners": list(pad.corners), "x": pad.x, "y": pad.y}
+    if recipes:
+        entry["recipes"] = list(recipes)
+    return entry
+
+
 def _result(entry: dict[str, Any], attachments: list[bytes]) -> Result:
     position = entry.get("attachment")
+    pad = entry["mix"].get("pad") if "mix" in entry else None
     return Result(
         seed=int(entry["seed"]),
         layer=str(entry["layer"]),
@@ -209,6 +221,7 @@ def _result(entry: dict[str, Any], attachments: list[bytes]) -> Result:
         mix=_mix(entry["mix"]) if "mix" in entry else Mix(),
         unmixed=str(entry.get("unmixed", "")),
         mixed_recipe=str(entry["mix"].get("recipe", "")) if "mix" in entry else "",
+        corner_recipes=tuple(str(each) for each in pad.get("recipes", ())) if pad else (),
         method=_method(str(entry["recipe"])),
         scores=_scores(entry.get("scores", {})),
     )
@@ -235,7 +248,16 @@ def _mix(content: dict[str, Any]) -> Mix:
     amount = float(content["amount"])
     if not 0 <= amount <= 1:
         raise ValueError("the mixing amount must be between 0 and 1")
-    return Mix(str(content["other"]) or None, levels, amount)
+    pad = _pad(content["pad"]) if content.get("pad") else None
+    return Mix(str(content["other"]) or None, levels, amount, pad)
+
+
+def _pad(content: dict[str, Any]) -> MixerPad[str]:
+    right, below, across = (str(corner) for corner in content["corners"])
+    x, y = float(content["x"]), float(content["y"])
+    if not (0 <= x <= 1 and 0 <= y <= 1):
+        raise ValueError("the dot must be in the mixer pad")
+    return MixerPad((right, below, across), x, y)
 
 
 def _inflate(data: bytes, size: int) -> bytes:

@@ -38,7 +38,7 @@ class EditHost(Protocol[W_contra]):
     def is_shown(self, wanted: W_contra) -> bool:
         """Return whether the result is already shown in this state."""
 
-    def changes(self, wanted: W_contra) -> tuple[Edits, Mixing | None]:
+    def changes(self, wanted: W_contra) -> tuple[Edits, tuple[Mixing, ...]]:
         """Return the edits and the mixing to request. May raise an InpaintError."""
 
     def give_source(self, wanted: W_contra, give: Callable[[RecipeSource], None]) -> None:

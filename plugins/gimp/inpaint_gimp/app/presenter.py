@@ -14,6 +14,7 @@ from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
 from inpaint_client import (
+    Box,
     Candidate,
     DaemonInfo,
     EditJob,
@@ -23,9 +24,11 @@ from inpaint_client import (
     FrameChosen,
     InpaintError,
     Job,
+    Limits,
     Message,
     Mixing,
     Model,
+    Picture,
     ProgramNotFoundError,
     RecipeSource,
     RequestCancelledError,
@@ -44,7 +47,16 @@ from inpaint_client.session.value_history import ValueHistory
 
 from ..runs.collector import Collector
 from ..runs.layers import Rendering, layer_name
-from ..runs.mixing import NOTHING, Layers, Mix, NoLayers, Other, mixed_of, mixing_of
+from ..runs.mixing import (
+    NOTHING,
+    Layers,
+    Mix,
+    Mixed,
+    NoLayers,
+    Other,
+    mixed_of,
+    mixing_of,
+)
 from ..translation import _, say, say_error
 
 log = logging.getLogger(__name__)
@@ -449,6 +461,29 @@ class Presenter:
             if not slot.rendering.is_smooth
         ]
 
+    @property
+    def _sources(self) -> tuple[Other, ...]:
+        """Everything that can be mixed in, also a result into itself."""
+        return (*self._results(), *self._offered_layers)
+
+    @property
+    def keyed(self) -> dict[int, Rendering]:
+        """The renderings in the strip by `Other.key`."""
+        return {slot.key: slot.rendering for slot in self._slots}
+
+    @property
+    def chosen_key(self) -> int:
+        """The key of the chosen rendering; 0 if there is none."""
+        return self._slots[self.chosen].key if self._slots else 0
+
+    def look(self, key: int) -> tuple[Picture, Box]:
+        """Return the pixels of a layer around the hole, and their box.
+
+        Raises:
+            InputError: it is gone or has no pixels there.
+        """
+        return self._layers.look(key)
+
     def slide(self, edits: Edits, mix: Mix = NOTHING) -> None:
         """Render the chosen one with these edits and this mix.
 
@@ -522,9 +557,9 @@ class Presenter:
     def is_shown(self, wanted: _Wanted) -> bool:
         return wanted.is_shown
 
-    def changes(self, wanted: _Wanted) -> tuple[Edits, Mixing | None]:
-        others = (*self._results(), *self._offered_layers)
-        return wanted.edits, mixing_of(wanted.mix, others, self._layers.look)
+    def changes(self, wanted: _Wanted) -> tuple[Edits, tuple[Mixing, ...]]:
+        limits = self._info.limits if self._info is not None else Limits()
+        return wanted.edits, mixing_of(wanted.mix, self._sources, self._layers.look, limits)
 
     def give_source(self, wanted: _Wanted, give: Callable[[RecipeSource], None]) -> None:
         assert self._source_of is not None
@@ -532,7 +567,8 @@ class Presenter:
 
     def show(self, wanted: _Wanted, candidate: Candidate, job: EditJob) -> None:
         slot = wanted.slot
-        slot.rendering = _rendered(wanted, candidate, job.mixing)
+        mixed = mixed_of(slot.rendering.unmixed, wanted.mix, job.mixing, self._sources)
+        slot.rendering = _rendered(wanted, candidate, mixed)
         if slot in self._slots:
             self._view.show_rendering(self._slots.index(slot), slot.rendering)
         self._live.shown()
@@ -556,7 +592,7 @@ def _numbered(rendering: Rendering, index: int) -> Rendering:
     return rendering._replace(candidate=replace(rendering.candidate, index=index))
 
 
-def _rendered(wanted: _Wanted, new: Candidate, mixing: Mixing | None) -> Rendering:
+def _rendered(wanted: _Wanted, new: Candidate, mixed: Mixed | None) -> Rendering:
     """Return the new rendering for a slot."""
     old = wanted.slot.rendering
     candidate = replace(
@@ -565,7 +601,6 @@ def _rendered(wanted: _Wanted, new: Candidate, mixing: Mixing | None) -> Renderi
         variant=old.candidate.variant,
         attachment=new.attachment or old.candidate.attachment,
     )
-    mixed = mixed_of(old.unmixed, wanted.mix, mixing)
     return Rendering(candidate, wanted.edits, wanted.mix, mixed, old.copy)
 
 

@@ -7,13 +7,14 @@ from typing import Protocol
 
 from inpaint_client import Box, InputError, Method, Picture, parse_recipe
 from inpaint_client.geometry import reducing_step
+from inpaint_client.session.mixer_pad import MixerPad
 
 from ..host.image_protocol import PaintLayer, Reader
 from ..translation import _
 from .mixing import Mix, Mixed, Other, nothing_there
 
 LAYER_SIDE = 512  # px; the model sees no more detail, and sliders must stay responsive
-REMEMBERED = -(1 << 31)  # key of a result whose layer is no longer in the image
+REMEMBERED = -(1 << 31)  # key of a result whose layer is no longer in the image, and the next ones
 _SCREEN = "R'G'B'A u8"
 
 
@@ -64,10 +65,11 @@ class ImageLayers:
                 fills.append(Other(layer.tattoo, layer.name, layer.recipe))
             else:
                 images.append(Other(layer.tattoo, layer.name))
-        known = self._mixed.recipe if self._mixed else ""
-        if known and known not in [fill.recipe for fill in fills]:
-            name = _("Seed {seed}").format(seed=parse_recipe(known).seed)
-            fills.append(Other(REMEMBERED, name, known))
+        there = [fill.recipe for fill in fills]
+        for place, known in enumerate(self._mixed.recipes if self._mixed else ()):
+            if known not in there:
+                name = _("Seed {seed}").format(seed=parse_recipe(known).seed)
+                fills.append(Other(REMEMBERED + place, name, known))
         return (*fills, *images)
 
     def remembered(self) -> Mix:
@@ -75,12 +77,15 @@ class ImageLayers:
         mixed = self._mixed
         if mixed is None:
             return Mix()
-        key = mixed.tattoo
-        if mixed.recipe:
-            layers = self._image.paint_layers()
-            found = (each.tattoo for each in layers if each.recipe == mixed.recipe)
-            key = next(found, REMEMBERED)
-        return Mix(key, mixed.levels, mixed.amount)
+        keys = {known: REMEMBERED + place for place, known in enumerate(mixed.recipes)}
+        for layer in reversed(self._image.paint_layers()):
+            if layer.recipe in keys and layer.tattoo != self._own:
+                keys[layer.recipe] = layer.tattoo
+        if not mixed.corners:
+            return Mix(keys.get(mixed.recipe, mixed.tattoo), mixed.levels, mixed.amount)
+        right, below, across = (keys.get(recipe, 0) for recipe in mixed.corners)
+        pad = MixerPad((right, below, across), mixed.x, mixed.y)
+        return Mix(None, mixed.levels, mixed.amount, pad)
 
     def look(self, key: int) -> tuple[Picture, Box]:
         """Return a layer's pixels around the hole, as reduced 8-bit sRGB, and their box."""

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from inpaint_client import Box, InputError, Mixing, Picture, StyleLevel, StyleMix
+from inpaint_client import Box, InputError, Limits, Mixing, Picture, StyleLevel, StyleMix
 from inpaint_client.session.history import Result
+from inpaint_client.session.mixer_pad import MixerPad, starting_pad
 
 from ..host.parasites import named, tattoo_of
 from ..translation import _
@@ -17,6 +18,7 @@ Look = Callable[[int], tuple[Picture, Box]]  # from a layer's key to its pixels 
 
 
 Mix = StyleMix[int]  # refers to the key of an `Other`
+Pad = MixerPad[int]
 NOTHING = Mix()
 
 
@@ -40,6 +42,10 @@ class Mixed(NamedTuple):
     amount: float
     recipe: str = ""  # of the other result, or
     tattoo: int = 0  # of the layer whose pixels were used
+    # Of a mixer pad: the recipes in its corners (empty = none), and the position of the dot.
+    corners: tuple[str, ...] = ()
+    x: float = 0.0
+    y: float = 0.0
 
     @classmethod
     def of(cls, result: Result) -> Mixed | None:
@@ -47,13 +53,27 @@ class Mixed(NamedTuple):
         if not result.unmixed:
             return None
         mix, other = result.mix, tattoo_of(result.mix.other)
-        return cls(result.unmixed, mix.levels, mix.amount, result.mixed_recipe, other)
+        mixed = cls(result.unmixed, mix.levels, mix.amount, result.mixed_recipe, other)
+        if mix.pad is None or len(result.corner_recipes) != len(mix.pad.corners):
+            return mixed
+        return mixed._replace(corners=result.corner_recipes, x=mix.pad.x, y=mix.pad.y)
+
+    @property
+    def recipes(self) -> tuple[str, ...]:
+        """The recipes of all results that are mixed in, each once."""
+        return tuple(dict.fromkeys(filter(None, (self.recipe, *self.corners))))
 
     def into(self, result: Result) -> Result:
         """Return the result with this mixing stored."""
         return replace(
             result,
-            mix=StyleMix(named(self.tattoo) or None, self.levels, self.amount),
+            mix=StyleMix(
+                named(self.tattoo) or None,
+                self.levels,
+                self.amount,
+                MixerPad(("", "", ""), self.x, self.y) if self.corners else None,
+            ),
+            corner_recipes=self.corners,
             unmixed=self.unmixed,
             mixed_recipe=self.recipe,
         )
@@ -85,6 +105,11 @@ class NoLayers:
 
 def nothing_there() -> InputError:
     return InputError(_("The layer to mix with is empty or was deleted."))
+
+
+def first_pad(others: Sequence[Other]) -> Pad | None:
+    """Return a mixer pad with the first other results; None if there are too few."""
+    return starting_pad([each.key for each in others if each.recipe], 0)
 
 
 def with_other(mix: Mix, other: Other) -> Mix:
@@ -124,19 +149,30 @@ def mix_values(mix: Mix, others: Sequence[Other]) -> dict[str, object]:
     }
 
 
-def mixing_of(mix: Mix, others: Sequence[Other], look: Look) -> Mixing | None:
-    """Return the mixing to request; None if nothing is mixed.
+def mixing_of(mix: Mix, others: Sequence[Other], look: Look, limits: Limits) -> tuple[Mixing, ...]:
+    """Return the mixing to request; empty if nothing is mixed.
 
     Raises:
-        InputError: the source is gone, or has no pixels around the hole.
+        InputError: the source is gone, or has no pixels around the hole; or the daemon cannot mix
+            several.
     """
-    recipes = (each.recipe for each in others if each.key == mix.other)
-    return mix.request(next(recipes, ""), look)
+    return mix.request(_recipes(others), look, limits)
 
 
-def mixed_of(unmixed: str, mix: Mix, mixing: Mixing | None) -> Mixed | None:
-    """Return the mixing to store for a request."""
-    if mixing is None:
+def mixed_of(
+    unmixed: str, mix: Mix, mixing: Sequence[Mixing], others: Sequence[Other]
+) -> Mixed | None:
+    """Return the mixing to store for a request, which was made with the same `others`."""
+    if not mixing:
         return None
-    tattoo = 0 if mixing.recipe else mix.other or 0
-    return Mixed(unmixed, mixing.levels, mixing.amount, mixing.recipe, tattoo)
+    if (pad := mix.pad) is not None:
+        right, below, across = map(_recipes(others), pad.corners)
+        return Mixed(unmixed, mix.levels, mix.amount, "", 0, (right, below, across), pad.x, pad.y)
+    recipe = mixing[0].recipe
+    return Mixed(unmixed, mix.levels, mix.amount, recipe, 0 if recipe else mix.other or 0)
+
+
+def _recipes(others: Sequence[Other]) -> Callable[[int], str]:
+    """Return a function from a key to its recipe, empty for a layer whose pixels are used."""
+    known = {each.key: each.recipe for each in others}
+    return lambda key: known.get(key, "")

@@ -1,4 +1,4 @@
-"""Form for mixing: what to mix with, the style levels and the amount."""
+"""Form for mixing: what to mix with, the style levels, and the amount or the mixer pad."""
 
 from __future__ import annotations
 
@@ -7,23 +7,34 @@ from dataclasses import replace
 
 from inpaint_client import StyleLevel
 
-from ..runs.mixing import NOTHING, Mix, Other, with_other
+from ..runs.mixing import NOTHING, Mix, Other, Pad, first_pad, with_other
 from ..translation import _
+from .corner_images import CornerImages
 from .gtk import GimpUi, GLib, Gtk, Pango
+from .mixer_pad import PadView
 from .undo_keys import on_release
 from .widgets import SLIDE_PAUSE_MS, describe, labeled, widen
+
+_PAD = "pad"  # the list's entry for the mixer pad; the others are keys
 
 
 class MixForm(Gtk.Box):  # type: ignore[misc]
     """The section "Mix" of a dialog; it calls `changed` as `Sliders` does."""
 
-    def __init__(self, changed: Callable[[Mix], None], rested: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        changed: Callable[[Mix], None],
+        rested: Callable[[], None],
+        corners: CornerImages,
+    ) -> None:
         super().__init__(orientation=Gtk.Orientation.VERTICAL, spacing=6, margin_top=6)
         labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self.mix = NOTHING
         self._changed = changed
         self._rested = rested
         self.others: Sequence[Other] = ()
+        self._corners = corners
+        self._may_mix_several: bool | None = None  # None until the daemon has answered
         self._is_setting = False
         self._timer = 0
         self._combo = Gtk.ComboBoxText()
@@ -56,6 +67,11 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         self.pack_start(labeled(_("Mi_x"), self._combo, labels), False, False, 0)
         self.pack_start(checks, False, False, 0)
         self.pack_start(self._amount, False, False, 0)
+        self._pad = PadView(self._pad_moved, self._pad_placed, self._released)
+        for control in (self._amount, self._pad):  # one of them is shown
+            control.show_all()
+            control.set_no_show_all(True)
+        self.pack_start(self._pad, False, False, 0)
         self._draw_others()
         self._draw_values()
 
@@ -72,6 +88,19 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         if tuple(others) != tuple(self.others):
             self.others = tuple(others)
             self._draw_others()
+        self.draw_corners()
+
+    def allow_several(self, may_mix_several: bool) -> None:
+        """Offer the mixer pad if the daemon can mix several candidates."""
+        self._may_mix_several = may_mix_several
+        self._draw_others()
+        self._draw_values()
+
+    def draw_corners(self) -> None:
+        """Show the current thumbnails in the corners of the pad."""
+        if (pad := self.mix.pad) is not None:
+            candidates = [self._corners.of(each) for each in self.others if each.recipe]
+            self._pad.draw_pad(pad, self._corners.own(), candidates)
 
     def finish(self) -> None:
         """Report a pending change immediately."""
@@ -81,14 +110,18 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
 
     def _draw_others(self) -> None:
         self._is_setting = True
-        chosen = self.mix.other or 0
-        entries = [(0, _("None")), *((each.key, each.label) for each in self.others)]
+        chosen = _PAD if self.mix.pad is not None else str(self.mix.other or 0)
+        entries = [("0", _("None"))]
+        entries += [(str(each.key), each.label) for each in self.others if each.recipe]
+        if chosen == _PAD or (self._may_mix_several and first_pad(self.others) is not None):
+            entries.append((_PAD, _("Several: mixer pad")))
+        entries += [(str(each.key), each.label) for each in self.others if not each.recipe]
         if all(key != chosen for key, label in entries):
             entries.append((chosen, _("Deleted layer")))
         self._combo.remove_all()
         for key, label in entries:
-            self._combo.append(str(key), label)
-        self._combo.set_active_id(str(chosen))
+            self._combo.append(key, label)
+        self._combo.set_active_id(chosen)
         self._is_setting = False
 
     def _draw_values(self) -> None:
@@ -98,16 +131,24 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         self._amount.set_value(self.mix.amount)
         self._is_setting = False
         for widget in (*self._checks.values(), self._amount):
-            widget.set_sensitive(bool(self.mix.other))
+            widget.set_sensitive(bool(self.mix.other or self.mix.pad))
+        self._amount.set_visible(self.mix.pad is None)
+        self._pad.set_visible(self.mix.pad is not None)
+        self._pad.allow(self._may_mix_several is not False)
+        self.draw_corners()
 
     def _choose(self) -> None:
         key = self._combo.get_active_id()
         if self._is_setting or key is None:
             return
-        other = next((each for each in self.others if each.key == int(key)), None)
-        self.mix = replace(self.mix, other=int(key) or None)
-        if other is not None:
+        other = next((each for each in self.others if str(each.key) == key), None)
+        pad = first_pad(self.others) if key == _PAD else None
+        if pad is not None:
+            self.mix = self.mix.with_pad(pad)
+        elif other is not None:
             self.mix = with_other(self.mix, other)
+        elif key != _PAD:
+            self.mix = replace(self.mix, other=int(key) or None, pad=None)
         self._draw_values()
         self._change_at_once()
 
@@ -127,10 +168,21 @@ class MixForm(Gtk.Box):  # type: ignore[misc]
         self.finish()
         self._rested()
 
+    def _pad_placed(self, pad: Pad) -> None:
+        self.mix = self.mix.with_pad(pad)
+        self._change_at_once()
+
+    def _pad_moved(self, pad: Pad) -> None:
+        self.mix = self.mix.with_pad(pad)
+        self._tell_later()
+
     def _moved(self) -> None:
         if self._is_setting:
             return
         self.mix = replace(self.mix, amount=round(self._amount.get_value(), 3))
+        self._tell_later()
+
+    def _tell_later(self) -> None:
         if not self._timer:
             self._timer = GLib.timeout_add(SLIDE_PAUSE_MS, self._tell)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from gi.repository import GdkPixbuf, Gegl, GLib
-from inpaint_client import Box, Candidate, Extent, Frame
+from inpaint_client import Box, Candidate, Extent, Frame, Picture
 from inpaint_client.pixels import crop, rearrange
 from inpaint_client.session.frame_preview import overlay
 
@@ -65,6 +65,35 @@ class Preview:
         data = _on_screen(pixels, seen)
         part = Box(*(side * step for side in seen))
         self._lay(result, self._fitted(data, seen.extent, part), part)
+        return result
+
+    def with_picture(self, picture: Picture, box: Box) -> GdkPixbuf.Pixbuf:
+        """Return the image with RGBA pixels composited onto a box of it."""
+        result = self.original.copy()
+        seen = box.clamp(self._view)
+        if not seen.is_empty:
+            whole = self._fitted(picture.data, picture.extent, box)
+            x, y = (
+                round((box.x - self._view.x) * self._scale),
+                round((box.y - self._view.y) * self._scale),
+            )
+            left, top = max(0, x), max(0, y)
+            right = min(x + whole.get_width(), result.get_width())
+            bottom = min(y + whole.get_height(), result.get_height())
+            if right > left and bottom > top:
+                whole.composite(
+                    result,
+                    left,
+                    top,
+                    right - left,
+                    bottom - top,
+                    x,
+                    y,
+                    1.0,
+                    1.0,
+                    GdkPixbuf.InterpType.NEAREST,
+                    255,
+                )
         return result
 
     def with_frame(self, frame: Frame | None) -> GdkPixbuf.Pixbuf:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 
 from inpaint_client import DaemonInfo, Edits, InpaintError, Worker
 from inpaint_client.session.abilities import why_unedited
+from inpaint_client.session.mixer_pad import can_mix_several
 from inpaint_client.session.ranking import described
 
 from ..app.presenter import Phase, Presenter, State
@@ -17,6 +18,7 @@ from ..runs.layers import Rendering, layer_name, short_name
 from ..runs.mixing import Mix, Other
 from ..runs.service import Locator
 from ..translation import _, say, say_error
+from .corner_images import CornerImages
 from .gtk import Gdk, GimpUi, GLib, Gtk
 from .guard import Guard
 from .in_turns import InTurns, Posts
@@ -70,7 +72,10 @@ class ResultsDialog:
         self._pane = PreviewPane(self._presenter.choose, self._buttons)
         self._sliders = Sliders(self._slid, self._presenter.rest)
         self._zero = Gtk.Button.new_with_mnemonic(_("Reset all to _0"))
-        self._mix = MixForm(self._mixed, self._presenter.rest)
+        self._corners = CornerImages(
+            self._presenter, lambda each: self._result(each).thumbnail, lambda: self._preview
+        )
+        self._mix = MixForm(self._mixed, self._presenter.rest, self._corners)
         self._fixed = Gtk.Label(xalign=0, wrap=True, max_width_chars=40, no_show_all=True)
         self._status = StatusLine(
             self._presenter.stop, self._presenter.connect, self._choose_program
@@ -195,6 +200,7 @@ class ResultsDialog:
 
     def show_info(self, info: DaemonInfo) -> None:
         self._info = info
+        self._mix.allow_several(can_mix_several(info.limits))
 
     def show_state(self, state: State) -> None:
         may_accept = state.phase in (Phase.IDLE, Phase.READY)
@@ -207,9 +213,14 @@ class ResultsDialog:
 
     def show_renderings(self, renderings: list[Rendering], chosen: int) -> None:
         self._pane.show_results([self._result(each) for each in renderings], chosen)
+        self._corners.remember()
 
     def show_rendering(self, index: int, rendering: Rendering) -> None:
         self._pane.show_result(index, self._result(rendering))
+        shown = {id(each) for each in self._presenter.renderings}  # a drag makes many
+        self._results = {each: self._results[each] for each in shown & self._results.keys()}
+        self._corners.remember()
+        self._mix.draw_corners()
 
     def _result(self, rendering: Rendering) -> Result:
         """Return the preview of a rendering; cached, since each arrival redraws the strip."""
@@ -231,6 +242,7 @@ class ResultsDialog:
         self._mix.show_mix(mix)
 
     def show_others(self, others: Sequence[Other]) -> None:
+        self._corners.forget_layers()
         self._mix.show_others(others)
 
     def show_fixed(self, why: str) -> None:

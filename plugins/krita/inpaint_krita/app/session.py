@@ -584,7 +584,7 @@ class DocumentSession(QtCore.QObject):
         if not layer or self._is_fixed(run):
             return
         try:
-            mixing = mixing_of(self.mix, run, self.document, self._scratch)
+            mixing = mixing_of(self.mix, run, self.document, self._scratch, self._limits())
         except InputError as error:
             self.mix = run.results[run.chosen].mix  # the mixing that the layer shows
             self._take_failure(error)
@@ -652,7 +652,8 @@ class DocumentSession(QtCore.QObject):
             # The naturalness decides the order, in which thumbnails must not jump.
             scores=replace(old.scores, likeness=rendered.scores.likeness),
         )
-        self._update(run.with_result(rendered.position, new))
+        run = run.with_result(rendered.position, new)
+        self._update(run)
         self._draw(run, rendered.position)
         self.changed.emit()
 
@@ -730,7 +731,8 @@ class DocumentSession(QtCore.QObject):
         listed = limited_to(run, self.left)
         # While candidates arrive, thumbnails must not jump.
         order = range(len(drawn)) if self.is_filling else most_natural_first(listed.ranked)
-        return Strip(listed, self.missing, drawn, self.can_return, tuple(order))
+        unmixed = self._thumbnails.unmixed(listed)
+        return Strip(listed, self.missing, drawn, self.can_return, tuple(order), unmixed)
 
     def close(self) -> None:
         """Stop all work for the document, which was closed."""

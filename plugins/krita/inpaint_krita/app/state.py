@@ -9,11 +9,12 @@ from inpaint_client.info import Model
 from inpaint_client.requests import Edits
 from inpaint_client.session.abilities import model_of, why_unedited
 from inpaint_client.session.history import Mix, PastRun
+from inpaint_client.session.mixer_pad import MixerPad, can_mix_several
 from inpaint_client.session.run_status import RunStatus
 
 from ..host.qt import QtGui
 from ..runs.fill_settings import FillSettings, edits_of_new
-from ..runs.mixing import Choice
+from ..runs.mixing import Choice, first_pad
 from .connection_state import ConnectionState
 
 
@@ -62,6 +63,7 @@ class Strip:
     thumbnails: tuple[QtGui.QImage | None, ...] = ()  # of each result; None = not drawn yet
     can_return: bool = False  # whether undo or redo can bring missing layers back
     order: tuple[int, ...] = ()  # positions of the results as shown
+    unmixed: QtGui.QImage | None = None  # thumbnail of the chosen result before mixing, if known
 
     @property
     def count(self) -> int:
@@ -130,6 +132,17 @@ class State:
         """Whether the chosen result was filled without the model, and so cannot be edited."""
         run = self.run
         return run is not None and bool(run.results) and run.results[run.chosen].is_smooth
+
+    @property
+    def can_mix_several(self) -> bool:
+        """Whether the daemon can mix the candidates of a mixer pad; older ones cannot."""
+        info = self.connection.info
+        return info is not None and can_mix_several(info.limits)
+
+    @property
+    def first_pad(self) -> MixerPad[str] | None:
+        """The mixer pad to offer for the chosen result; None if it cannot be offered."""
+        return first_pad(self.run) if self.can_mix_several else None
 
     @property
     def is_fixed(self) -> bool:

@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
     layer: str  # the layer to write to
     edits: Edits
     mix: Mix = Mix()
-    mixing: Mixing | None = None  # the request that corresponds to `mix`
+    mixing: tuple[Mixing, ...] = ()  # the request that corresponds to `mix`
 
     @property
     def key(self) -> tuple[str, int]:
@@ -116,7 +116,7 @@ class LayerEdits(QtCore.QObject):
     def is_shown(self, wanted: Wanted) -> bool:
         return False  # the artist may have painted on the layer since
 
-    def changes(self, wanted: Wanted) -> tuple[Edits, Mixing | None]:
+    def changes(self, wanted: Wanted) -> tuple[Edits, tuple[Mixing, ...]]:
         return wanted.edits, wanted.mixing
 
     def give_source(self, wanted: Wanted, give: Callable[[RecipeSource], None]) -> None:

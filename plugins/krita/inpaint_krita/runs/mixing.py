@@ -9,9 +9,11 @@ from typing import Any, Protocol
 from inpaint_client.errors import InputError
 from inpaint_client.geometry import Box, crop_for_hole, reducing_step
 from inpaint_client.images import Picture
+from inpaint_client.info import Limits
 from inpaint_client.pixels import rearrange
 from inpaint_client.requests import Mixing
 from inpaint_client.session.history import Mix, PastRun
+from inpaint_client.session.mixer_pad import MixerPad, starting_pad
 
 from ..host.qt import Qt, QtGui
 from ..host.scratch import Scratch
@@ -59,18 +61,33 @@ def choices(run: PastRun | None, layers: Iterable[tuple[str, str]]) -> tuple[Cho
     )
 
 
+def first_pad(run: PastRun | None) -> MixerPad[str] | None:
+    """Return a mixer pad with the first other results; None if there are too few."""
+    if run is None or not run.results:
+        return None
+    chosen = run.results[run.chosen]
+    others = (each for each in run.results if each is not chosen and not each.is_smooth)
+    return starting_pad([each.layer for each in others], "")
+
+
 def with_other(mix: Mix, layer: str, run: PastRun) -> Mix:
     """Return the mix with another layer as its source."""
     return mix.with_other(layer or None, is_result=bool(_recipe(run, layer)))
 
 
-def mixing_of(mix: Mix, run: PastRun, layers: Layers, scratch: Scratch) -> Mixing | None:
-    """Return the mixing to request; None if nothing is mixed.
+def mixing_of(
+    mix: Mix, run: PastRun, layers: Layers, scratch: Scratch, limits: Limits
+) -> tuple[Mixing, ...]:
+    """Return the mixing to request; empty if nothing is mixed.
 
     Raises:
-        InputError: the layer has no pixels around the hole.
+        InputError: the layer has no pixels around the hole, or the daemon cannot mix several.
     """
-    return mix.request(_recipe(run, mix.other), lambda layer: _image(layer, run, layers, scratch))
+    return mix.request(
+        lambda layer: _recipe(run, layer),
+        lambda layer: _image(layer, run, layers, scratch),
+        limits,
+    )
 
 
 def _recipe(run: PastRun, layer: str | None) -> str:

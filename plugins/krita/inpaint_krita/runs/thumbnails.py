@@ -45,11 +45,18 @@ class Thumbnails:
         self._images = images
         self._scratch = scratch
         self._drawn: dict[tuple[str, str], QtGui.QImage] = {}
+        self._unmixed: dict[tuple[str, str], QtGui.QImage] = {}
         self._backdrops: dict[str, QtGui.QImage] = {}
 
     def get(self, run: PastRun, position: int) -> QtGui.QImage | None:
         """Return the thumbnail drawn last; None if there is none."""
         return self._drawn.get((run.key, run.results[position].layer))
+
+    def unmixed(self, run: PastRun) -> QtGui.QImage | None:
+        """Return the chosen result as it was drawn before mixing; None if it was mixed already."""
+        if not run.results:
+            return None
+        return self._unmixed.get((run.key, run.results[run.chosen].layer))
 
     def draw(self, run: PastRun, position: int) -> Generator[None, None, None]:
         result = run.results[position]
@@ -82,11 +89,15 @@ class Thumbnails:
         )
         painter.end()
         self._drawn[run.key, result.layer] = image
+        if not result.mix.is_on:
+            self._unmixed[run.key, result.layer] = image
 
     def forget(self, run: PastRun) -> None:
         """Discard a run's thumbnails and backdrop, so that they are drawn again."""
         self._backdrops.pop(run.key, None)
-        self._drawn = {key: image for key, image in self._drawn.items() if key[0] != run.key}
+        for images in (self._drawn, self._unmixed):
+            for key in [key for key in images if key[0] == run.key]:
+                del images[key]
 
 
 def _strips(box: Box, step: int) -> Iterator[Box]:
