@@ -5,8 +5,9 @@ It has only what the docker's tests need. Krita's actual behavior is tested in a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from inpaint_client.geometry import Box, Extent
@@ -62,6 +63,8 @@ class FakeDocument:
     def __init__(self, extent: Extent = Extent(96, 64)) -> None:  # noqa: B008 (a value)
         self.extent = extent
         self.space = Space("RGBA", "U8", SRGB)
+        self.file_name = ""
+        self.title = "portrait.kra"
         self.is_open = True
         self.root = FakeLayer("root", "grouplayer")
         base = FakeLayer("Background", parent=self.root)
@@ -72,6 +75,7 @@ class FakeDocument:
         self.selected: Selection | None = KeptSelection(Box(30, 20, 24, 16), b"\xff" * (24 * 16))
         self.annotations: dict[str, bytes] = {}
         self.refreshes = 0
+        self.copies: list[FakeCopy] = []
         self.has_face = True  # for the fake daemon, which finds one in all but plain images
         self.is_opaque = False  # whether there is nothing transparent to select
         self.layers: dict[str, FakeLayer] = {base.key: base}
@@ -113,6 +117,9 @@ class FakeDocument:
 
     def view(self, box: Box, step: int) -> QtGui.QImage:
         return self.overview(Extent(max(1, box.width // step), max(1, box.height // step)))
+
+    def copy(self, area: Box) -> FakeCopy:
+        return FakeCopy(self, area)
 
     def insert_run(
         self, insert_position: InsertPosition, title: str, names: list[str]
@@ -286,6 +293,34 @@ class FakeDocument:
         self.annotations.pop(name, None)
 
 
+class FakeCopy:
+    """A copy that is plain, but for the middle of the layer that is shown."""
+
+    def __init__(self, document: FakeDocument, area: Box) -> None:
+        self._document = document
+        self._area = area
+        self._shown = ""
+        self.is_open = True
+        document.copies.append(self)
+
+    def show_only(self, layer: str, group: str, layers: Collection[str]) -> None:
+        assert not layer or layer in layers
+        self._shown = layer
+
+    def view(self, box: Box, step: int) -> QtGui.QImage:
+        assert self._area.contains(box)
+        image = self._document.view(box, step)
+        if self._shown:
+            painter = QtGui.QPainter(image)
+            layer = self._document.layer_view(self._shown, self._area, None)
+            painter.drawImage(0, self._area.y - box.y, layer)
+            painter.end()
+        return image
+
+    def close(self) -> None:
+        self.is_open = False
+
+
 class FakePixels:
     def __init__(self, document: FakeDocument, selection: Selection) -> None:
         self._document = document
@@ -326,6 +361,8 @@ class FakeHost:
         self.document = document
         self.log_shown = False
         self.plugin_log_shown = False
+        self.sheet: Path | None = None  # the file that the artist chooses for a contact sheet
+        self.proposed: Path | None = None
         self.program = ""  # the file that the artist chooses; empty = cancel
 
     def active_document(self) -> FakeDocument | None:
@@ -339,6 +376,11 @@ class FakeHost:
 
     def show_plugin_log(self) -> None:
         self.plugin_log_shown = True
+
+    def choose_sheet(self, proposed: Path, chosen: Callable[[Path], None]) -> None:
+        self.proposed = proposed
+        if self.sheet is not None:
+            chosen(self.sheet)
 
     def choose_program(self) -> str:
         return self.program

@@ -40,6 +40,7 @@ class InpaintExtension(Extension):  # type: ignore[misc]
             ("inpaint_stylegan_previous", tr("Inpaint: previous candidate"), self._previous),
             ("inpaint_stylegan_more", tr("Inpaint: more candidates"), self._more),
             ("inpaint_stylegan_keep", tr("Inpaint: keep candidates"), self._keep),
+            ("inpaint_stylegan_sheet", tr("Inpaint: save contact sheet…"), self._save_sheet),
             *(
                 (name, text, partial(self._select, part))
                 for name, text, part in (
@@ -100,6 +101,10 @@ class InpaintExtension(Extension):  # type: ignore[misc]
     def _keep(self) -> None:
         if docker := self._docker():
             docker.controller.keep()
+
+    def _save_sheet(self) -> None:
+        if docker := self._docker():
+            docker.controller.save_contact_sheet()
 
     def _select(self, part: Part) -> None:
         if docker := self._docker():

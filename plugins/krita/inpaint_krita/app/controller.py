@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from inpaint_client.geometry import Extent
@@ -23,6 +25,7 @@ from ..host.selection import box_of
 from ..runs.fill_settings import FillSettings, draw_seed
 from ..text import tr
 from .connection_state import RecoveryAction
+from .contact_sheet import no_candidates, proposed_file, save_sheet
 from .daemon_connection import DaemonConnection
 from .notices import failure_notice
 from .preview import Preview, preview
@@ -42,6 +45,7 @@ class Host(Protocol):
     def show_log(self) -> None: ...
     def show_plugin_log(self) -> None: ...
     def choose_program(self) -> str: ...
+    def choose_sheet(self, proposed: Path, chosen: Callable[[Path], None]) -> None: ...
 
 
 class Controller(QtCore.QObject):
@@ -67,6 +71,7 @@ class Controller(QtCore.QObject):
         self._sessions: list[DocumentSession] = []
         self._session: DocumentSession | None = None
         self._notice: Notice | None = None
+        self._sheet: object = None  # the contact sheet that is being drawn
         self._last_killed = KilledNotice()
         connect(daemon_connection.changed, self._check_daemon)
         on_failure(self._say_what_happened)
@@ -179,6 +184,26 @@ class Controller(QtCore.QObject):
         if self._session is not None:
             self._notice = None
             self._session.add_candidates(self._fill_settings, self.state.model)
+
+    def save_contact_sheet(self) -> None:
+        """Ask for a file, and save all candidates of the shown run into it as one image."""
+        session = self._find_session()
+        if session is None:
+            return
+        run, document = session.listed, session.document
+        if run is None or session.is_filling:
+            self._say(no_candidates())
+            return
+        self._publish()  # without the notice of before
+
+        def save(path: Path) -> None:
+            self._sheet = save_sheet(document, run, path, self._say)
+
+        self._host.choose_sheet(proposed_file(document), save)
+
+    def _say(self, notice: Notice) -> None:
+        self._notice = notice
+        self._publish()
 
     def compare(self, with_original: bool) -> None:
         if self._session is not None:

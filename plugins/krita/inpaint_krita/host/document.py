@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable
+from pathlib import Path
 from typing import Any
 
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.pixels import thin
 
+from ..text import tr
 from .color import SRGB, SRGB_NAMES, Space
+from .document_copy import DocumentCopy
 from .document_protocol import Painting
 from .guard import later
 from .layer_placement import InsertPosition, Node, Source
+from .nodes import id_of, walk
 from .opacity import transparency
 from .outline import CELLS, rectangles
 from .qt import QtCore, QtGui
+from .reduced import reduced
 from .scratch import Scratch
 from .selection import Selection
 
@@ -54,6 +59,16 @@ class KritaDocument:
     def space(self) -> Space:
         document = self._document
         return Space(document.colorModel(), document.colorDepth(), document.colorProfile())
+
+    @property
+    def file_name(self) -> str:
+        """Return the path of its file; empty if it has none."""
+        return str(self._document.fileName())
+
+    @property
+    def title(self) -> str:
+        """Return the name that an artist knows it by."""
+        return Path(self.file_name).name or str(self._document.name()) or tr("Unnamed image")
 
     def active_node(self) -> Node | None:
         """Return the active layer or mask; None for a moment after opening."""
@@ -140,7 +155,11 @@ class KritaDocument:
 
     def view(self, box: Box, step: int) -> QtGui.QImage:
         """Return the visible image in `box` with one pixel per square of `step` px, as sRGB."""
-        return _reduced(self._document.projection(*box), step)
+        return reduced(self._document.projection(*box), step)
+
+    def copy(self, area: Box) -> DocumentCopy:
+        """Return a copy of a part of the document, to hide layers in."""
+        return DocumentCopy(self._document, area)
 
     # -- the layers of a run -----------------------------------------------------------------
 
@@ -199,8 +218,8 @@ class KritaDocument:
         if node is None:
             return
         group = self.find(group_id)
-        ours = [] if group is None else [group_id, *(_id(each) for each in _walk(group))]
-        while (parent := node.parentNode()) is not None and _id(parent) in ours:
+        ours = [] if group is None else [group_id, *(id_of(each) for each in walk(group))]
+        while (parent := node.parentNode()) is not None and id_of(parent) in ours:
             if len(parent.childNodes()) > 1:
                 break
             node = parent
@@ -264,7 +283,7 @@ class KritaDocument:
         The next run must read the same layer as this one. Other layers than those of the group
         stay active, since the artist may have clicked one.
         """
-        self._return(before, {_id(group), *(_id(node) for node in group.childNodes())})
+        self._return(before, {id_of(group), *(id_of(node) for node in group.childNodes())})
 
     def return_to(self, layer_id: str, others: Collection[str]) -> None:
         """Reactivate a layer if Krita activates one of the others, now or shortly after."""
@@ -281,13 +300,13 @@ class KritaDocument:
             if number != self._activations:
                 return
             active = self._document.activeNode()
-            if active is not None and _id(active) in ours:
+            if active is not None and id_of(active) in ours:
                 self._document.setActiveNode(before)
                 turns = min(turns, AFTERTHOUGHTS)  # Krita may do it again, late if it is busy
                 returns -= 1
             later(ACTIVATION_MS, lambda: go_back(turns - 1, returns))
 
-        if before is not None and _id(before) not in ours:
+        if before is not None and id_of(before) not in ours:
             go_back(ACTIVATION_TURNS, RETURNS)
 
     def write(self, layer_id: str, painting: Painting) -> bool:
@@ -343,8 +362,8 @@ class KritaDocument:
     def paint_layers(self) -> list[tuple[str, str]]:
         """Return the id and name of every paint layer in the image."""
         root = self._document.rootNode()  # None once the document is closed
-        nodes = _walk(root) if root is not None else ()
-        return [(_id(node), node.name()) for node in nodes if node.type() == "paintlayer"]
+        nodes = walk(root) if root is not None else ()
+        return [(id_of(node), node.name()) for node in nodes if node.type() == "paintlayer"]
 
     def rename(self, layer_id: str, name: str) -> None:
         if (layer := self.find(layer_id)) is not None:
@@ -372,18 +391,18 @@ class KritaDocument:
     def find(self, layer_id: str) -> Any:
         """Return the layer with this id, or None if it is not in the image."""
         root = self._document.rootNode()  # None once the document is closed
-        for node in _walk(root) if root is not None else ():
-            if _id(node) == layer_id:
+        for node in walk(root) if root is not None else ():
+            if id_of(node) == layer_id:
                 self._known[layer_id] = node
                 return node
         return None
 
     def id_of(self, node: Any) -> str:
-        return _id(node)
+        return id_of(node)
 
     def _remember(self, node: Any) -> str:
-        self._known[_id(node)] = node
-        return _id(node)
+        self._known[id_of(node)] = node
+        return id_of(node)
 
     # -- annotations -------------------------------------------------------------------------
 
@@ -441,7 +460,7 @@ class DocumentPixels:
             image: QtGui.QImage = self._document.projection(*box)
         else:
             image = _image(self.read(box), box.extent, self.space, self._scratch)
-        image = _reduced(image, step).convertToFormat(QtGui.QImage.Format.Format_RGBA8888)
+        image = reduced(image, step).convertToFormat(QtGui.QImage.Format.Format_RGBA8888)
         pointer: Any = image.constBits()
         pointer.setsize(image.sizeInBytes())
         return bytes(pointer)
@@ -477,23 +496,9 @@ def _gathered(bands: Iterable[tuple[Box, bytes]]) -> Generator[None, None, Any]:
     return selection
 
 
-def _id(node: Any) -> str:
-    return str(node.uniqueId().toString())
-
-
 def _bounds(layer: Any) -> Box:
     bounds = layer.bounds()
     return Box(bounds.x(), bounds.y(), bounds.width(), bounds.height())
-
-
-def _reduced(image: QtGui.QImage, step: int) -> QtGui.QImage:
-    """Return an image with one pixel per square of `step` px."""
-    return image.scaled(
-        max(1, image.width() // step),
-        max(1, image.height() // step),
-        QtCore.Qt.AspectRatioMode.IgnoreAspectRatio,
-        QtCore.Qt.TransformationMode.SmoothTransformation,
-    )
 
 
 def _view(node: Any, box: Box, scratch: Scratch, step: int = 1) -> QtGui.QImage:
@@ -512,9 +517,3 @@ def _image(data: bytes, extent: Extent, own: Space, scratch: Scratch) -> QtGui.Q
         data = scratch.convert(data, extent, own, Space("RGBA", "U8", SRGB))
     image = QtGui.QImage(data, *extent, 4 * extent.width, QtGui.QImage.Format.Format_ARGB32)
     return image.copy()  # QImage does not own the bytes
-
-
-def _walk(node: Any) -> Iterator[Any]:
-    for child in node.childNodes():
-        yield child
-        yield from _walk(child)

@@ -8,8 +8,8 @@ from ..app.progress import describe
 from ..app.state import State
 from ..host.guard import connect, guarded, guarded_or
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
+from ..runs.edit_words import in_words
 from ..text import tr
-from .edits import in_words
 from .narrow import ElidedButton, ElidedLabel
 from .parts import column, muted, named, row
 
@@ -73,7 +73,7 @@ class RunRow(QtWidgets.QWidget):
             if state.has_document
             else tr("Open an image first.")
         )
-        edits = in_words(state.new_edits)
+        edits = ", ".join(in_words(state.new_edits))
         self.remark.setText(tr("New candidates get these edits: {edits}").format(edits=edits))
         self.remark.setVisible(bool(edits))
         self.details.setText(" ".join(state.details))
