@@ -26,6 +26,7 @@ class FakeLayer:
     parent: FakeLayer | None = None
     children: list[FakeLayer] = field(default_factory=list)
     is_visible: bool = True
+    is_locked: bool = False
     data: bytearray = field(default_factory=bytearray)
     box: Box = field(default_factory=lambda: Box(0, 0, 0, 0))
 
@@ -39,7 +40,7 @@ class FakeLayer:
         return self.is_visible
 
     def locked(self) -> bool:
-        return False
+        return self.is_locked
 
     def parentNode(self) -> FakeLayer | None:  # noqa: N802 (Krita's name)
         return self.parent
@@ -108,7 +109,7 @@ class FakeDocument:
         self.selected = KeptSelection(Box.of_extent(self.extent), coverage)
 
     def pixels(self, source: Source, selection: Selection, scratch: Any) -> FakePixels:
-        return FakePixels(self, selection)
+        return FakePixels(self, selection, source)
 
     def overview(self, extent: Extent) -> QtGui.QImage:
         image = QtGui.QImage(*extent, QtGui.QImage.Format.Format_ARGB32)
@@ -322,15 +323,18 @@ class FakeCopy:
 
 
 class FakePixels:
-    def __init__(self, document: FakeDocument, selection: Selection) -> None:
+    def __init__(
+        self, document: FakeDocument, selection: Selection, source: Source | None = None
+    ) -> None:
+        node: Any = source.node if source is not None else None
+        self._layer = document.root.children[0] if node is None else node
         self._document = document
         self._selection = selection
         self.extent = document.extent
         self.space = document.space
 
     def read(self, box: Box) -> bytes:
-        base = self._document.root.children[0]
-        return crop(bytes(base.data), self.extent, box, 4)
+        return crop(bytes(self._layer.data), self.extent, box, 4)
 
     def read_reduced(self, box: Box, step: int) -> bytes:
         first = bytes([200 if self._document.has_face else 10, 20, 30, 255])
@@ -355,10 +359,11 @@ class FakeScratch:
 
 
 class FakeHost:
-    """Krita with one document, or none."""
+    """Krita with one document, or none; tests may open others behind it."""
 
     def __init__(self, document: FakeDocument | None) -> None:
         self.document = document
+        self.others: list[FakeDocument] = []
         self.log_shown = False
         self.plugin_log_shown = False
         self.sheet: Path | None = None  # the file that the artist chooses for a contact sheet
@@ -367,6 +372,10 @@ class FakeHost:
 
     def active_document(self) -> FakeDocument | None:
         return self.document
+
+    def open_documents(self) -> list[FakeDocument]:
+        here = [] if self.document is None else [self.document]
+        return [document for document in (*here, *self.others) if document.is_open]
 
     def scratch(self) -> Any:
         return FakeScratch()

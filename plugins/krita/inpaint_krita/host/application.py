@@ -30,6 +30,16 @@ class KritaHost:
             return None
         return KritaDocument(self._application, document)
 
+    def open_documents(self) -> list[KritaDocument]:
+        """Return the documents that have a view, in the order of their views."""
+        found: list[KritaDocument] = []
+        for window in self._application.windows():
+            for view in window.views():
+                document = KritaDocument(self._application, view.document())
+                if document.is_open and not any(each.is_same(document) for each in found):
+                    found.append(document)
+        return found
+
     def scratch(self) -> Scratch:
         return Scratch(self._application)
 

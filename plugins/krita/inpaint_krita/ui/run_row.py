@@ -37,6 +37,7 @@ class RunRow(QtWidgets.QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         named(self.bar, tr("Progress"), tr("Progress of the run"))
+        self.batch = ElidedLabel()  # what a batch is filling
         self.words = ElidedLabel()
         self.stop = ElidedButton(tr("Cancel"))
         self.stop.setToolTip(tr("Stop the run and keep the candidates received so far"))
@@ -48,6 +49,7 @@ class RunRow(QtWidgets.QWidget):
         self._running = QtWidgets.QWidget()
         running = column(self._running)
         running.setSpacing(3)
+        running.addWidget(self.batch)
         running.addWidget(self.words)
         running.addLayout(bar)
         self.remark = QtWidgets.QLabel()
@@ -83,6 +85,14 @@ class RunRow(QtWidgets.QWidget):
             self._tick.start() if running else self._tick.stop()
         if running:
             fraction = state.progress.fraction
+            if (batch := state.batch) is not None:
+                fraction = (batch.number - 1 + (fraction or 0)) / batch.total
+                self.batch.setText(
+                    tr("{number} of {total}: {title}").format(
+                        number=batch.number, total=batch.total, title=batch.title
+                    )
+                )
+            self.batch.setVisible(batch is not None)
             self.bar.setRange(0, 0 if fraction is None else 1000)
             self.bar.setValue(round(1000 * (fraction or 0)))
             self._show_time()
