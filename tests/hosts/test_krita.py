@@ -26,6 +26,7 @@ from inpaint_client.geometry import Box, Extent
 from inpaint_client.info import Limits
 from inpaint_client.recipe import parse_recipe
 from inpaint_client.requests import FillJob, SmoothFill
+from inpaint_client.session.contact_sheet import arrange
 from inpaint_client.session.history import unpack
 from inpaint_krita.host.selection import KeptSelection, box_of
 from inpaint_krita.runs.capture import capture
@@ -361,6 +362,44 @@ def test_a_part_of_a_portrait_becomes_candidates(run_krita: RunKrita, tmp_path: 
             np.testing.assert_array_equal(pixels[..., 3], mask)
         colors = {pixels[mask > 0, :3].tobytes() for pixels in fills if pixels is not None}
         assert len(colors) == 4, "candidates are the same"
+
+
+@pytest.mark.next_host
+def test_several_images_and_layers_are_filled(run_krita: RunKrita) -> None:
+    sizes = ((300, 200), (260, 240), (320, 180))
+    boxes = {f"{w}x{h}": part_box(pb.PART_EYES, w, h) for w, h in sizes}
+    with FakeDaemon(Script(token=TOKEN, delay_s=0.15)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        run_krita("batch", environment, arguments={"boxes": boxes}, timeout=240)
+        sent = [bytes(fill.crop.data[:30]) for fill in daemon.service.fills[-3:]]
+    assert len(set(sent)) == 3, "each layer's own pixels"
+
+
+@pytest.mark.next_host
+def test_a_contact_sheet_shows_every_candidate(run_krita: RunKrita) -> None:
+    """From the layers' pixels, live edits included, and nothing in the document changes."""
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        run = run_krita("contact_sheet", environment)
+    with Image.open(run.out / "portrait contact sheet.png") as file:
+        sheet = np.asarray(file.convert("RGB"))
+    side = 220
+    size = (sheet.shape[1], sheet.shape[0])
+    layouts = (arrange(4, Extent(side, side), height) for height in range(200))
+    layout = next(each for each in layouts if each.extent == size)
+    middles = [
+        tuple(sheet[place.image.y + side // 2, place.image.x + side // 2])
+        for place in layout.places
+    ]
+    edited = [color_of(5, {"smile": 1.0}), color_of(6), color_of(7)]
+    assert middles[0] == (40, 120, 200)
+    for seen, color in zip(middles[1:], edited, strict=True):
+        assert seen == pytest.approx([round(255 * each) for each in color], abs=2)
+    for place in layout.places:
+        corner = sheet[place.image.y + 3, place.image.x + 3]
+        assert tuple(corner) == (40, 120, 200)  # the image around the selection
+        caption = sheet[place.caption.y : place.caption.bottom, place.caption.x :][:, :side]
+        assert caption.std() > 5, "there are no words below the image"
 
 
 @pytest.mark.next_host

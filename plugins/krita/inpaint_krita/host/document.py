@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.pixels import thin
@@ -33,6 +33,13 @@ DESELECT_TURNS = 10
 RETURNS = 3  # times to restore it: further changes are the artist's
 
 
+class _Watch(NamedTuple):
+    """After layers were inserted, `before` is to stay active instead of one of `ours`."""
+
+    before: Any
+    ours: frozenset[str]
+
+
 class KritaDocument:
     """One open document. Layers are identified by ids, which survive saving and loading."""
 
@@ -41,7 +48,7 @@ class KritaDocument:
         self._document = document
         # Keeps layers that an undo removed from the image writable.
         self._known: dict[str, Any] = {}
-        self._activations = 0  # deliberate ones; each ends the watch over the active layer
+        self._watch: _Watch | None = None  # over the active layer; a deliberate change ends it
 
     def is_same(self, other: KritaDocument) -> bool:
         """Return whether both are the same open document, possibly in two views."""
@@ -291,22 +298,28 @@ class KritaDocument:
             self._return(layer, others)
 
     def _return(self, before: Any, ours: Collection[str]) -> None:
-        self._activations += 1
-        number = self._activations
+        if before is None:
+            return
+        watch = _Watch(before, frozenset(ours))
+        if self._watch is not None and id_of(before) in self._watch.ours:
+            # Krita, not the artist, has activated it: a run follows soon after another.
+            watch = _Watch(self._watch.before, watch.ours | self._watch.ours)
+        self._watch = watch
 
         def go_back(turns: int, returns: int) -> None:
-            if not turns or not returns or before.parentNode() is None:
+            if self._watch is not watch:
                 return
-            if number != self._activations:
+            if not turns or not returns or watch.before.parentNode() is None:
+                self._watch = None
                 return
             active = self._document.activeNode()
-            if active is not None and id_of(active) in ours:
-                self._document.setActiveNode(before)
+            if active is not None and id_of(active) in watch.ours:
+                self._document.setActiveNode(watch.before)
                 turns = min(turns, AFTERTHOUGHTS)  # Krita may do it again, late if it is busy
                 returns -= 1
             later(ACTIVATION_MS, lambda: go_back(turns - 1, returns))
 
-        if before is not None and id_of(before) not in ours:
+        if id_of(watch.before) not in watch.ours:
             go_back(ACTIVATION_TURNS, RETURNS)
 
     def write(self, layer_id: str, painting: Painting) -> bool:
@@ -372,7 +385,7 @@ class KritaDocument:
     def activate(self, layer_id: str) -> bool:
         if (layer := self.find(layer_id)) is None:
             return False
-        self._activations += 1  # else the watch after a run would undo this one
+        self._watch = None  # else the watch after a run would undo this one
         self._document.setActiveNode(layer)
         return True
 
