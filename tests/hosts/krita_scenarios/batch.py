@@ -147,7 +147,9 @@ def layers_of_one_image(docker):
     document.nodeByName("hidden").setVisible(False)
     root.addChildNode(document.createGroupLayer("a group"), None)
     document.refreshProjection()
+    yield 300  # until Krita's views know the layers
     document.setActiveNode(document.nodeByName("second"))
+    yield from until(lambda: document.activeNode().name() == "second", 5, "the active layer")
     yield from select(document, 60, 50, 80, 70, feather=3)
     yield 200
     control.document_changed()
@@ -171,7 +173,8 @@ def layers_of_one_image(docker):
     ], names
     for place in (1, 3, 5):
         assert [each[0] for each in layers[place][3]] == ["2 · seed 6", "1 · seed 5"], layers
-    assert document.activeNode().name() == "second"
+    active = document.activeNode().name()
+    assert active == "second", active
     assert coverage(document) == mask
     for name in ("second", "third", "hidden"):
         layer = document.nodeByName(name)

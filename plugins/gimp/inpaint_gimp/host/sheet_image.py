@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gi.repository import Gegl, Gimp
-from inpaint_client import Extent
+from inpaint_client import Extent, InputError
 from inpaint_client.session.contact_sheet import (
     BACKGROUND,
     INK,
@@ -15,6 +15,8 @@ from inpaint_client.session.contact_sheet import (
     arrange,
     column_width,
 )
+
+from ..translation import _
 
 _RGB = "R'G'B' u8"
 _LINE = 1.25  # height of a line, relative to the font's
@@ -30,13 +32,15 @@ def open_sheet(
         cells: their pixels, 8-bit sRGB.
         captions: of each cell, with the translated title.
         name: of the layer with the cells.
+
+    Raises:
+        InputError: GIMP has no fonts.
     """
-    font = Gimp.Font.get_by_name("Sans-serif") or Gimp.context_get_font()
+    font = Gimp.Font.get_by_name("Sans-serif") or _any_font()
     width = column_width(extent)
 
     def fits(line: str) -> bool:
-        taken, _height, _ascent, _descent = _extents(line, font)
-        return taken <= width
+        return _width(line, font) <= width
 
     texts = ["\n".join(caption.lines(title, fits)) for title, caption in captions]
     lines = max(text.count("\n") + 1 for text in texts)
@@ -64,6 +68,14 @@ def open_sheet(
     return image
 
 
+def _any_font() -> Gimp.Font:
+    for font in Gimp.fonts_get_list(""):
+        return font
+    raise InputError(
+        _("GIMP has no fonts for the captions."), _("Start GIMP without the option --no-fonts.")
+    )
+
+
 def _write(image: Gimp.Image, text: str, font: Gimp.Font, place: Place) -> None:
     layer = Gimp.TextLayer.new(image, text, font, TEXT, Gimp.Unit.pixel())
     image.insert_layer(layer, None, 0)
@@ -73,9 +85,8 @@ def _write(image: Gimp.Image, text: str, font: Gimp.Font, place: Place) -> None:
     layer.set_offsets(place.caption.x, place.caption.y)
 
 
-def _extents(line: str, font: Gimp.Font) -> tuple[int, int, int, int]:
-    _done, width, height, ascent, descent = Gimp.text_get_extents_font(line, TEXT, font)
-    return width, height, ascent, descent
+def _width(line: str, font: Gimp.Font) -> int:
+    return int(Gimp.text_get_extents_font(line, TEXT, font).width)
 
 
 def _color(rgb: tuple[int, int, int]) -> Gegl.Color:
