@@ -38,14 +38,14 @@ def test_a_cell_has_the_documents_resolution_up_to_a_limit() -> None:
     [(1, 1), (2, 2), (3, 3), (4, 2), (5, 3), (7, 4), (9, 3), (13, 5), (17, 6)],
 )
 def test_rows_are_balanced(count: int, columns: int) -> None:
-    layout = arrange(count, Extent(512, 512), 30)
+    layout = arrange(Extent(512, 512), [30] * count)
     assert len(layout.places) == count
     assert len({place.image.x for place in layout.places}) == columns
 
 
 @pytest.mark.parametrize("image", [Extent(512, 512), Extent(512, 200), Extent(40, 64)])
 def test_cells_and_captions_are_apart_and_inside(image: Extent) -> None:
-    layout = arrange(7, image, 50)
+    layout = arrange(image, [50] * 7)
     boxes = [box for place in layout.places for box in place]
     sheet = Box.of_extent(layout.extent)
     assert all(sheet.grow(-30).contains(box) for box in boxes)
@@ -58,13 +58,19 @@ def test_cells_and_captions_are_apart_and_inside(image: Extent) -> None:
 
 
 def test_margins_are_even() -> None:
-    layout = arrange(6, Extent(512, 384), 30)
+    layout = arrange(Extent(512, 384), [30, 90, 30, 30, 60, 30])
     first, last = layout.places[0], layout.places[-1]
     margins = (first.image.x, first.image.y)
     assert margins == (
         layout.extent.width - last.caption.right,
         layout.extent.height - last.caption.bottom,
     )
+
+
+def test_each_row_is_as_high_as_its_highest_caption() -> None:
+    layout = arrange(Extent(512, 384), [30, 90, 30, 30, 60, 30])
+    assert [place.caption.height for place in layout.places] == [90] * 3 + [60] * 3
+    assert layout.places[3].image.y - layout.places[0].caption.bottom == 24
 
 
 def test_captions_say_what_a_candidate_is() -> None:

@@ -307,7 +307,7 @@ def test_a_first_start_on_a_small_screen(
     assert seen["height"] >= 300
     assert seen["narrow"] <= 260
     assert seen["slider"] >= 80
-    assert seen["shortcuts"] == [f"Ctrl+Alt+Shift+{key}" for key in "FXNPAE"] + 7 * [""]
+    assert seen["shortcuts"] == [f"Ctrl+Alt+Shift+{key}" for key in "FXNPAE"] + 9 * [""]
     if folder := os.environ.get("INPAINT_SCREENSHOTS"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         for shot in run.out.glob("*.png"):
@@ -385,7 +385,9 @@ def test_a_contact_sheet_shows_every_candidate(run_krita: RunKrita) -> None:
         sheet = np.asarray(file.convert("RGB"))
     side = 220
     size = (sheet.shape[1], sheet.shape[0])
-    layouts = (arrange(4, Extent(side, side), height) for height in range(200))
+    layouts = (  # of one line, and with a second one below the edited candidate
+        arrange(Extent(side, side), [line, 2 * line, line, line]) for line in range(99)
+    )
     layout = next(each for each in layouts if each.extent == size)
     middles = [
         tuple(sheet[place.image.y + side // 2, place.image.x + side // 2])

@@ -64,13 +64,13 @@ def steps(stage):
     # -- a folder that cannot be written to ------------------------------------------------------
     control.dismiss()
     app_path = plugin("app.contact_sheet").Path
-    chosen = app_path("/proc/sheet.png")
+    chosen = app_path("/nowhere/sheet.png")
     control._sheet = plugin("app.contact_sheet").save_sheet(
         control._session.document, control._session.listed, chosen, control._say
     )
     yield from until(lambda: control.state.notice is not None, 20, "the notice")
     assert control.state.notice.is_problem
-    assert control.state.notice.text.startswith("“/proc/sheet.png” cannot be written (")
+    assert control.state.notice.text.startswith("“/nowhere/sheet.png” cannot be written (")
     (stage.out / "notice.txt").write_text(control.state.notice.text, encoding="utf-8")
 
 

@@ -44,7 +44,9 @@ def test_the_sheet_shows_the_image_before_and_every_candidate(
 
     sheet = QtGui.QImage(str(tmp_path / "sheet.png"))
     side = round(24 * CONTEXT)
-    layouts = (arrange(4, Extent(side, side), height) for height in range(200))  # of captions
+    layouts = (  # of one line, and with a second one below the edited candidate
+        arrange(Extent(side, side), [line, 2 * line, line, line]) for line in range(99)
+    )
     layout = next(each for each in layouts if each.extent == (sheet.width(), sheet.height()))
     places = [place.image for place in layout.places]
     shown = [rgb(sheet, place.x + side // 2, place.y + side // 2) for place in places[:2]]

@@ -125,22 +125,23 @@ def column_width(image: Extent) -> int:
     return max(image.width, _LEAST_COLUMN)
 
 
-def arrange(count: int, image: Extent, caption_height: int) -> Layout:
-    """Arrange cells in rows.
+def arrange(image: Extent, caption_heights: Sequence[int]) -> Layout:
+    """Arrange cells in rows, each as high as its highest caption requires.
 
     Args:
-        count: number of cells, at least 1.
         image: the size of each cell's image.
-        caption_height: the height of the highest caption.
+        caption_heights: the height of each cell's caption; at least one.
     """
-    width = column_width(image)
-    cell = Extent(width, image.height + _CAPTION_GAP + caption_height)
+    count, width = len(caption_heights), column_width(image)
+
+    def rows(columns: int) -> list[Sequence[int]]:
+        return [caption_heights[start : start + columns] for start in range(0, count, columns)]
 
     def extent(columns: int) -> Extent:
-        rows = -(-count // columns)
+        heights = [image.height + _CAPTION_GAP + max(row) for row in rows(columns)]
         return Extent(
-            2 * _MARGIN + columns * (cell.width + _GAP) - _GAP,
-            2 * _MARGIN + rows * (cell.height + _GAP) - _GAP,
+            2 * _MARGIN + columns * (width + _GAP) - _GAP,
+            2 * _MARGIN + sum(heights) + (len(heights) - 1) * _GAP,
         )
 
     def flaw(columns: int) -> float:
@@ -149,14 +150,16 @@ def arrange(count: int, image: Extent, caption_height: int) -> Layout:
         return abs(math.log(size.width / size.height / _ASPECT)) + -count % columns / columns
 
     columns = min(range(1, count + 1), key=flaw)
-    places = []
-    for number in range(count):
-        row, column = divmod(number, columns)
-        x, y = _MARGIN + column * (cell.width + _GAP), _MARGIN + row * (cell.height + _GAP)
-        places.append(
-            Place(
-                Box(x + (width - image.width) // 2, y, *image),
-                Box(x, y + image.height + _CAPTION_GAP, width, caption_height),
+    places, y = [], _MARGIN
+    for row in rows(columns):
+        below = y + image.height + _CAPTION_GAP
+        for column in range(len(row)):
+            x = _MARGIN + column * (width + _GAP)
+            places.append(
+                Place(
+                    Box(x + (width - image.width) // 2, y, *image),
+                    Box(x, below, width, max(row)),
+                )
             )
-        )
+        y = below + max(row) + _GAP
     return Layout(extent(columns), tuple(places))

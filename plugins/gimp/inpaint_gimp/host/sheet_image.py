@@ -43,8 +43,8 @@ def open_sheet(
         return _width(line, font) <= width
 
     texts = ["\n".join(caption.lines(title, fits)) for title, caption in captions]
-    lines = max(text.count("\n") + 1 for text in texts)
-    layout = arrange(len(cells), extent, round(lines * TEXT * _LINE))
+    heights = [round((text.count("\n") + 1) * TEXT * _LINE) for text in texts]
+    layout = arrange(extent, heights)
     image = Gimp.Image.new(*layout.extent, Gimp.ImageBaseType.RGB)
     image.undo_disable()
     sheet = Gimp.Layer.new(

@@ -90,7 +90,7 @@ def _paint(
 
     texts = [caption.lines(say(caption.title), fits) for caption in captions]
     spacing = metrics.lineSpacing()
-    layout = contact_sheet.arrange(len(cells), extent, spacing * max(map(len, texts)))
+    layout = contact_sheet.arrange(extent, [spacing * len(lines) for lines in texts])
     sheet = QtGui.QImage(*layout.extent, QtGui.QImage.Format.Format_RGB32)
     sheet.fill(QtGui.QColor(*contact_sheet.BACKGROUND))
     painter = QtGui.QPainter(sheet)
