@@ -120,12 +120,14 @@ def steps(stage):
     # -- an image that is closed in the middle ----------------------------------------------------
     yield from activate(third)
     dialog = yield from opened(docker)
+    dialog.candidates.setValue(8)  # it takes long enough to close the image meanwhile
     dialog.ok.click()
     yield from until(lambda: control.state.progress.done >= 1, 60, "a candidate of the first")
     yield from close(first)
     yield from done(control)
-    assert control.state.notice.text.startswith("2 images were filled, 1 failed. ")
-    assert "The image was closed." in control.state.notice.text
+    said = control.state.notice.text
+    assert said.startswith("2 images were filled, 1 failed. "), said
+    assert "The image was closed." in said, said
     yield from close(second)
     yield from close(third)
 
@@ -186,6 +188,16 @@ def layers_of_one_image(docker):
         groups = [each for each in tree(document) if each[3]]
         assert len(groups) == left, groups
     yield from shows(document, before)
+
+    # -- a part, which is looked for in each layer -----------------------------------------------
+    dialog = yield from opened(docker)
+    dialog.scope.setCurrentIndex(1)
+    dialog.what.setCurrentIndex(dialog.what.findText(plugin("text").tr("Mouth")))
+    dialog.ok.click()
+    yield from done(control)
+    assert control.state.notice.text == said, control.state.notice
+    assert coverage(document) == mask
+    assert len([each for each in tree(document) if each[3]]) == 3, tree(document)
 
 
 def activate(document):

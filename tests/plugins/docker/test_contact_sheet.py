@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fake_daemon import Script
 from inpaint_client.geometry import Extent
 from inpaint_client.session.contact_sheet import BACKGROUND, CONTEXT, arrange
 from inpaint_krita.host.qt import QtGui
-from krita_docker import Docker, bgra, center, fill, until
+from krita_docker import Docker, bgra, fill, until
 
 
 def save(docker: Docker, path: Path) -> str:
@@ -30,10 +31,9 @@ def test_the_sheet_shows_the_image_before_and_every_candidate(
     docker: Docker, tmp_path: Path
 ) -> None:
     fill(docker)
-    docker.panel.edits.sliders["smile"].spin.setValue(1.0)
-    until(lambda: center(docker, 0) == bgra(5, 1.0))
-    until(lambda: not docker.controller.is_busy)
     docker.controller.star(1)
+    docker.panel.edits.sliders["smile"].spin.setValue(1.0)
+    until(lambda: docker.controller.is_busy)  # the sheet waits for the edit
     visible = [layer.is_visible for layer in docker.document.root.walk()]
     said = save(docker, tmp_path / "sheet.png")
     assert said == "The contact sheet was saved as “sheet.png”."
@@ -89,9 +89,33 @@ def test_without_candidates_there_is_no_sheet(docker: Docker, tmp_path: Path) ->
     assert not list(tmp_path.glob("sheet*"))
 
 
+def test_a_run_in_progress_comes_first(docker: Docker, tmp_path: Path, script: Script) -> None:
+    script.delay_s = 0.1
+    docker.controller.run()
+    until(lambda: docker.controller.state.progress.done >= 1)
+    docker.controller.save_contact_sheet()
+    notice = docker.controller.state.notice
+    assert notice is not None
+    assert notice.text == "Wait for the run in progress, or cancel it."
+    assert docker.host.proposed is None
+    until(lambda: not docker.controller.is_busy)
+
+
 def test_a_candidate_that_was_kept_is_shown(docker: Docker, tmp_path: Path) -> None:
     fill(docker)
     docker.panel.results.keep.click()
     until(lambda: docker.controller.state.run_is_kept)
     save(docker, tmp_path / "sheet.png")
     assert QtGui.QImage(str(tmp_path / "sheet.png")).width() < 700  # two columns
+
+
+def test_an_image_that_is_closed_meanwhile_has_no_sheet(docker: Docker, tmp_path: Path) -> None:
+    fill(docker)
+    docker.host.sheet = tmp_path / "sheet.png"
+    docker.controller.save_contact_sheet()
+    docker.document.is_open = False
+    until(lambda: docker.controller.state.notice is not None)
+    notice = docker.controller.state.notice
+    assert notice is not None
+    assert notice.text == "The image was closed."
+    assert not (tmp_path / "sheet.png").exists()

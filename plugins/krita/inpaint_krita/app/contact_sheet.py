@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from inpaint_client.errors import InpaintError, InputError
@@ -15,9 +15,11 @@ from ..host.qt import QtCore, QtGui
 from ..runs.contact_sheet import draw_sheet
 from ..runs.cooperative_task import CooperativeTask
 from ..text import say_error, tr
+from .session import DocumentSession
 from .state import Notice
 
 log = logging.getLogger(__name__)
+WAIT_MS = 50
 
 
 def proposed_file(document: Document) -> Path:
@@ -39,7 +41,7 @@ def no_candidates() -> Notice:
 
 
 def save_sheet(
-    document: Document, run: PastRun, path: Path, tell: Callable[[Notice], None]
+    session: DocumentSession, run: PastRun, path: Path, tell: Callable[[Notice], None]
 ) -> CooperativeTask[QtGui.QImage | None]:
     """Draw the sheet between turns of the event loop and write it; `tell` says how it ended.
 
@@ -67,4 +69,16 @@ def save_sheet(
             )
         tell(Notice(say_error(error)))
 
-    return CooperativeTask(draw_sheet(document, run), done, failed)
+    return CooperativeTask(_draw(session, run), done, failed)
+
+
+def _draw(
+    session: DocumentSession, run: PastRun
+) -> Generator[int | None, None, QtGui.QImage | None]:
+    """Draw the sheet as soon as no edit is being written to a layer."""
+    while session.live.is_busy:
+        yield WAIT_MS
+    if not session.document.is_open:
+        raise InputError(tr("The image was closed."), "")
+    run = session.book.find(run.key) or run  # with that edit
+    return (yield from draw_sheet(session.document, run))

@@ -29,7 +29,7 @@ from .batch_report import report
 from .connection_state import RecoveryAction
 from .contact_sheet import no_candidates, proposed_file, save_sheet
 from .daemon_connection import DaemonConnection
-from .notices import failure_notice
+from .notices import failure_notice, in_progress
 from .preview import Preview, preview
 from .session import DocumentSession
 from .state import Notice, NoticeAction, State
@@ -160,7 +160,7 @@ class Controller(QtCore.QObject):
         if session is None:
             return None
         if session.is_busy or session.is_selecting:
-            self._say(Notice(tr("Wait for the run in progress, or cancel it."), is_problem=False))
+            self._say(in_progress())
             return None
         sessions = [self._session_of(each) for each in self._host.open_documents()]
         return offer_of(session, sessions, self._fill_settings, self.state.model)
@@ -173,9 +173,10 @@ class Controller(QtCore.QObject):
         items = items_of(order, session, self._host.open_documents())
         if not items:
             return
+        fill_settings = self._fill_settings  # the artist may change them meanwhile
         means = Means(
             self._session_of,
-            lambda: settings_of_item(self._fill_settings, order),
+            lambda: settings_of_item(fill_settings, order),
             lambda: self.state.model,
             session.edits,
         )
@@ -240,16 +241,16 @@ class Controller(QtCore.QObject):
         session = self._find_session()
         if session is None:
             return
-        run, document = session.listed, session.document
+        run = session.shown
         if run is None or session.is_filling:
-            self._say(no_candidates())
+            self._say(no_candidates() if run is None else in_progress())
             return
         self._publish()  # without the notice of before
 
         def save(path: Path) -> None:
-            self._sheet = save_sheet(document, run, path, self._say)
+            self._sheet = save_sheet(session, run, path, self._say)
 
-        self._host.choose_sheet(proposed_file(document), save)
+        self._host.choose_sheet(proposed_file(session.document), save)
 
     def _say(self, notice: Notice) -> None:
         self._notice = notice

@@ -426,11 +426,16 @@ class KritaDocument:
         return bytes(self._document.annotation(name))
 
     def annotate(self, name: str, description: str, data: bytes) -> None:
-        """Store bytes that are saved with the document, without an undo step."""
-        self._document.setAnnotation(name, description, QtCore.QByteArray(data))
+        """Store bytes that are saved with the document, without an undo step.
+
+        A document may be closed while a run writes to it, and Krita would crash.
+        """
+        if self.is_open:
+            self._document.setAnnotation(name, description, QtCore.QByteArray(data))
 
     def remove_annotation(self, name: str) -> None:
-        self._document.removeAnnotation(name)
+        if self.is_open:
+            self._document.removeAnnotation(name)
 
 
 class DocumentPixels:
