@@ -64,6 +64,6 @@ def _filled_layers(count: int) -> str:
 
 
 def _names(titles: Sequence[str]) -> str:
-    shown = ", ".join(f"“{title}”" for title in titles[:MOST_NAMES])
+    shown = ", ".join(tr("“{name}”").format(name=title) for title in titles[:MOST_NAMES])
     more = len(titles) - MOST_NAMES
     return tr("{names} and {count} more").format(names=shown, count=more) if more > 0 else shown
