@@ -207,6 +207,18 @@ def test_an_image_that_is_closed_meanwhile_is_reported(docker: Docker, script: S
     assert notice.is_problem
 
 
+def test_an_image_that_is_closed_behind_the_active_one(docker: Docker, script: Script) -> None:
+    """Krita then tells the docker nothing."""
+    second, third = image(docker, "b.kra"), image(docker, "c.kra")
+    script.delay_s = 0.1
+    docker.controller.run_several(Order())
+    until(lambda: docker.controller.state.batch == (2, 3, "b.kra"))
+    until(lambda: docker.controller.state.progress.done >= 1)
+    second.is_open = False
+    assert finished(docker) == "2 images were filled, 1 failed. “b.kra”: The image was closed."
+    assert candidates(docker.document) == candidates(third) == [THREE]
+
+
 def test_a_refusal_is_reported_and_the_batch_goes_on(docker: Docker, script: Script) -> None:
     second = image(docker, "b.kra")
     script.fail = "INVALID_ARGUMENT"

@@ -270,6 +270,9 @@ class Batch(QtCore.QObject):
         if run is None or session is None:
             return
         is_filled = run.past is not None and bool(run.past.results)
+        if not session.document.is_open:
+            self._end_closed()
+            return
         if error is None:
             self._end_item(Fate.FILLED)
             return
@@ -287,6 +290,8 @@ class Batch(QtCore.QObject):
         self._end_item(fate, say_error(error))
 
     def _end_closed(self) -> None:
+        if self._session is not None:
+            self._session.close()
         self._end_item(Fate.FAILED, tr("The image was closed."))
 
     def _end_item(self, fate: Fate, reason: str = "") -> None:
@@ -300,5 +305,4 @@ class Batch(QtCore.QObject):
         if session is not None and not session.document.is_open:
             if self._search is not None:
                 self._search.cancel()
-            session.close()
             self._end_closed()
