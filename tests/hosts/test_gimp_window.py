@@ -16,6 +16,7 @@ from fake_process import FakeProcess, fake_daemon
 from gimp_host import GimpHost, LiveGimp, Profile, new_profile, wait_for
 from gimp_layers import result_of
 from inpaint_client import parse_recipe
+from inpaint_client.session.contact_sheet import BACKGROUND
 from numpy.typing import NDArray
 from PIL import Image, ImageGrab
 from xcf import read_xcf
@@ -27,7 +28,7 @@ EDIT_DIALOG = r"^Edit fill"
 CHOOSER = "^Choose inpaint-server"
 IMAGE_WINDOW = "GIMP$"
 # The dialog stands in the corner: its buttons, and controls in the column that scrolls.
-MORE, DELETE, DISMISS = (850, 69), (850, 149), (898, 509)
+MORE, DELETE, SHEET, DISMISS = (850, 69), (850, 149), (850, 189), (898, 509)
 CANDIDATES, VARIETY, CONTEXT, SMILE = (165, 69), (165, 176), (250, 256), (110, 380)
 SCROLLED = (slice(12, 420), slice(12, 410))  # rows and columns of the screen
 WHY_FIXED = (slice(418, 455), slice(12, 340))
@@ -269,6 +270,46 @@ def test_candidates_are_added_and_deleted(live: LiveGimp, slow: FakeProcess) -> 
     assert layers == [f"{'' if seed == 10 else '-'}{seed - 6} · seed {seed}" for seed in seeds]
     live.key(IMAGE_WINDOW, "ctrl+z")
     wait_for(lambda: live.run("layers")["tree"] == ["Background"], "one undo", 20)
+
+
+@pytest.mark.next_host
+def test_a_contact_sheet_is_opened_as_a_new_image(live: LiveGimp, slow: FakeProcess) -> None:
+    remember_seed(live, 7)
+    answer = begin(live)
+    fill_and_wait(live, slow)
+    wait_for(lambda: len(places(live, 10)) > 100, "the last thumbnail", 30)
+    live.key(DIALOG, "alt+j", "End")
+    wait_for(lambda: len(places(live, 7, smile=3)) > 2000, "the slider at its end", 30)
+    wait_for(lambda: stands_still(live), "the dialog to be drawn", 30)
+    look(live, "sheet-button")
+    live.click(*SHEET)
+    gray = tuple(value / 255 for value in BACKGROUND)
+    wait_for(lambda: len(places_of(live, gray)) > 5000, "the new image", 30)
+    look(live, "sheet-window")
+    live.key(DIALOG, "Escape")
+    assert live.result(answer)["tree"] == ["Background"]
+    seen = live.run("sheet")
+    assert seen["images"] == 2
+    assert seen["texts"][::-1] == [
+        "Before",
+        "1 · seed 7\nSmile +3",
+        "2 · seed 8",
+        "3 · seed 9",
+        "4 · seed 10",
+    ]
+    assert seen["tree"][-1] == "Contact sheet"
+    assert seen["others"] == [[False, ["Background"]]]
+    with Image.open(live.profile.out / "sheet.png") as file:
+        sheet = np.asarray(file.convert("RGB")).astype(int)
+    assert list(sheet.shape[1::-1]) == seen["size"]
+    assert tuple(sheet[4, 4]) == BACKGROUND
+    middles = []
+    for seed, edits in ((7, {"smile": 3.0}), (8, {}), (9, {}), (10, {})):
+        color = [round(255 * value) for value in color_of(seed, edits)]
+        places_of_it = np.argwhere(np.abs(sheet - color).max(-1) <= 1)
+        assert len(places_of_it) > 3000, seed
+        middles.append(np.median(places_of_it, axis=0))
+    assert middles[0][0] == middles[1][0] < middles[2][0] == middles[3][0]  # two rows
 
 
 def remember_seed(live: LiveGimp, seed: int) -> None:

@@ -26,6 +26,7 @@ from inpaint_client.geometry import Box, Extent
 from inpaint_client.info import Limits
 from inpaint_client.recipe import parse_recipe
 from inpaint_client.requests import FillJob, SmoothFill
+from inpaint_client.session.contact_sheet import arrange
 from inpaint_client.session.history import unpack
 from inpaint_krita.host.selection import KeptSelection, box_of
 from inpaint_krita.runs.capture import capture
@@ -336,7 +337,7 @@ def test_a_first_start_on_a_small_screen(
     assert seen["height"] >= 300
     assert seen["narrow"] <= 260
     assert seen["slider"] >= 80
-    assert seen["shortcuts"] == [f"Ctrl+Alt+Shift+{key}" for key in "FXNPAE"] + 7 * [""]
+    assert seen["shortcuts"] == [f"Ctrl+Alt+Shift+{key}" for key in "FXNPAE"] + 9 * [""]
     if folder := os.environ.get("INPAINT_SCREENSHOTS"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         for shot in run.out.glob("*.png"):
@@ -391,6 +392,49 @@ def test_a_part_of_a_portrait_becomes_candidates(run_krita: RunKrita, tmp_path: 
             np.testing.assert_array_equal(pixels[..., 3], mask)
         colors = {pixels[mask > 0, :3].tobytes() for pixels in fills if pixels is not None}
         assert len(colors) == 4, "candidates are the same"
+
+
+@pytest.mark.next_host
+def test_several_images_and_layers_are_filled(run_krita: RunKrita) -> None:
+    sizes = ((300, 200), (260, 240), (320, 180))
+    boxes = {f"{w}x{h}": part_box(pb.PART_EYES, w, h) for w, h in sizes}
+    with FakeDaemon(Script(token=TOKEN, delay_s=0.15)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        run_krita("batch", environment, arguments={"boxes": boxes}, timeout=240)
+        # Each layer twice: the selection, and the mouth.
+        fills = [bytes(fill.crop.data[:30]) for fill in daemon.service.fills[-6:]]
+        segments = [bytes(each.image.data[:30]) for each in daemon.service.segments[-3:]]
+    for own_pixels in (fills[:3], fills[3:], segments):
+        assert len(set(own_pixels)) == 3
+
+
+@pytest.mark.next_host
+def test_a_contact_sheet_shows_every_candidate(run_krita: RunKrita) -> None:
+    """From the layers' pixels, live edits included, and nothing in the document changes."""
+    with FakeDaemon(Script(token=TOKEN)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        run = run_krita("contact_sheet", environment)
+    with Image.open(run.out / "portrait contact sheet.png") as file:
+        sheet = np.asarray(file.convert("RGB"))
+    side = 220
+    size = (sheet.shape[1], sheet.shape[0])
+    layouts = (  # of one line, and with a second one below the edited candidate
+        arrange(Extent(side, side), [line, 2 * line, line, line]) for line in range(99)
+    )
+    layout = next(each for each in layouts if each.extent == size)
+    middles = [
+        tuple(sheet[place.image.y + side // 2, place.image.x + side // 2])
+        for place in layout.places
+    ]
+    edited = [color_of(5, {"smile": 1.0}), color_of(6), color_of(7)]
+    assert middles[0] == (40, 120, 200)
+    for seen, color in zip(middles[1:], edited, strict=True):
+        assert seen == pytest.approx([round(255 * each) for each in color], abs=2)
+    for place in layout.places:
+        corner = sheet[place.image.y + 3, place.image.x + 3]
+        assert tuple(corner) == (40, 120, 200)  # the image around the selection
+        caption = sheet[place.caption.y : place.caption.bottom, place.caption.x :][:, :side]
+        assert caption.std() > 5, "there are no words below the image"
 
 
 @pytest.mark.next_host

@@ -23,6 +23,7 @@ from inpaint_gimp.runs.layers import (
     layer_pixels,
     layer_strips,
     reduced,
+    sheet_caption,
     short_name,
     stacked,
 )
@@ -111,6 +112,14 @@ def test_names_contain_seed_and_edits() -> None:
     assert short_name(smooth) == "smooth"
     assert group_name("faces", 3) == "Seed 3 · Inpaint · faces"
     assert group_name("", 3) == "Seed 3 · Inpaint"
+
+
+def test_captions_of_a_contact_sheet_have_the_edits_apart() -> None:
+    edited = sheet_caption(Rendering(candidate(1), {"smile": 1.0, "hair_color": -0.5}, copy=1))
+    assert str(edited.title) == "2 · copy 1 · seed 41"
+    assert edited.changes == ("Smile +1", "Hair color -0.5")
+    smooth = sheet_caption(Rendering(candidate(2, method=Method.SMOOTH), {}))
+    assert (str(smooth.title), smooth.changes) == ("3 · smooth", ())
 
 
 def test_a_smooth_candidate_has_none_of_the_runs_edits() -> None:

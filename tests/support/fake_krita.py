@@ -5,8 +5,9 @@ It has only what the docker's tests need. Krita's actual behavior is tested in a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from inpaint_client.geometry import Box, Extent
@@ -25,6 +26,7 @@ class FakeLayer:
     parent: FakeLayer | None = None
     children: list[FakeLayer] = field(default_factory=list)
     is_visible: bool = True
+    is_locked: bool = False
     data: bytearray = field(default_factory=bytearray)
     box: Box = field(default_factory=lambda: Box(0, 0, 0, 0))
 
@@ -38,7 +40,7 @@ class FakeLayer:
         return self.is_visible
 
     def locked(self) -> bool:
-        return False
+        return self.is_locked
 
     def parentNode(self) -> FakeLayer | None:  # noqa: N802 (Krita's name)
         return self.parent
@@ -62,6 +64,8 @@ class FakeDocument:
     def __init__(self, extent: Extent = Extent(96, 64)) -> None:  # noqa: B008 (a value)
         self.extent = extent
         self.space = Space("RGBA", "U8", SRGB)
+        self.file_name = ""
+        self.title = "portrait.kra"
         self.is_open = True
         self.root = FakeLayer("root", "grouplayer")
         base = FakeLayer("Background", parent=self.root)
@@ -72,6 +76,7 @@ class FakeDocument:
         self.selected: Selection | None = KeptSelection(Box(30, 20, 24, 16), b"\xff" * (24 * 16))
         self.annotations: dict[str, bytes] = {}
         self.refreshes = 0
+        self.copies: list[FakeCopy] = []
         self.has_face = True  # for the fake daemon, which finds one in all but plain images
         self.is_opaque = False  # whether there is nothing transparent to select
         self.layers: dict[str, FakeLayer] = {base.key: base}
@@ -104,7 +109,7 @@ class FakeDocument:
         self.selected = KeptSelection(Box.of_extent(self.extent), coverage)
 
     def pixels(self, source: Source, selection: Selection, scratch: Any) -> FakePixels:
-        return FakePixels(self, selection)
+        return FakePixels(self, selection, source)
 
     def overview(self, extent: Extent) -> QtGui.QImage:
         image = QtGui.QImage(*extent, QtGui.QImage.Format.Format_ARGB32)
@@ -113,6 +118,9 @@ class FakeDocument:
 
     def view(self, box: Box, step: int) -> QtGui.QImage:
         return self.overview(Extent(max(1, box.width // step), max(1, box.height // step)))
+
+    def copy(self, area: Box) -> FakeCopy:
+        return FakeCopy(self, area)
 
     def insert_run(
         self, insert_position: InsertPosition, title: str, names: list[str]
@@ -286,16 +294,47 @@ class FakeDocument:
         self.annotations.pop(name, None)
 
 
+class FakeCopy:
+    """A copy that is plain, but for the middle of the layer that is shown."""
+
+    def __init__(self, document: FakeDocument, area: Box) -> None:
+        self._document = document
+        self._area = area
+        self._shown = ""
+        self.is_open = True
+        document.copies.append(self)
+
+    def show_only(self, layer: str, group: str, layers: Collection[str]) -> None:
+        assert not layer or layer in layers
+        self._shown = layer
+
+    def view(self, box: Box, step: int) -> QtGui.QImage:
+        assert self._area.contains(box)
+        image = self._document.view(box, step)
+        if self._shown:
+            painter = QtGui.QPainter(image)
+            layer = self._document.layer_view(self._shown, self._area, None)
+            painter.drawImage(0, self._area.y - box.y, layer)
+            painter.end()
+        return image
+
+    def close(self) -> None:
+        self.is_open = False
+
+
 class FakePixels:
-    def __init__(self, document: FakeDocument, selection: Selection) -> None:
+    def __init__(
+        self, document: FakeDocument, selection: Selection, source: Source | None = None
+    ) -> None:
+        node: Any = source.node if source is not None else None
+        self._layer = document.root.children[0] if node is None else node
         self._document = document
         self._selection = selection
         self.extent = document.extent
         self.space = document.space
 
     def read(self, box: Box) -> bytes:
-        base = self._document.root.children[0]
-        return crop(bytes(base.data), self.extent, box, 4)
+        return crop(bytes(self._layer.data), self.extent, box, 4)
 
     def read_reduced(self, box: Box, step: int) -> bytes:
         first = bytes([200 if self._document.has_face else 10, 20, 30, 255])
@@ -320,16 +359,23 @@ class FakeScratch:
 
 
 class FakeHost:
-    """Krita with one document, or none."""
+    """Krita with one document, or none; tests may open others behind it."""
 
     def __init__(self, document: FakeDocument | None) -> None:
         self.document = document
+        self.others: list[FakeDocument] = []
         self.log_shown = False
         self.plugin_log_shown = False
+        self.sheet: Path | None = None  # the file that the artist chooses for a contact sheet
+        self.proposed: Path | None = None
         self.program = ""  # the file that the artist chooses; empty = cancel
 
     def active_document(self) -> FakeDocument | None:
         return self.document
+
+    def open_documents(self) -> list[FakeDocument]:
+        here = [] if self.document is None else [self.document]
+        return [document for document in (*here, *self.others) if document.is_open]
 
     def scratch(self) -> Any:
         return FakeScratch()
@@ -339,6 +385,11 @@ class FakeHost:
 
     def show_plugin_log(self) -> None:
         self.plugin_log_shown = True
+
+    def choose_sheet(self, proposed: Path, chosen: Callable[[Path], None]) -> None:
+        self.proposed = proposed
+        if self.sheet is not None:
+            chosen(self.sheet)
 
     def choose_program(self) -> str:
         return self.program

@@ -187,11 +187,11 @@ class Profile:
 
     @contextmanager
     def window(self, display: str) -> Iterator[LiveGimp]:
-        """Run a GIMP with a window during the block."""
+        """Run a GIMP with a window during the block, and with fonts, for contact sheets."""
         (self.gimp_folder / "gimprc").write_text(_GIMPRC + self.settings)
         self.out.mkdir(exist_ok=True)
         bus = self.folder / "bus"
-        shell = f"echo $DBUS_SESSION_BUS_ADDRESS >{bus}; exec {self.host.window} -f -s {_SILENT}"
+        shell = f"echo $DBUS_SESSION_BUS_ADDRESS >{bus}; exec {self.host.window} -s {_SILENT}"
         variables = {**self.variables(), "DISPLAY": display}
         with (self.out / "window.log").open("wb") as words:
             process = subprocess.Popen(

@@ -40,6 +40,8 @@ class InpaintExtension(Extension):  # type: ignore[misc]
             ("inpaint_stylegan_previous", tr("Inpaint: previous candidate"), self._previous),
             ("inpaint_stylegan_more", tr("Inpaint: more candidates"), self._more),
             ("inpaint_stylegan_keep", tr("Inpaint: keep candidates"), self._keep),
+            ("inpaint_stylegan_several", tr("Inpaint several…"), self._run_several),
+            ("inpaint_stylegan_sheet", tr("Inpaint: save contact sheet…"), self._save_sheet),
             *(
                 (name, text, partial(self._select, part))
                 for name, text, part in (
@@ -100,6 +102,16 @@ class InpaintExtension(Extension):  # type: ignore[misc]
     def _keep(self) -> None:
         if docker := self._docker():
             docker.controller.keep()
+
+    def _run_several(self) -> None:
+        if docker := self._docker():
+            docker.setVisible(True)
+            docker.raise_()
+            docker.panel.open_batch()
+
+    def _save_sheet(self) -> None:
+        if docker := self._docker():
+            docker.controller.save_contact_sheet()
 
     def _select(self, part: Part) -> None:
         if docker := self._docker():

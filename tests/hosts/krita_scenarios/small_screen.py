@@ -29,6 +29,8 @@ ACTIONS = (
     "Inpaint: previous candidate",
     "Inpaint: more candidates",
     "Inpaint: keep candidates",
+    "Inpaint several…",
+    "Inpaint: save contact sheet…",
     "Inpaint: select hair",
     "Inpaint: select skin",
     "Inpaint: select eyes",

@@ -226,14 +226,17 @@ def test_a_candidate_has_a_menu(docker: Docker) -> None:
         event = QtGui.QContextMenuEvent(reason, place, grid.mapToGlobal(place))
         QtWidgets.QApplication.sendEvent(grid, event)
         (menu,) = (each for each in grid.findChildren(QtWidgets.QMenu) if each.isVisible())
-        found = menu.actions()
+        found = [entry for entry in menu.actions() if not entry.isSeparator()]
         menu.hide()
         return found
 
-    star, delete = entries()
+    star, delete, sheet = entries()
     assert (star.text(), delete.text()) == ("Add star", "Delete this candidate")
+    assert sheet.text() == "Save contact sheet…"
+    sheet.trigger()
+    assert docker.host.proposed is not None
     star.trigger()
-    star, delete = entries()
+    star, delete, _sheet = entries()
     assert star.text() == "Remove star"
     delete.trigger()
     assert seeds(docker) == [5, 7]

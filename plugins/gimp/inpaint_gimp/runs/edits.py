@@ -47,9 +47,12 @@ def parse_variants(text: str) -> tuple[Edits, ...]:
 
 def describe_edits(edits: Edits) -> str:
     """Return edits for a layer's name, for example "Smile +1.5, Hair color -1"."""
-    return ", ".join(
-        f"{spoken(name)} {number(f'{value:+g}')}" for name, value in edits.items() if value
-    )
+    return ", ".join(spoken_edits(edits))
+
+
+def spoken_edits(edits: Edits) -> list[str]:
+    """Return edits in words, for example "Smile +1.5" and "Hair color -1"."""
+    return [f"{spoken(name)} {number(f'{value:+g}')}" for name, value in edits.items() if value]
 
 
 def parse_levels(text: str) -> tuple[StyleLevel, ...]:

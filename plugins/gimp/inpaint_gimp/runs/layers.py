@@ -11,7 +11,8 @@ from inpaint_client import Box, Candidate, Edits, Extent, Method, Patch, Picture
 from inpaint_client.geometry import union_of
 from inpaint_client.patches import pieces
 from inpaint_client.pixels import paste, rearrange, thin
-from inpaint_client.session import layer_names
+from inpaint_client.session import contact_sheet, layer_names
+from inpaint_client.session.contact_sheet import Caption
 from inpaint_client.session.history import PastRun, Result
 from inpaint_client.session.ranking import Ranked
 
@@ -19,7 +20,7 @@ from ..host.new_layer import NewLayer, Pixels
 from ..host.parasites import named
 from ..host.precision import LAYOUTS, WITH_ALPHA, image_format
 from ..translation import _, say
-from .edits import describe_edits
+from .edits import spoken_edits
 from .mixing import NOTHING, Mix, Mixed
 
 
@@ -122,9 +123,24 @@ def short_name(rendering: Rendering) -> str:
     return f"{name} *" if _changes(rendering) else name
 
 
+def sheet_caption(rendering: Rendering) -> Caption:
+    """Return the caption in a contact sheet."""
+    candidate = rendering.candidate
+    return contact_sheet.caption(
+        candidate.index + 1,
+        candidate.seed,
+        is_smooth=rendering.is_smooth,
+        copy=rendering.copy,
+        changes=_change_list(rendering),
+    )
+
+
 def _changes(rendering: Rendering) -> str:
-    edits = describe_edits(rendering.edits)
-    return ", ".join(filter(None, (edits, _("mixed") if rendering.mixed else "")))
+    return ", ".join(_change_list(rendering))
+
+
+def _change_list(rendering: Rendering) -> list[str]:
+    return [*spoken_edits(rendering.edits), *([_("mixed")] if rendering.mixed else [])]
 
 
 def group_name(model: str, seed: int) -> str:

@@ -33,6 +33,7 @@ from ..runs.image_layers import ImageLayers
 from ..runs.layers import Rendering
 from ..runs.service import draw_seed
 from ..translation import _, say, say_error
+from .contact_sheet import draw_sheet
 from .frame_tip import FrameTip
 from .gtk import GimpUi, GObject, Gtk
 from .in_turns import InTurns
@@ -88,6 +89,8 @@ class FillDialog(ResultsDialog):
         self._keep = Gtk.Button.new_with_mnemonic(_("_Keep a copy"))
         self._more = Gtk.Button.new_with_label(_("More candidates"))
         self._delete = Gtk.Button.new_with_label(_("Delete this one"))
+        self._sheet = Gtk.Button.new_with_label(_("Contact sheet"))
+        self._drawing: InTurns[None] | None = None  # a contact sheet
         self._build()
         self._look()
         self._presenter.connect()
@@ -118,7 +121,7 @@ class FillDialog(ResultsDialog):
         super().show_state(state)
         ready = state.phase is Phase.READY
         self._dialog.set_ok_label(_("_Insert") if ready else _("_Fill"))
-        for button in (self._again, self._keep, self._delete):
+        for button in (self._again, self._keep, self._delete, self._sheet):
             button.set_sensitive(ready)
         single = self._presenter.why_single()
         self._more.set_sensitive(ready and not single)
@@ -135,6 +138,8 @@ class FillDialog(ResultsDialog):
         """Stop reading and close the dialog."""
         self._tip.stop()
         self._read(None)
+        if self._drawing is not None:
+            self._drawing.cancel()
         super().close()
 
     def _fill(self) -> None:
@@ -198,6 +203,14 @@ class FillDialog(ResultsDialog):
         if self._finish_editing():
             count = int(self._config.get_property("candidates"))
             self._presenter.add_candidates(count, self._sliders.edits())
+
+    def _open_sheet(self) -> None:
+        """Open the contact sheet of all candidates as a new image."""
+        if self._glance is None or not self._finish_editing():
+            return
+        if self._drawing is None or not self._drawing.is_running:
+            steps = draw_sheet(self._glance, self._presenter.renderings)
+            self._drawing = InTurns(steps, lambda _sheet: None, self._say)
 
     def _source_chosen(self) -> None:
         """Update the preview, unless it shows candidates or they are being made."""
@@ -280,7 +293,11 @@ class FillDialog(ResultsDialog):
         self._more.connect("clicked", lambda button: self._add_candidates())
         self._delete.set_tooltip_text(_("Remove this candidate from the list"))
         self._delete.connect("clicked", lambda button: self._presenter.delete())
-        for button in (self._again, self._more, self._keep, self._delete):
+        self._sheet.set_tooltip_text(
+            _("Open a new image that shows all candidates with captions, to export it")
+        )
+        self._sheet.connect("clicked", lambda button: self._open_sheet())
+        for button in (self._again, self._more, self._keep, self._delete, self._sheet):
             self._buttons.pack_start(button, False, False, 0)
         self._models.get_accessible().set_name(_("Model used for the fill"))
         self._models.set_tooltip_text(_("Model used for the fill"))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from inpaint_client.geometry import Extent
@@ -22,9 +24,12 @@ from ..host.scratch import Scratch
 from ..host.selection import box_of
 from ..runs.fill_settings import FillSettings, draw_seed
 from ..text import tr
+from .batch import Batch, Means, Offer, Order, items_of, offer_of, settings_of_item
+from .batch_report import report
 from .connection_state import RecoveryAction
+from .contact_sheet import no_candidates, proposed_file, save_sheet
 from .daemon_connection import DaemonConnection
-from .notices import failure_notice
+from .notices import failure_notice, in_progress
 from .preview import Preview, preview
 from .session import DocumentSession
 from .state import Notice, NoticeAction, State, Strip
@@ -41,7 +46,9 @@ class Host(Protocol):
     def scratch(self) -> Scratch: ...
     def show_log(self) -> None: ...
     def show_plugin_log(self) -> None: ...
+    def open_documents(self) -> Sequence[Document]: ...
     def choose_program(self) -> str: ...
+    def choose_sheet(self, proposed: Path, chosen: Callable[[Path], None]) -> None: ...
 
 
 class Controller(QtCore.QObject):
@@ -67,6 +74,8 @@ class Controller(QtCore.QObject):
         self._sessions: list[DocumentSession] = []
         self._session: DocumentSession | None = None
         self._notice: Notice | None = None
+        self._batch: Batch | None = None
+        self._sheet: object = None  # the contact sheet that is being drawn
         self._last_killed = KilledNotice()
         connect(daemon_connection.changed, self._check_daemon)
         on_failure(self._say_what_happened)
@@ -82,19 +91,22 @@ class Controller(QtCore.QObject):
             "connection": self._daemon.connection,
             "fill_settings": self._fill_settings,
         }
+        if (batch := self._batch) is not None:
+            common |= {"batch": batch.place, "progress": batch.progress}
+            common |= {"is_selecting": batch.is_searching}
+        elif session is not None:
+            common |= {"progress": session.progress, "is_selecting": session.is_selecting}
         if session is None:
             return State(**common, notice=self._notice)
         return State(
             **common,
             has_document=True,
-            progress=session.progress,
             details=session.details,
             notice=self._notice or session.notice,
             runs=session.runs,
             strip=session.strip,
             edits=session.edits,
             is_editing=session.live.is_busy,
-            is_selecting=session.is_selecting,
             mix=session.mix,
             mix_choices=session.mix_choices,
             can_undo=session.values.can_undo,
@@ -103,8 +115,8 @@ class Controller(QtCore.QObject):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a run, edit or merge is in progress in the active document."""
-        return self._session is not None and self._session.is_busy
+        """Whether a batch is in progress, or a run, edit or merge in the active document."""
+        return self._batch is not None or (self._session is not None and self._session.is_busy)
 
     # -- intents -----------------------------------------------------------------------------
 
@@ -129,16 +141,60 @@ class Controller(QtCore.QObject):
             session.select_part(part)
 
     def _find_session(self) -> DocumentSession | None:
-        """Return the session of the active document; without one, say that it is missing."""
+        """Return the session of the active document; without one, say that it is missing.
+
+        None also while a batch is in progress.
+        """
         self.document_changed()
+        if self._batch is not None:
+            return None
         self._notice = None
         if self._session is None:
             self._notice = Notice(tr("Open an image first."), is_problem=False)
             self._publish()
         return self._session
 
+    def batch_offer(self) -> Offer | None:
+        """Return what a batch could fill; None if it cannot begin, and then say why."""
+        session = self._find_session()
+        if session is None:
+            return None
+        if session.is_busy or session.is_selecting:
+            self._say(in_progress())
+            return None
+        sessions = [self._session_of(each) for each in self._host.open_documents()]
+        return offer_of(session, sessions, self._fill_settings, self.state.model)
+
+    def run_several(self, order: Order) -> None:
+        """Fill all open images, or the layers of the active one."""
+        session = self._find_session()
+        if session is None:
+            return
+        items = items_of(order, session, self._host.open_documents())
+        if not items:
+            return
+        fill_settings = self._fill_settings  # the artist may change them meanwhile
+        means = Means(
+            self._session_of,
+            lambda: settings_of_item(fill_settings, order),
+            lambda: self.state.model,
+            session.edits,
+        )
+        batch = self._batch = Batch(items, order.part, means, self)
+        connect(batch.changed, self._publish)
+        connect(batch.ended, lambda: self._end_batch(order))
+        self._publish()
+
+    def _end_batch(self, order: Order) -> None:
+        batch, self._batch = self._batch, None
+        if batch is not None:
+            self._say(report(batch.outcomes, order.of_layers))
+            batch.deleteLater()
+
     def cancel(self) -> None:
-        if self._session is not None:
+        if self._batch is not None:
+            self._batch.cancel()
+        elif self._session is not None:
             self._session.cancel()
 
     def set_option(self, **changes: Any) -> None:
@@ -177,9 +233,29 @@ class Controller(QtCore.QObject):
             self._session.keep()
 
     def add_candidates(self) -> None:
-        if self._session is not None:
+        if self._session is not None and self._batch is None:
             self._notice = None
             self._session.add_candidates(self._fill_settings, self.state.model)
+
+    def save_contact_sheet(self) -> None:
+        """Ask for a file, and save all candidates of the shown run into it as one image."""
+        session = self._find_session()
+        if session is None:
+            return
+        run = session.shown
+        if run is None or session.is_filling:
+            self._say(no_candidates() if run is None else in_progress())
+            return
+        self._publish()  # without the notice of before
+
+        def save(path: Path) -> None:
+            self._sheet = save_sheet(session, run, path, self._say)
+
+        self._host.choose_sheet(proposed_file(session.document), save)
+
+    def _say(self, notice: Notice) -> None:
+        self._notice = notice
+        self._publish()
 
     def compare(self, with_original: bool) -> None:
         if self._session is not None:
@@ -355,9 +431,12 @@ class Controller(QtCore.QObject):
         if document is None:
             self._session = None
         else:
-            known = (each for each in self._sessions if each.document.is_same(document))
-            self._session = next(known, None) or self._open(document)
+            self._session = self._session_of(document)
         self._publish()
+
+    def _session_of(self, document: Document) -> DocumentSession:
+        known = (each for each in self._sessions if each.document.is_same(document))
+        return next(known, None) or self._open(document)
 
     def _open(self, document: Document) -> DocumentSession:
         session = DocumentSession(
@@ -377,6 +456,9 @@ class Controller(QtCore.QObject):
     def close(self) -> None:
         """Stop everything, since Krita or the window is closing."""
         self._watch.stop()
+        if self._batch is not None:
+            self._batch.abandon()
+            self._batch = None
         for session in self._sessions:
             session.close()
         self._sessions.clear()

@@ -51,6 +51,11 @@ def failure_notice() -> Notice:
     )
 
 
+def in_progress() -> Notice:
+    """Return the notice for something that has to wait for the run in progress."""
+    return Notice(tr("Wait for the run in progress, or cancel it."), is_problem=False)
+
+
 def merging() -> Notice:
     """Return the notice for a run requested while Krita merges a kept candidate."""
     return Notice(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from inpaint_client.geometry import Box
 from inpaint_client.info import Limits, Model
@@ -13,12 +14,20 @@ from ..host.color import route
 from ..host.document_protocol import Document
 from ..host.layer_placement import Node, position_above, source_of
 from ..host.scratch import Scratch
-from ..host.selection import box_of
+from ..host.selection import Selection, box_of
 from ..runs.fill_settings import FillSettings
 from ..runs.run_fill import Plan
 from ..text import tr
 from .notices import nothing_selected
 from .state import Notice
+
+
+class Target(NamedTuple):
+    """What a run fills, where that is not what the artist has chosen in the document."""
+
+    layer: str = ""  # ID of the layer to place the candidates above; empty = the active one
+    selection: Selection | None = None  # None = the document's
+    edits: Edits | None = None  # of new candidates; None = those of the sliders
 
 
 def plan_run(
@@ -29,18 +38,22 @@ def plan_run(
     edits: Edits,
     limits: Limits,
     earlier: Iterable[PastRun],
+    target: Target = Target(),  # noqa: B008 (a value)
 ) -> tuple[Plan | None, Notice | None]:
     """Plan a run.
 
-    The new layers are placed outside the groups of `earlier` runs, and above those they overlap.
+    The new layers are placed outside the groups of `earlier` runs, and above those they overlap;
+    if a layer is given, only above those that were made from it.
 
     Returns:
         The plan and an optional remark, or None and the reason.
     """
-    active = document.active_node()
+    active = document.find(target.layer) if target.layer else document.active_node()
+    if target.layer:
+        earlier = [run for run in earlier if run.source == target.layer]
     if active is None:
         return None, Notice(tr("Select a layer first. The candidates are placed above it."))
-    selection = document.selection()
+    selection = target.selection or document.selection()
     box = Box(0, 0, 0, 0) if selection is None else box_of(selection)
     if selection is None or Box.of_extent(document.extent).clamp(box).is_empty:
         return None, nothing_selected(not box.is_empty)

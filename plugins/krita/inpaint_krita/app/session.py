@@ -33,14 +33,14 @@ from ..runs.cooperative_task import CooperativeTask
 from ..runs.fill_settings import FillSettings, edits_of_new, usable_edits
 from ..runs.live_edit import LayerEdits, Rendered, Wanted
 from ..runs.mixing import Choice, choices, mixing_of, with_other
-from ..runs.part_selection import PartSelection, Segment
+from ..runs.part_selection import PartSelection, Segment, Use
 from ..runs.run_fill import FillRun
 from ..runs.run_history import RunHistory
 from ..runs.run_more import MorePlan, MoreRun, additions
 from ..runs.thumbnails import Thumbnails
 from ..text import say, tr
 from .notices import merging, nothing_transparent, notice_of, selection_notice
-from .planning import plan_run
+from .planning import Target, plan_run
 from .state import Notice, Strip
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,12 @@ class DocumentSession(QtCore.QObject):
         """Whether a run, an edit or a merge is in progress, including writing to layers."""
         return self.is_filling or self.live.is_busy or self._keeping is not None
 
-    def start(self, fill_settings: FillSettings, model: Model | None) -> None:
+    def start(
+        self,
+        fill_settings: FillSettings,
+        model: Model | None,
+        target: Target = Target(),  # noqa: B008 (a value)
+    ) -> None:
         """Fill the selection; if that is impossible, `notice` gives the reason."""
         if self.is_filling or self.is_selecting:
             return
@@ -150,24 +155,27 @@ class DocumentSession(QtCore.QObject):
         self._asked = time.monotonic()
         self.document.settle()
         self.live.stop()
-        if self._is_selected():
-            self._begin(fill_settings, model)
+        if target.selection is not None or self.is_selected:
+            self._begin(fill_settings, model, target)
             return
         self.notice = None
         self._finding = CooperativeTask(
-            self._wait_for_selection(), lambda _: self._begin(fill_settings, model), self._not_found
+            self._wait_for_selection(),
+            lambda _: self._begin(fill_settings, model, target),
+            self._not_found,
         )
         self.changed.emit()
 
     def _wait_for_selection(self) -> Generator[int, None, None]:
         """Wait until Krita has applied what the artist has just selected."""
         for _turn in range(SELECTION_TURNS):
-            if self._is_selected():
+            if self.is_selected:
                 self.document.settle()
                 return
             yield SELECTION_MS
 
-    def _is_selected(self) -> bool:
+    @property
+    def is_selected(self) -> bool:
         """Return whether anything is selected; a vector selection starts out empty."""
         selection = self.document.selection()
         return selection is not None and not box_of(selection).is_empty
@@ -177,7 +185,7 @@ class DocumentSession(QtCore.QObject):
         log.error("waiting for the selection failed", exc_info=error)
         self.changed.emit()
 
-    def _begin(self, fill_settings: FillSettings, model: Model | None) -> None:
+    def _begin(self, fill_settings: FillSettings, model: Model | None, target: Target) -> None:
         """Fill the selection as it is now."""
         self._finding = None
         if model is not None and fill_settings.model != model.name:
@@ -185,6 +193,7 @@ class DocumentSession(QtCore.QObject):
             fill_settings = replace(fill_settings, model="")
         count = possible_count(model, fill_settings.candidates)
         fill_settings = replace(fill_settings, candidates=count)
+        edits = self.edits if target.edits is None else target.edits
         self._is_planning = True
         try:
             plan, self.notice = plan_run(
@@ -192,9 +201,10 @@ class DocumentSession(QtCore.QObject):
                 self._scratch,
                 fill_settings,
                 model,
-                edits_of_new(fill_settings, self.edits, model),
+                edits_of_new(fill_settings, edits, model),
                 self._limits(),
                 self.book.runs,
+                target,
             )
             if plan is not None:
                 self.values.forget()
@@ -269,11 +279,24 @@ class DocumentSession(QtCore.QObject):
             return
         self.notice = None
         self.document.settle()
-        self._part_selection = PartSelection(
-            self.document, part, self._limits(), self._segment, self._scratch, self
-        )
+        self._part_selection = self.find_part(part, self)
         connect(self._part_selection.ended, self._take_part)
         self.changed.emit()
+
+    def find_part(
+        self, part: Part, parent: QtCore.QObject, layer: str = "", use: Use | None = None
+    ) -> PartSelection:
+        """Look for a part of the faces; the arguments are those of `PartSelection`."""
+        return PartSelection(
+            self.document,
+            part,
+            self._limits(),
+            self._segment,
+            self._scratch,
+            parent,
+            layer=layer,
+            use=use,
+        )
 
     def _take_part(self, error: InpaintError | None) -> None:
         self._part_selection = None
@@ -286,7 +309,7 @@ class DocumentSession(QtCore.QObject):
         if self._selecting is not None or self.is_selecting:
             return
         self.notice = None
-        if self._is_selected():  # meanwhile, by the artist
+        if self.is_selected:  # meanwhile, by the artist
             self.changed.emit()
             return
         self._selecting = CooperativeTask(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import NamedTuple
 
 from inpaint_client.info import Model
 from inpaint_client.requests import Edits
@@ -70,12 +71,21 @@ class Strip:
         return 0 if self.run is None else len(self.run.results)
 
 
+class BatchProgress(NamedTuple):
+    """How far a batch is."""
+
+    number: int  # of the current item, from 1
+    total: int
+    title: str  # of the current item
+
+
 @dataclass(frozen=True)
 class State:
     connection: ConnectionState = field(default_factory=ConnectionState)
     fill_settings: FillSettings = field(default_factory=FillSettings)
     has_document: bool = False
-    progress: RunStatus = field(default_factory=RunStatus)
+    progress: RunStatus = field(default_factory=RunStatus)  # of the batch's run, in a batch
+    batch: BatchProgress | None = None
     notice: Notice | None = None
     details: tuple[str, ...] = ()  # how the last run was made, in sentences
     runs: tuple[PastRun, ...] = ()  # of this document, oldest first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from inpaint_client.daemon import log_file
 
 from ..text import tr
 from .document import KritaDocument
+from .guard import connect
 from .plugin_log import plugin_log
 from .qt import QtCore, QtGui, QtWidgets
 from .scratch import Scratch
@@ -27,6 +29,16 @@ class KritaHost:
         if document is None or document.rootNode() is None:  # while it is being closed
             return None
         return KritaDocument(self._application, document)
+
+    def open_documents(self) -> list[KritaDocument]:
+        """Return the documents that have a view, in the order of their views."""
+        found: list[KritaDocument] = []
+        for window in self._application.windows():
+            for view in window.views():
+                document = KritaDocument(self._application, view.document())
+                if document.is_open and not any(each.is_same(document) for each in found):
+                    found.append(document)
+        return found
 
     def scratch(self) -> Scratch:
         return Scratch(self._application)
@@ -61,6 +73,22 @@ class KritaHost:
             QtCore.QDir.homePath(),
         )
         return str(path)
+
+    def choose_sheet(self, proposed: Path, chosen: Callable[[Path], None]) -> None:
+        """Ask where to save a contact sheet; call `chosen` unless the artist cancels."""
+        window = self._application.activeWindow()
+        dialog = QtWidgets.QFileDialog(
+            window.qwindow() if window else None, tr("Save contact sheet"), str(proposed.parent)
+        )
+        dialog.setAcceptMode(QtWidgets.QFileDialog.AcceptMode.AcceptSave)
+        filters = {"PNG (*.png)": "png", "JPEG (*.jpg *.jpeg)": "jpg"}
+        dialog.setNameFilters(list(filters))
+        dialog.setDefaultSuffix("png")  # the dialog also asks before it replaces such a file
+        connect(dialog.filterSelected, lambda name: dialog.setDefaultSuffix(filters[name]))
+        dialog.selectFile(proposed.name)
+        connect(dialog.fileSelected, lambda path: chosen(Path(path)))
+        dialog.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
 
     def show_text(self, title: str, text: str) -> None:
         window = self._application.activeWindow()

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator
-from typing import Any
+from collections.abc import Collection, Generator, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.pixels import thin
 
+from ..text import tr
 from .color import SRGB, SRGB_NAMES, Space
+from .document_copy import DocumentCopy
 from .document_protocol import Painting
 from .guard import later
 from .layer_placement import InsertPosition, Node, Source
+from .nodes import id_of, walk
 from .opacity import transparency
 from .outline import CELLS, rectangles
 from .qt import QtCore, QtGui
+from .reduced import reduced
 from .scratch import Scratch
 from .selection import Selection
 
@@ -28,6 +33,13 @@ DESELECT_TURNS = 10
 RETURNS = 3  # times to restore it: further changes are the artist's
 
 
+class _Watch(NamedTuple):
+    """After layers were inserted, `before` is to stay active instead of one of `ours`."""
+
+    before: Any
+    ours: frozenset[str]
+
+
 class KritaDocument:
     """One open document. Layers are identified by ids, which survive saving and loading."""
 
@@ -36,7 +48,7 @@ class KritaDocument:
         self._document = document
         # Keeps layers that an undo removed from the image writable.
         self._known: dict[str, Any] = {}
-        self._activations = 0  # deliberate ones; each ends the watch over the active layer
+        self._watch: _Watch | None = None  # over the active layer; a deliberate change ends it
 
     def is_same(self, other: KritaDocument) -> bool:
         """Return whether both are the same open document, possibly in two views."""
@@ -54,6 +66,16 @@ class KritaDocument:
     def space(self) -> Space:
         document = self._document
         return Space(document.colorModel(), document.colorDepth(), document.colorProfile())
+
+    @property
+    def file_name(self) -> str:
+        """Return the path of its file; empty if it has none."""
+        return str(self._document.fileName())
+
+    @property
+    def title(self) -> str:
+        """Return the name that an artist knows it by."""
+        return Path(self.file_name).name or str(self._document.name()) or tr("Unnamed image")
 
     def active_node(self) -> Node | None:
         """Return the active layer or mask; None for a moment after opening."""
@@ -140,7 +162,11 @@ class KritaDocument:
 
     def view(self, box: Box, step: int) -> QtGui.QImage:
         """Return the visible image in `box` with one pixel per square of `step` px, as sRGB."""
-        return _reduced(self._document.projection(*box), step)
+        return reduced(self._document.projection(*box), step)
+
+    def copy(self, area: Box) -> DocumentCopy:
+        """Return a copy of a part of the document, to hide layers in."""
+        return DocumentCopy(self._document, area)
 
     # -- the layers of a run -----------------------------------------------------------------
 
@@ -199,8 +225,8 @@ class KritaDocument:
         if node is None:
             return
         group = self.find(group_id)
-        ours = [] if group is None else [group_id, *(_id(each) for each in _walk(group))]
-        while (parent := node.parentNode()) is not None and _id(parent) in ours:
+        ours = [] if group is None else [group_id, *(id_of(each) for each in walk(group))]
+        while (parent := node.parentNode()) is not None and id_of(parent) in ours:
             if len(parent.childNodes()) > 1:
                 break
             node = parent
@@ -264,7 +290,7 @@ class KritaDocument:
         The next run must read the same layer as this one. Other layers than those of the group
         stay active, since the artist may have clicked one.
         """
-        self._return(before, {_id(group), *(_id(node) for node in group.childNodes())})
+        self._return(before, {id_of(group), *(id_of(node) for node in group.childNodes())})
 
     def return_to(self, layer_id: str, others: Collection[str]) -> None:
         """Reactivate a layer if Krita activates one of the others, now or shortly after."""
@@ -272,22 +298,28 @@ class KritaDocument:
             self._return(layer, others)
 
     def _return(self, before: Any, ours: Collection[str]) -> None:
-        self._activations += 1
-        number = self._activations
+        if before is None:
+            return
+        watch = _Watch(before, frozenset(ours))
+        if self._watch is not None and id_of(before) in self._watch.ours:
+            # Krita, not the artist, has activated it: a run follows soon after another.
+            watch = _Watch(self._watch.before, watch.ours | self._watch.ours)
+        self._watch = watch
 
         def go_back(turns: int, returns: int) -> None:
-            if not turns or not returns or before.parentNode() is None:
+            if self._watch is not watch:
                 return
-            if number != self._activations:
+            if not turns or not returns or watch.before.parentNode() is None:
+                self._watch = None
                 return
             active = self._document.activeNode()
-            if active is not None and _id(active) in ours:
-                self._document.setActiveNode(before)
+            if active is not None and id_of(active) in watch.ours:
+                self._document.setActiveNode(watch.before)
                 turns = min(turns, AFTERTHOUGHTS)  # Krita may do it again, late if it is busy
                 returns -= 1
             later(ACTIVATION_MS, lambda: go_back(turns - 1, returns))
 
-        if before is not None and _id(before) not in ours:
+        if id_of(watch.before) not in watch.ours:
             go_back(ACTIVATION_TURNS, RETURNS)
 
     def write(self, layer_id: str, painting: Painting) -> bool:
@@ -343,8 +375,8 @@ class KritaDocument:
     def paint_layers(self) -> list[tuple[str, str]]:
         """Return the id and name of every paint layer in the image."""
         root = self._document.rootNode()  # None once the document is closed
-        nodes = _walk(root) if root is not None else ()
-        return [(_id(node), node.name()) for node in nodes if node.type() == "paintlayer"]
+        nodes = walk(root) if root is not None else ()
+        return [(id_of(node), node.name()) for node in nodes if node.type() == "paintlayer"]
 
     def rename(self, layer_id: str, name: str) -> None:
         if (layer := self.find(layer_id)) is not None:
@@ -353,7 +385,7 @@ class KritaDocument:
     def activate(self, layer_id: str) -> bool:
         if (layer := self.find(layer_id)) is None:
             return False
-        self._activations += 1  # else the watch after a run would undo this one
+        self._watch = None  # else the watch after a run would undo this one
         self._document.setActiveNode(layer)
         return True
 
@@ -372,18 +404,18 @@ class KritaDocument:
     def find(self, layer_id: str) -> Any:
         """Return the layer with this id, or None if it is not in the image."""
         root = self._document.rootNode()  # None once the document is closed
-        for node in _walk(root) if root is not None else ():
-            if _id(node) == layer_id:
+        for node in walk(root) if root is not None else ():
+            if id_of(node) == layer_id:
                 self._known[layer_id] = node
                 return node
         return None
 
     def id_of(self, node: Any) -> str:
-        return _id(node)
+        return id_of(node)
 
     def _remember(self, node: Any) -> str:
-        self._known[_id(node)] = node
-        return _id(node)
+        self._known[id_of(node)] = node
+        return id_of(node)
 
     # -- annotations -------------------------------------------------------------------------
 
@@ -394,11 +426,16 @@ class KritaDocument:
         return bytes(self._document.annotation(name))
 
     def annotate(self, name: str, description: str, data: bytes) -> None:
-        """Store bytes that are saved with the document, without an undo step."""
-        self._document.setAnnotation(name, description, QtCore.QByteArray(data))
+        """Store bytes that are saved with the document, without an undo step.
+
+        A document may be closed while a run writes to it, and Krita would crash.
+        """
+        if self.is_open:
+            self._document.setAnnotation(name, description, QtCore.QByteArray(data))
 
     def remove_annotation(self, name: str) -> None:
-        self._document.removeAnnotation(name)
+        if self.is_open:
+            self._document.removeAnnotation(name)
 
 
 class DocumentPixels:
@@ -441,7 +478,7 @@ class DocumentPixels:
             image: QtGui.QImage = self._document.projection(*box)
         else:
             image = _image(self.read(box), box.extent, self.space, self._scratch)
-        image = _reduced(image, step).convertToFormat(QtGui.QImage.Format.Format_RGBA8888)
+        image = reduced(image, step).convertToFormat(QtGui.QImage.Format.Format_RGBA8888)
         pointer: Any = image.constBits()
         pointer.setsize(image.sizeInBytes())
         return bytes(pointer)
@@ -477,23 +514,9 @@ def _gathered(bands: Iterable[tuple[Box, bytes]]) -> Generator[None, None, Any]:
     return selection
 
 
-def _id(node: Any) -> str:
-    return str(node.uniqueId().toString())
-
-
 def _bounds(layer: Any) -> Box:
     bounds = layer.bounds()
     return Box(bounds.x(), bounds.y(), bounds.width(), bounds.height())
-
-
-def _reduced(image: QtGui.QImage, step: int) -> QtGui.QImage:
-    """Return an image with one pixel per square of `step` px."""
-    return image.scaled(
-        max(1, image.width() // step),
-        max(1, image.height() // step),
-        QtCore.Qt.AspectRatioMode.IgnoreAspectRatio,
-        QtCore.Qt.TransformationMode.SmoothTransformation,
-    )
 
 
 def _view(node: Any, box: Box, scratch: Scratch, step: int = 1) -> QtGui.QImage:
@@ -512,9 +535,3 @@ def _image(data: bytes, extent: Extent, own: Space, scratch: Scratch) -> QtGui.Q
         data = scratch.convert(data, extent, own, Space("RGBA", "U8", SRGB))
     image = QtGui.QImage(data, *extent, 4 * extent.width, QtGui.QImage.Format.Format_ARGB32)
     return image.copy()  # QImage does not own the bytes
-
-
-def _walk(node: Any) -> Iterator[Any]:
-    for child in node.childNodes():
-        yield child
-        yield from _walk(child)

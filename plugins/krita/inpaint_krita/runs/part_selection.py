@@ -1,9 +1,9 @@
-"""Select a part of the faces: read the document, ask the daemon, set the selection."""
+"""Select a part of the faces: read the document, ask the daemon, use the mask."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
 
 from inpaint_client.errors import InpaintError, InputError
@@ -25,6 +25,8 @@ from .mask_bands import mask_bands
 log = logging.getLogger(__name__)
 Answer = Future[Segmentation]
 Segment = Callable[[SegmentJob, Callable[[Answer], None]], Answer]
+# Takes boxes with their coverage, from the top of the document to its bottom, in steps.
+Use = Callable[[Iterable[tuple[Box, bytes]]], Generator[int | None, None, None]]
 _VISIBLE = Source(None, rendered=False, notice="")
 _NOTHING = KeptSelection(Box(0, 0, 0, 0), b"")
 
@@ -45,6 +47,9 @@ class PartSelection(QtCore.QObject):
         segment: Segment,
         scratch: Scratch,
         parent: QtCore.QObject | None = None,
+        *,
+        layer: str = "",
+        use: Use | None = None,
     ) -> None:
         """Start.
 
@@ -55,6 +60,8 @@ class PartSelection(QtCore.QObject):
             segment: sends a job, and calls a function with the answer in the GUI thread.
             scratch: converts colors.
             parent: the owner.
+            layer: ID of the layer to look in; empty = all visible layers.
+            use: does something else with the mask than to select it.
         """
         super().__init__(parent)
         self._document = document
@@ -66,7 +73,9 @@ class PartSelection(QtCore.QObject):
         self._step = min(reducing_step(self._extent, longest), *self._extent)
         self._answer: Answer | None = None
         self._is_over = False
-        pixels = document.pixels(_VISIBLE, _NOTHING, scratch)
+        self._use = use or document.select
+        source = Source(document.find(layer), False, "") if layer else _VISIBLE
+        pixels = document.pixels(source, _NOTHING, scratch)
         self._task: CooperativeTask[Picture] | CooperativeTask[None] = CooperativeTask(
             capture_visible(pixels, self._step), self._ask, self._fail
         )
@@ -98,7 +107,7 @@ class PartSelection(QtCore.QObject):
             self._task = CooperativeTask(steps, lambda _: self._end(None), self._fail)
 
     def _select(self, found: Segmentation) -> Generator[int | None, None, None]:
-        """Return the steps that set the selection.
+        """Return the steps that use the mask.
 
         Raises:
             InputError: the part was not found.
@@ -113,7 +122,7 @@ class PartSelection(QtCore.QObject):
             raise InputError(
                 tr("The image does not show this part."), tr("Select the region by hand.")
             )
-        return self._document.select(mask_bands(mask, self._step, self._extent))
+        return self._use(mask_bands(mask, self._step, self._extent))
 
     def _fail(self, error: Exception) -> None:
         if not isinstance(error, InpaintError):

@@ -78,14 +78,14 @@ class Thumbnails:
             for strip in _strips(area, step):
                 views.append(self._images.view(strip, step))
                 yield
-            self._backdrops[run.key] = _joined(views, _size(area, area))
+            self._backdrops[run.key] = joined(views, _size(area, area))
         image = self._backdrops[run.key].copy()
         scale = SIDE / area.extent.longest
         painter = QtGui.QPainter(image)
         painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(
             QtCore.QRectF(*(scale * value for value in box.relative(area))),
-            _joined(parts, _size(box, area)),
+            joined(parts, _size(box, area)),
         )
         painter.end()
         self._drawn[run.key, result.layer] = image
@@ -111,7 +111,7 @@ def _size(box: Box, area: Box) -> Extent:
     return Extent(max(1, round(box.width * scale)), max(1, round(box.height * scale)))
 
 
-def _joined(strips: Sequence[QtGui.QImage], extent: Extent) -> QtGui.QImage:
+def joined(strips: Sequence[QtGui.QImage], extent: Extent) -> QtGui.QImage:
     """Return the strips as one image, scaled to `extent`."""
     image = QtGui.QImage(
         strips[0].width(),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from inpaint_client.info import Direction, Model
-from inpaint_client.requests import Edits as EditValues
 from inpaint_client.session.abilities import why_unedited
 
 from ..app.state import State
 from ..host.guard import connect
 from ..host.qt import QtCore, QtGui, QtWidgets
-from ..text import number, say, tr
+from ..runs.edit_words import title as title_of
+from ..text import say, tr
 from .narrow import ElidedButton, ElidedCheck, FoldingRow
 from .parts import IconButton, ValueSlider, column, muted, row
 
@@ -109,7 +109,7 @@ class Edits(QtWidgets.QWidget):
             label.setMinimumWidth(max(each.sizeHint().width() for each in labels))
 
     def _add(self, direction: Direction) -> QtWidgets.QLabel:
-        name, title = direction.name, _title(direction.name)
+        name, title = direction.name, title_of(direction.name)
         label = QtWidgets.QLabel(title)
         label.setToolTip(direction.description)
         slider = ValueSlider(direction.minimum, direction.maximum, STEP)
@@ -149,13 +149,6 @@ class Edits(QtWidgets.QWidget):
             self.rested.emit()
 
 
-def in_words(edits: EditValues) -> str:
-    """Return edits as text, for example "Smile +1.0, Hair color -0.5"."""
-    return ", ".join(
-        f"{_title(name)} {number(f'{value:+.1f}')}" for name, value in edits.items() if value
-    )
-
-
 def _hint(state: State) -> str:
     """Return why there are no sliders, or why they have no effect; empty otherwise."""
     if state.model is None:
@@ -186,16 +179,10 @@ def why_fixed(state: State) -> str:
 
 
 def _heading(group: str) -> QtWidgets.QLabel:
-    label = QtWidgets.QLabel(_title(group))
+    label = QtWidgets.QLabel(title_of(group))
     font = label.font()
     font.setPointSizeF(max(6.0, font.pointSizeF() * 0.9))
     font.setCapitalization(QtGui.QFont.Capitalization.AllUppercase)
     label.setFont(font)
     label.setContentsMargins(0, 6, 0, 0)
     return muted(label)
-
-
-def _title(name: str) -> str:
-    """Return "Hair color" for "hair_color", translated if the catalog has it."""
-    words = name.replace("_", " ").replace("-", " ").strip()
-    return tr(words[:1].upper() + words[1:])

@@ -9,11 +9,13 @@ from inpaint_client.segments import Part
 from inpaint_client.session.history import Mix, PastRun
 from inpaint_client.settings import ConnectionSettings
 
+from ..app.batch import Offer, Order
 from ..app.preview import Preview
 from ..app.state import State
 from ..host.guard import connect, later
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import CATALOG, tr
+from .batch_dialog import BatchDialog
 from .edits import Edits
 from .form import Form
 from .frame_tip import FrameTip
@@ -43,6 +45,9 @@ class Intents(Protocol):
     def delete(self, place: int) -> None: ...
     def keep(self) -> None: ...
     def add_candidates(self) -> None: ...
+    def batch_offer(self) -> Offer | None: ...
+    def run_several(self, order: Order) -> None: ...
+    def save_contact_sheet(self) -> None: ...
     def compare(self, with_original: bool) -> None: ...
     def edit(self, name: str, value: float) -> None: ...
     def reset_edits(self) -> None: ...
@@ -142,6 +147,7 @@ class Panel(QtWidgets.QWidget):
         connect(self.results.kept, intents.keep)
         connect(self.results.deleted, intents.delete)
         connect(self.results.more_wanted, intents.add_candidates)
+        connect(self.results.sheet_wanted, intents.save_contact_sheet)
         connect(self.edits.edited, intents.edit)
         connect(self.edits.variant, intents.add_variant)
         connect(self.edits.rested, intents.rest)
@@ -192,6 +198,16 @@ class Panel(QtWidgets.QWidget):
     def open_settings(self) -> None:
         dialog = SettingsDialog(self._intents.connection_settings(), self)
         connect(dialog.accepted, lambda: self._intents.use_connection(dialog.settings))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def open_batch(self) -> None:
+        """Ask what to fill, and fill it."""
+        offer = self._intents.batch_offer()
+        if offer is None:
+            return
+        dialog = BatchDialog(offer, self)
+        connect(dialog.accepted, lambda: self._intents.run_several(dialog.order))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 

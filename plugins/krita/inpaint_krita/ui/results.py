@@ -27,6 +27,7 @@ class Grid(QtWidgets.QWidget):
     chosen = QtCore.pyqtSignal(int)
     starred = QtCore.pyqtSignal(int)
     deleted = QtCore.pyqtSignal(int)
+    sheet_wanted = QtCore.pyqtSignal()
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -216,6 +217,10 @@ class Grid(QtWidgets.QWidget):
             tr("Remove star") if run.results[position].starred else tr("Add star")
         )
         delete = menu.addAction(tr("Delete this candidate"))
+        menu.addSeparator()
+        sheet = menu.addAction(tr("Save contact sheet…"))
+        assert sheet is not None
+        connect(sheet.triggered, lambda: self.sheet_wanted.emit())
         assert star is not None
         assert delete is not None
         connect(star.triggered, lambda: self.starred.emit(position))
@@ -258,6 +263,7 @@ class Results(QtWidgets.QWidget):
     kept = QtCore.pyqtSignal()
     deleted = QtCore.pyqtSignal(int)
     more_wanted = QtCore.pyqtSignal()
+    sheet_wanted = QtCore.pyqtSignal()
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -272,6 +278,7 @@ class Results(QtWidgets.QWidget):
         connect(self.grid.chosen, self.chosen)
         connect(self.grid.starred, self.starred)
         connect(self.grid.deleted, self.deleted)
+        connect(self.grid.sheet_wanted, self.sheet_wanted)
         self.compare = _LabeledButton("eye", tr("Hold to compare"))
         self.compare.setToolTip(tr("Show the image without the fill while you hold the button"))
         connect(self.compare.pressed, lambda: self.compared.emit(True))

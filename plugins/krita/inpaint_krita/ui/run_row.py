@@ -8,8 +8,8 @@ from ..app.progress import describe
 from ..app.state import State
 from ..host.guard import connect, guarded, guarded_or
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
+from ..runs.edit_words import in_words
 from ..text import tr
-from .edits import in_words
 from .narrow import ElidedButton, ElidedLabel
 from .parts import column, muted, named, row
 
@@ -37,6 +37,7 @@ class RunRow(QtWidgets.QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(8)
         named(self.bar, tr("Progress"), tr("Progress of the run"))
+        self.batch = ElidedLabel()  # what a batch is filling
         self.words = ElidedLabel()
         self.stop = ElidedButton(tr("Cancel"))
         self.stop.setToolTip(tr("Stop the run and keep the candidates received so far"))
@@ -48,6 +49,7 @@ class RunRow(QtWidgets.QWidget):
         self._running = QtWidgets.QWidget()
         running = column(self._running)
         running.setSpacing(3)
+        running.addWidget(self.batch)
         running.addWidget(self.words)
         running.addLayout(bar)
         self.remark = QtWidgets.QLabel()
@@ -73,7 +75,7 @@ class RunRow(QtWidgets.QWidget):
             if state.has_document
             else tr("Open an image first.")
         )
-        edits = in_words(state.new_edits)
+        edits = ", ".join(in_words(state.new_edits))
         self.remark.setText(tr("New candidates get these edits: {edits}").format(edits=edits))
         self.remark.setVisible(bool(edits))
         self.details.setText(" ".join(state.details))
@@ -83,6 +85,14 @@ class RunRow(QtWidgets.QWidget):
             self._tick.start() if running else self._tick.stop()
         if running:
             fraction = state.progress.fraction
+            if (batch := state.batch) is not None:
+                fraction = (batch.number - 1 + (fraction or 0)) / batch.total
+                self.batch.setText(
+                    tr("{number} of {total}: {title}").format(
+                        number=batch.number, total=batch.total, title=batch.title
+                    )
+                )
+            self.batch.setVisible(batch is not None)
             self.bar.setRange(0, 0 if fraction is None else 1000)
             self.bar.setValue(round(1000 * (fraction or 0)))
             self._show_time()

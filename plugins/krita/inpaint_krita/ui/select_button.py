@@ -32,7 +32,7 @@ class SelectButton(ElidedMenuButton):
         self.setIcon(icon("marquee", self.palette()))
         menu = QtWidgets.QMenu(self)
         menu.setToolTipsVisible(True)
-        for part, label, tip in _parts():
+        for part, label, tip in parts_of_faces():
             entry = QAction(label, menu)
             entry.setToolTip(tip)
             connect(entry.triggered, lambda _=False, part=part: self.chosen.emit(part))
@@ -49,7 +49,7 @@ class SelectButton(ElidedMenuButton):
         return super()._room() - ICON_PX - 6
 
 
-def _parts() -> tuple[tuple[Part, str, str], ...]:
+def parts_of_faces() -> tuple[tuple[Part, str, str], ...]:
     """Return what can be selected: part, label and tooltip."""
     return (
         (Part.HAIR, tr("Hair"), tr("On the head, without beards")),
