@@ -9,6 +9,7 @@ from inpaint_client.geometry import Box, Extent
 from inpaint_client.session import contact_sheet
 from inpaint_client.session.contact_sheet import Caption
 from inpaint_client.session.history import PastRun, Result
+from inpaint_client.session.ranking import most_natural_first
 
 from ..host.document_protocol import Copy
 from ..host.qt import QtCore, QtGui
@@ -30,10 +31,13 @@ class Images(Protocol):
 def draw_sheet(images: Images, run: PastRun) -> Generator[None, None, QtGui.QImage | None]:
     """Draw a sheet of the results of a run that are in the image; None if there are none.
 
+    The most natural one comes first.
+
     The layers are read as they are now, with all edits. The document stays as it is: layers are
     hidden and shown in a copy.
     """
-    shown = [(result, layer) for result in run.results if (layer := _layer(images, run, result))]
+    ranked = [run.results[position] for position in most_natural_first(run.ranked)]
+    shown = [(result, layer) for result in ranked if (layer := _layer(images, run, result))]
     if not shown:
         return None
     layers = {run.kept, *(result.layer for result in run.results)}
