@@ -169,7 +169,9 @@ class Docker(RuleBasedStateMachine):
     )
     def point(self, act: str, position: int) -> None:
         """Click a candidate or its star; choose in a list."""
-        if act == "chosen":
+        if act in ("chosen", "starred") and position >= self.grid.strip.count:
+            self._press(self.grid.rect().bottomRight())
+        elif act == "chosen":
             self._press(self.grid.cell(position).center())
         elif act == "starred":
             self._press(self.grid.star_box(position).center())

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 from torch import Tensor
@@ -19,10 +20,8 @@ from tqdm import tqdm
 
 from inpaint_model.bundle.recognition import recognition_network
 from inpaint_model.data.dataset import ImageSet
-from inpaint_model.data.image_tensors import from_unit, to_uint8
 from inpaint_model.data.masks import training_holes
 from inpaint_model.data.sampler import Sampler
-from inpaint_model.document.arrays import Float64Array, FloatImage, ImageU8, MaskU8
 from inpaint_model.networks.color_shift import blended
 from inpaint_model.networks.naturalness_head import NaturalnessHead
 from inpaint_model.networks.recognition_network import features_of
@@ -32,8 +31,11 @@ SHARES = {"mat-256": 0.4, "lasso": 0.2, "box": 0.2, "half": 0.2}  # of the recip
 RIDGE = 0.5  # weight of half the squared weights, of standardized features
 _HELD_OUT = 5  # every fifth image is not learned from
 
-Fill = Callable[[ImageU8, MaskU8, int], FloatImage]
-"""Returns a fill [R, R, 3], nominally 0..1, of an image, a hole and a seed."""
+Float64Array = NDArray[np.float64]
+
+Fill = Callable[[Tensor, Tensor, int], Tensor]
+"""Returns a fill [1, 3, R, R], nominally -1..1, given an image [1, 3, R, R] in -1..1, a hole
+[1, 1, R, R], 1 inside, and a seed."""
 
 
 class Pairs(NamedTuple):
@@ -57,13 +59,11 @@ def pairs_of(images: ImageSet, sampler: Sampler, count: int, seed: int, fill: Fi
     for number in tqdm(range(count), "filling", disable=None):
         image = images.batch(*sampler.draw(number, 1))
         hole = training_holes(1, R, generator_for(seed, number, "naturalness"), SHARES)
-        marked = (hole[0, 0] * 255).to(torch.uint8).numpy()
-        made = from_unit(fill(to_uint8(image)[0], marked, number)[None])
-        both = torch.cat([image, blended(made, image * (1 - hole), hole).clamp(-1, 1)])
+        filled = blended(fill(image, hole, number), image * (1 - hole), hole)
+        both = torch.cat([image, filled.clamp(-1, 1)])
         with torch.inference_mode():
             found.append(features_of(recognition, both))
-    shown, filled = torch.stack(found, dim=1)
-    return Pairs(shown, filled)
+    return Pairs(*torch.stack(found, dim=1))
 
 
 def fit(pairs: Pairs) -> Fitted:

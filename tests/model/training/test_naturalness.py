@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from inpaint_model.bundle.manifest import BundleError, Card, read_bundle
@@ -13,7 +12,6 @@ from inpaint_model.bundle.weights import NATURALNESS, load_naturalness
 from inpaint_model.bundle.writer import add_naturalness, save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.data.sampler import Sampler
-from inpaint_model.document.arrays import FloatImage, ImageU8, MaskU8
 from inpaint_model.inference.inpainter import load_bundle
 from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.networks.naturalness_head import NaturalnessHead
@@ -21,6 +19,7 @@ from inpaint_model.networks.recognition_network import FEATURES
 from inpaint_model.training.naturalness import Pairs, fit, pairs_of
 from PIL import Image
 from short_trainings import images
+from torch import Tensor
 
 
 def synthetic(count: int, seed: int = 0) -> Pairs:
@@ -59,12 +58,12 @@ def test_too_few_images_are_refused() -> None:
 def test_pairs_follow_from_the_seed_and_differ_only_in_the_hole() -> None:
     shown = images(6, 64)
 
-    def copied(image: ImageU8, hole: MaskU8, seed: int) -> FloatImage:
-        assert set(np.unique(hole)) <= {0, 255}
-        return (image / 255).astype(np.float32)
+    def copied(image: Tensor, hole: Tensor, seed: int) -> Tensor:
+        assert set(hole.unique().tolist()) <= {0, 1}
+        return image
 
-    def black(image: ImageU8, hole: MaskU8, seed: int) -> FloatImage:
-        return np.zeros(image.shape, np.float32)
+    def black(image: Tensor, hole: Tensor, seed: int) -> Tensor:
+        return torch.full_like(image, -1)
 
     same = pairs_of(shown, Sampler(6, 0), 2, 0, copied)
     torch.testing.assert_close(same.images, same.fills, atol=0.02, rtol=0.02)

@@ -19,7 +19,7 @@ from inpaint_model.data import devices
 from inpaint_model.training.ranges import whole
 
 if TYPE_CHECKING:
-    from inpaint_model.document.arrays import FloatImage, ImageU8, MaskU8
+    from torch import Tensor
 
 PSI = 0.8  # truncation of the fills, as in products
 
@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from inpaint_model.bundle.manifest import read_bundle
     from inpaint_model.bundle.writer import add_naturalness
+    from inpaint_model.data.image_tensors import from_unit, to_uint8
     from inpaint_model.data.sampler import Sampler
     from inpaint_model.inference.inpainter import load_bundle
     from inpaint_model.training.naturalness import fit, pairs_of
@@ -67,10 +68,9 @@ def run(args: argparse.Namespace) -> int:
     images, weights = training_run.load_data(args, info.generator_config.resolution)
     inpainter = load_bundle(args.bundle, device)
 
-    def fill(image: ImageU8, hole: MaskU8, seed: int) -> FloatImage:
-        encoding = inpainter.encode(image, hole)
-        made: FloatImage = inpainter.render(encoding, inpainter.sample(encoding, [seed], PSI))[0]
-        return made
+    def fill(image: Tensor, hole: Tensor, seed: int) -> Tensor:
+        encoding = inpainter.encode(to_uint8(image)[0], hole[0, 0].byte().numpy())
+        return from_unit(inpainter.render(encoding, inpainter.sample(encoding, [seed], PSI)))
 
     sampler = Sampler(len(images), args.seed, weights)
     fitted = fit(pairs_of(images, sampler, args.images, args.seed, fill))
