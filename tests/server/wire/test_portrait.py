@@ -115,3 +115,37 @@ def test_a_smooth_candidate_is_offered_where_the_model_is_out_of_its_depth(
     if original.mean() == pytest.approx(150, abs=1):  # on the face, which is its own, it is right
         by_model = pixels_of(answer.candidates[0].patches[0].fill)
         assert np.abs(by_model - original).mean() > 12
+
+
+def test_fills_of_a_face_are_judged_and_edits_change_the_likeness(
+    image: np.ndarray, caller: Caller
+) -> None:
+    hole = np.zeros((420, 560), np.uint8)
+    hole[TOP + 100 : TOP + 135, LEFT + 60 : LEFT + 200] = 255  # the eyes
+    answer = caller.fill(header(image, hole, seeds=[1, 2], smooth=pb.SMOOTH_FILL_ALWAYS))
+    first, second, smooth = answer.candidates
+    for candidate in (first, second):
+        assert 0.3 < candidate.likeness < 1
+        assert 0 < candidate.naturalness < 1
+    assert first.naturalness != second.naturalness
+    assert not smooth.HasField("likeness")
+    assert not smooth.HasField("naturalness")
+    edited = pb.EditHeader(session_id=answer.session_id)
+    edited.edits.add(name="skin_lightness", value=2.0)
+    (changed,) = caller.edit(edited).candidates
+    assert changed.likeness != first.likeness
+
+
+def test_nothing_is_claimed_of_a_wall_or_of_a_face_that_is_gone(
+    image: np.ndarray, caller: Caller
+) -> None:
+    wall = np.zeros((420, 560), np.uint8)
+    wall[30:60, 440:500] = 255
+    (candidate,) = caller.fill(header(image, wall, seeds=[1])).candidates
+    assert not candidate.HasField("likeness")
+    assert not candidate.HasField("naturalness")
+    face = np.zeros((420, 560), np.uint8)
+    face[TOP + 40 : TOP + 240, LEFT + 40 : LEFT + 216] = 255
+    (candidate,) = caller.fill(header(image, face, seeds=[1])).candidates
+    assert not candidate.HasField("likeness")
+    assert candidate.HasField("naturalness")
