@@ -89,9 +89,9 @@ def offer_of(
     layers = batch_items.paint_layers(session.document, session.book.runs)
     return Offer(
         images=len(sessions),
-        images_selected=sum(each.is_selected for each in sessions),
+        images_selected=sum(each.selector.is_selected for each in sessions),
         layers=sum(not layer.why_skipped for layer in layers),
-        is_selected=session.is_selected,
+        is_selected=session.selector.is_selected,
         candidates=possible_count(model, fill_settings.candidates),
         single=why_single(model) is not None,
     )
@@ -211,10 +211,10 @@ class Batch(QtCore.QObject):
         elif self._part is not None:
             self._session, self._mask = session, None
             keep = partial(self._keep_mask, item.document)
-            self._search = session.find_part(self._part, self, item.layer, keep)
+            self._search = session.selector.find_part(self._part, self, item.layer, keep)
             connect(self._search.ended, self._take_search)
             self.changed.emit()
-        elif not session.is_selected:
+        elif not session.selector.is_selected:
             self._end_item(Fate.SKIPPED, tr("Nothing is selected."))
         else:
             self._fill(item, session)

@@ -27,25 +27,24 @@ from ..host.layer_placement import Source
 from ..host.merging import keep_some, keep_visible
 from ..host.qt import QtCore
 from ..host.scratch import Scratch
-from ..host.selection import KeptSelection, box_of
+from ..host.selection import KeptSelection
 from ..runs.candidate_run import CandidateRun, Submit, layer_name
 from ..runs.cooperative_task import CooperativeTask
 from ..runs.fill_settings import FillSettings, edits_of_new, usable_edits
 from ..runs.live_edit import LayerEdits, Rendered, Wanted
 from ..runs.mixing import Choice, choices, mixing_of, with_other
-from ..runs.part_selection import PartSelection, Segment, Use
+from ..runs.part_selection import Segment
 from ..runs.run_fill import FillRun
 from ..runs.run_history import RunHistory
 from ..runs.run_more import MorePlan, MoreRun, additions
 from ..runs.thumbnails import Thumbnails
 from ..text import say, tr
-from .notices import merging, nothing_transparent, notice_of, selection_notice
+from .notices import merging, notice_of
 from .planning import Target, plan_run
+from .selector import Selector
 from .state import Notice, Strip
 
 log = logging.getLogger(__name__)
-SELECTION_MS = 50
-SELECTION_TURNS = 16  # Krita applies a selection only some turns after the pen has drawn it
 
 
 class DocumentSession(QtCore.QObject):
@@ -87,15 +86,14 @@ class DocumentSession(QtCore.QObject):
         self.values: ValueHistory[tuple[str, str], tuple[Edits, Mix]] = ValueHistory()
         self._scratch = scratch
         self._submit = submit
-        self._segment = segment
+        self.selector = Selector(document, scratch, segment, limits, self)
+        connect(self.selector.ended, self._take_selected)
         self._limits = limits
         self._model_of = model_of  # a recipe, if the daemon has it
         self._thumbnails = Thumbnails(document, scratch)
         # Waits for a selection that was just drawn.
         self._finding: CooperativeTask[None] | None = None
         self._is_planning = False  # some calls of Krita run the event loop meanwhile
-        self._selecting: CooperativeTask[bool] | None = None
-        self._part_selection: PartSelection | None = None
         self._keeping: CooperativeTask[str] | CooperativeTask[None] | None = None
         self._followed: tuple[str, frozenset[str]] = (
             "",
@@ -155,30 +153,16 @@ class DocumentSession(QtCore.QObject):
         self._asked = time.monotonic()
         self.document.settle()
         self.live.stop()
-        if target.selection is not None or self.is_selected:
+        if target.selection is not None or self.selector.is_selected:
             self._begin(fill_settings, model, target)
             return
         self.notice = None
         self._finding = CooperativeTask(
-            self._wait_for_selection(),
+            self.selector.wait(),
             lambda _: self._begin(fill_settings, model, target),
             self._not_found,
         )
         self.changed.emit()
-
-    def _wait_for_selection(self) -> Generator[int, None, None]:
-        """Wait until Krita has applied what the artist has just selected."""
-        for _turn in range(SELECTION_TURNS):
-            if self.is_selected:
-                self.document.settle()
-                return
-            yield SELECTION_MS
-
-    @property
-    def is_selected(self) -> bool:
-        """Return whether anything is selected; a vector selection starts out empty."""
-        selection = self.document.selection()
-        return selection is not None and not box_of(selection).is_empty
 
     def _not_found(self, error: Exception) -> None:
         self._finding = None
@@ -269,63 +253,30 @@ class DocumentSession(QtCore.QObject):
     @property
     def is_selecting(self) -> bool:
         """Whether a part of the faces is being selected."""
-        return self._part_selection is not None
+        return self.selector.is_finding_part
 
     def select_part(self, part: Part) -> None:
         """Replace the selection by a part of the faces; if it is not found, `notice` says so."""
-        if self.is_selecting or self._selecting is not None or self.is_filling:
+        if self.selector.is_busy or self.is_filling:
             return
         if self._keeping is not None:  # merging goes through Krita's history too
             return
         self.notice = None
-        self.document.settle()
-        self._part_selection = self.find_part(part, self)
-        connect(self._part_selection.ended, self._take_part)
-        self.changed.emit()
-
-    def find_part(
-        self, part: Part, parent: QtCore.QObject, layer: str = "", use: Use | None = None
-    ) -> PartSelection:
-        """Look for a part of the faces; the arguments are those of `PartSelection`."""
-        return PartSelection(
-            self.document,
-            part,
-            self._limits(),
-            self._segment,
-            self._scratch,
-            parent,
-            layer=layer,
-            use=use,
-        )
-
-    def _take_part(self, error: InpaintError | None) -> None:
-        self._part_selection = None
-        if error is not None:
-            self.notice = selection_notice(error)
-            self.failed.emit(error)
+        self.selector.select_part(part)
         self.changed.emit()
 
     def select_transparent_part(self) -> None:
-        if self._selecting is not None or self.is_selecting:
-            return
-        self.notice = None
-        if self.is_selected:  # meanwhile, by the artist
+        """Select what is transparent; if nothing is, `notice` says so."""
+        if not self.selector.is_busy:
+            self.notice = None
+            self.selector.select_transparent_part()
             self.changed.emit()
-            return
-        self._selecting = CooperativeTask(
-            self.document.select_transparent_part(), self._take_selected, self._not_selected
-        )
-        self.changed.emit()
 
-    def _take_selected(self, found: bool) -> None:
-        self._selecting = None
-        if not found:
-            self.notice = nothing_transparent()
+    def _take_selected(self, notice: Notice | None, error: InpaintError | None) -> None:
+        self.notice = notice or self.notice
+        if error is not None:
+            self.failed.emit(error)
         self.changed.emit()
-
-    def _not_selected(self, error: Exception) -> None:
-        self._selecting = None
-        log.error("selecting what is transparent failed", exc_info=error)
 
     def _take_frame(self, chosen: FrameChosen) -> None:
         if chosen.group == 0:
@@ -762,9 +713,8 @@ class DocumentSession(QtCore.QObject):
         if self.fill is not None:
             self.fill.abandon()
         self.live.stop()
-        if self._part_selection is not None:
-            self._part_selection.cancel()
-        for steps in (self._finding, self._selecting, self._keeping, self._drawing):
+        self.selector.stop()
+        for steps in (self._finding, self._keeping, self._drawing):
             if steps is not None:
                 steps.cancel()
 
