@@ -67,10 +67,10 @@ def pairs_of(images: ImageSet, sampler: Sampler, count: int, seed: int, fill: Fi
 
 
 def fit(pairs: Pairs) -> Fitted:
-    """Learn to tell images from fills; `pairs` are at least 10.
+    """Learn to tell images from fills.
 
     Raises:
-        ValueError: There are fewer.
+        ValueError: There are fewer than ten pairs.
     """
     if len(pairs.images) < 2 * _HELD_OUT:
         raise ValueError(f"{len(pairs.images)} images are too few; give at least {2 * _HELD_OUT}")
