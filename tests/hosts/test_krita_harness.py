@@ -22,9 +22,10 @@ def judged(folder: Path, log: str, code: int | None, result: object = None) -> R
     return krita_host._judge(folder, "scenario", code)
 
 
-def test_a_crash_without_our_code_is_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(KritaCrashedError, match="ended \\(-11\\) without a result"):
-        judged(tmp_path, THEIRS, -signal.SIGSEGV)
+@pytest.mark.parametrize("result", [None, {"ok": True, "error": "", "value": 1}])
+def test_a_crash_without_our_code_is_told_apart(tmp_path: Path, result: object) -> None:
+    with pytest.raises(KritaCrashedError, match="-11"):
+        judged(tmp_path, THEIRS, -signal.SIGSEGV, result)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def test_a_crash_without_our_code_is_told_apart(tmp_path: Path) -> None:
         (THEIRS, 1, None),
         (THEIRS, None, None),  # killed by us, since it did not end
         (THEIRS, -signal.SIGSEGV, {"ok": False, "error": "an assertion", "value": None}),
-        (THEIRS, -signal.SIGSEGV, {"ok": True, "error": "", "value": 1}),
+        (OURS, -signal.SIGSEGV, {"ok": True, "error": "", "value": 1}),
     ],
 )
 def test_every_other_failure_is_final(
