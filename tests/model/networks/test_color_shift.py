@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given
+from example_tensors import box_hole, noise
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from inpaint_model.networks.color_shift import blended, color_shift
-from torch import Tensor
 
 
-def box_hole(side: int = 64, inner: int = 24) -> Tensor:
-    hole = torch.zeros(1, 1, side, side)
-    start = (side - inner) // 2
-    hole[..., start : start + inner, start : start + inner] = 1
-    return hole
-
-
-def noise(seed: int, count: int = 1, side: int = 64) -> Tensor:
-    return torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-
-
+@settings(deadline=None)  # the first call starts torch's threads
 @given(st.tuples(*[st.floats(-0.5, 0.5)] * 3), st.sampled_from([16, 48, 64, 96]))
 def test_a_constant_shift_of_colors_is_found_exactly(shift: tuple[float, ...], side: int) -> None:
     hole, fill = box_hole(side, side // 2), noise(3, side=side)

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
+from example_tensors import PHOTO, head
 from inpaint_model.bundle.recognition import recognition_network
 from inpaint_model.bundle.torchscript import load_torchscript
 from inpaint_model.networks.recognition_network import FEATURES, PERSON, SIDE, features_of
-from PIL import Image
 from shared_files import SHARED
-from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 NETWORK = "nets/face_mobilenet_fp16.pt"
-PHOTO = "photos/001_03.jpg"
-
-
-def head(side: int) -> Tensor:
-    """Return a head as RGB [1, 3, side, side] in -1..1."""
-    image = Image.open(SHARED / PHOTO).convert("RGB").crop((300, 50, 1050, 800))
-    pixels = np.array(image.resize((side, side)))
-    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 @pytest.mark.shared(PHOTO, NETWORK)

@@ -5,26 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from example_tensors import box_hole, noise
 from inpaint_model.networks.refinement_network import (
     RefinementConfig,
     RefinementNetwork,
     strength,
 )
-from torch import Tensor
 
 SMALL = RefinementConfig(widths=(8, 8), blocks=(1, 1))
 EVERYWHERE = torch.ones(1, 1, 1, 1)
-
-
-def box_hole(side: int = 64, inner: int = 24) -> Tensor:
-    hole = torch.zeros(1, 1, side, side)
-    start = (side - inner) // 2
-    hole[..., start : start + inner, start : start + inner] = 1
-    return hole
-
-
-def noise(seed: int, count: int = 1, side: int = 64) -> Tensor:
-    return torch.rand(count, 3, side, side, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
 def drawing_network() -> RefinementNetwork:

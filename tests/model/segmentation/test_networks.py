@@ -5,24 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from example_tensors import PHOTO, head
 from inpaint_model.bundle.torchscript import load_torchscript
 from inpaint_model.segmentation.guided_filter import guided_coefficients
 from inpaint_model.segmentation.networks import face_networks
 from PIL import Image
 from shared_files import SHARED
-from torch import Tensor
 
-PHOTO = "photos/001_03.jpg"
 DETECTOR = "metrics/face_detection_yunet_2026may.onnx"
 MESH = "nets/landmarks468_fp16.pt"
 PERSON = "nets/person_segmentation_fp16.pt"
-
-
-def head(side: int) -> Tensor:
-    """Return a head as RGB [1, 3, side, side] in -1..1."""
-    image = Image.open(SHARED / PHOTO).convert("RGB").crop((300, 50, 1050, 800))
-    pixels = np.array(image.resize((side, side)))
-    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 @pytest.mark.shared(PHOTO, MESH)
