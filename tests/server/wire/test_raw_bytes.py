@@ -304,9 +304,15 @@ def test_long_names_come_back_cut(caller: Caller) -> None:
 # Room
 
 
-def fills_that_wait(caller: Caller) -> list[Any]:
-    """As many as are taken; while the model warms up, one fewer than later."""
-    started: list[Any] = []
+def fill_the_queue(caller: Caller) -> list[Any]:
+    """Start fills until one is refused, and return those that run or wait.
+
+    The worker is busy with the first one before the others start. Otherwise it might become free
+    from its warm-up afterwards, and the queue would have room again.
+    """
+    first = caller.start_fill(header(seeds=[1], count=20))
+    assert any(event.WhichOneof("event") == "candidate" for event in first)
+    started = [first]
     while len(started) < 5:
         running = caller.start_fill(header(seeds=[1], count=20))
         try:
@@ -318,7 +324,7 @@ def fills_that_wait(caller: Caller) -> list[Any]:
 
 
 def test_a_full_queue_is_reported_before_the_upload_with_a_delay(slow_caller: Caller) -> None:
-    started = fills_that_wait(slow_caller)
+    started = fill_the_queue(slow_caller)
     stream: Any = slow_caller.channel.stream_stream(INPAINT + "Fill")
 
     def only_header() -> Iterator[bytes]:
