@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 import imagecodecs
 import numpy as np
+from inpaint_client.example import PORTRAIT
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,7 +63,7 @@ class Case(NamedTuple):
 
 def draw(path: Path, side: int, bits: int) -> None:
     """Write a portrait in the middle of a PNG with grain, with 8 or 16 bits per sample."""
-    with Image.open(ROOT / "examples/portrait.png") as portrait:
+    with Image.open(PORTRAIT) as portrait:
         small = np.asarray(portrait.convert("RGB"))
     margin = round(len(small) * (1 / FACE - 1) / 2)
     wide = np.pad(small, ((margin, margin), (margin, margin), (0, 0)), mode="edge")

@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image, ImageDraw
+from inpaint_client.example import MASK, PORTRAIT
+from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parent / "out" / "demo"
@@ -81,13 +81,12 @@ def fill(environment: dict[str, str], candidates: int) -> Path:
             "   This installation lacks the portrait model, so the demo uses an UNTRAINED network\n"
             "   with random weights: the fills are colored noise."
         )
-    image, mask = example()
     variants = [
         f"--variant={direction['name']}={0.7 * direction['maximum']:.2f}"
         for direction in model["directions"][:2]
     ]
     told = run(
-        environment, "fill", str(image), "--mask", str(mask), "--out", str(OUT),
+        environment, "fill", str(PORTRAIT), "--mask", str(MASK), "--out", str(OUT),
         "-n", str(candidates), "--seed", "1", *variants, "--json",
     )  # fmt: skip
     result: dict[str, Any] = json.loads(told.splitlines()[-1])
@@ -110,25 +109,6 @@ def run(environment: dict[str, str], *arguments: str) -> str:
         text=True,
         check=True,
     ).stdout
-
-
-def example() -> tuple[Path, Path]:
-    """Return the example image and its mask; draw them if they do not exist."""
-    image, mask = HERE / "portrait.png", HERE / "portrait-mask.png"
-    if not image.exists():
-        image = OUT / "test-card.png"
-        y, x = np.mgrid[:512, :512] / 511
-        Image.fromarray((np.dstack([x, y, 1 - x]) * 255).astype(np.uint8)).save(image)
-    if not mask.exists():
-        mask = OUT / "mask.png"
-        with Image.open(image) as opened:
-            width, height = opened.size
-        drawn = Image.new("L", (width, height))
-        ImageDraw.Draw(drawn).ellipse(
-            (0.22 * width, 0.42 * height, 0.62 * width, 0.80 * height), fill=255
-        )
-        drawn.save(mask)
-    return image, mask
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from inpaint_client.example import PORTRAIT
 from PIL import Image
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
-PORTRAIT = Path("examples/portrait.png").resolve()
 
 
 def test_the_mask_of_a_part_is_written_and_can_be_filled(inpaint: Command, tmp_path: Path) -> None:

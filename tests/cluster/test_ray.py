@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from daemons import Answer, Caller, DaemonProcess, header, image, recipe_source
 from eventually import eventually
+from inpaint_client.example import PORTRAIT
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from PIL import Image
 
@@ -101,7 +102,7 @@ def test_an_edit_goes_to_the_replica_of_its_session(caller: Caller) -> None:
 
 
 def test_a_replica_finds_the_parts_of_faces(caller: Caller) -> None:
-    pixels = np.asarray(Image.open("examples/portrait.png").convert("RGB"))
+    pixels = np.asarray(Image.open(PORTRAIT).convert("RGB"))
     asked = pb.SegmentHeader(image=image(pixels), parts=[pb.PART_MOUTH])
     events = caller.stub.Segment(
         iter([pb.SegmentRequest(header=asked)]), metadata=caller.metadata, timeout=60

@@ -21,6 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from inpaint_client.example import PORTRAIT
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [
     str(ROOT / folder)
@@ -45,7 +47,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("out", type=Path, metavar="FOLDER")
-    parser.add_argument("--image", type=Path, default=ROOT / "examples/portrait.png")
+    parser.add_argument("--image", type=Path, default=PORTRAIT)
     parser.add_argument("--box", default="125,140,265,280", help="X,Y,WIDTH,HEIGHT of an ellipse")
     parser.add_argument("--seed", type=int, default=49, help="of the first of four candidates")
     parser.add_argument("--model", default="portrait", help="a bundle")

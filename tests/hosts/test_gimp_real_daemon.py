@@ -12,6 +12,7 @@ import pytest
 from daemons import DaemonProcess
 from gimp_host import GimpHost, Profile, new_profile
 from gimp_layers import result_of
+from inpaint_client.example import PORTRAIT
 from xcf import read_xcf
 
 pytestmark = pytest.mark.hosts
@@ -85,7 +86,7 @@ def test_a_part_of_a_portrait_becomes_candidates(
     """With the model that ships: select a part, then fill it."""
     profile = new_profile(gimp, plug_in, like=warm)
     profile.out.mkdir()
-    shutil.copy("examples/portrait.png", profile.out)
+    shutil.copy(PORTRAIT, profile.out)
     parts = ("eyes", "mouth")
     with DaemonProcess(profile.runtime, "--model", "portrait") as daemon:
         daemon.runtime()

@@ -22,6 +22,7 @@ from fake_krita import FakeDocument, FakePixels
 from inpaint_client.blocking import BlockingClient
 from inpaint_client.endpoint import parse_endpoint
 from inpaint_client.events import Candidate, Method
+from inpaint_client.example import PORTRAIT
 from inpaint_client.geometry import Box, Extent
 from inpaint_client.info import Limits
 from inpaint_client.recipe import parse_recipe
@@ -375,7 +376,7 @@ def test_a_part_of_a_portrait_becomes_candidates(run_krita: RunKrita, tmp_path: 
             "part_fill",
             reach(daemon),
             arguments={"parts": parts},
-            files={"image.png": Path("examples/portrait.png")},
+            files={"image.png": PORTRAIT},
             timeout=240,
         )
     assert run.value["model"] == "portrait"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 import pytest
+from inpaint_client.example import PORTRAIT
 from inpaint_model.document.geometry import Box
 from inpaint_model.segmentation import mesh_points
 from inpaint_model.segmentation.eyes import eye_outlines
@@ -20,7 +19,7 @@ SKIN = 0.6
 
 @pytest.fixture(scope="module")
 def portrait() -> Pixels:
-    image = Image.open(Path("examples/portrait.png")).convert("RGB").resize((1024, 1024))
+    image = Image.open(PORTRAIT).convert("RGB").resize((1024, 1024))
     return np.asarray(image, np.float32) / np.float32(255)
 
 

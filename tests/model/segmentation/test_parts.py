@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from inpaint_client.example import PORTRAIT
 from inpaint_model.document.geometry import Box
 from inpaint_model.segmentation.parts import PARTS, Part, PartMask, Segmentation
 from PIL import Image, ImageDraw
@@ -18,7 +19,6 @@ from scipy.ndimage import binary_closing
 from shared_files import SHARED
 
 Bools = npt.NDArray[np.bool_]
-EXAMPLE = Path("examples/portrait.png")
 PHOTOS = json.loads(Path(__file__).with_name("outlines.json").read_text("utf-8"))
 # Mean over the ten photographs. Decision 0049 says why that of eyes is lower.
 LEAST = {"skin": 0.88, "eyes": 0.82, "mouth": 0.85, "hair": 0.78}
@@ -81,7 +81,7 @@ def test_eyes_without_a_fold_are_selected_without_the_skin_above() -> None:
 
 @pytest.fixture(scope="module")
 def portrait() -> npt.NDArray[np.float32]:
-    return np.asarray(Image.open(EXAMPLE).convert("RGB"), np.float32) / np.float32(255)
+    return np.asarray(Image.open(PORTRAIT).convert("RGB"), np.float32) / np.float32(255)
 
 
 def test_a_portrait_that_the_project_has_drawn_itself_has_all_parts(

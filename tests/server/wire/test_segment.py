@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from daemons import PATIENCE_S, Caller, image
+from inpaint_client.example import PORTRAIT
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from PIL import Image
 
@@ -29,7 +30,7 @@ def of_header(header: pb.SegmentHeader) -> pb.SegmentRequest:
 
 @pytest.fixture(scope="module")
 def portrait() -> npt.NDArray[np.uint8]:
-    return np.asarray(Image.open("examples/portrait.png").convert("RGB"))
+    return np.asarray(Image.open(PORTRAIT).convert("RGB"))
 
 
 def whole(
