@@ -167,10 +167,14 @@ def test_a_checkpoint_becomes_a_model(tmp_path: Path, monkeypatch: pytest.Monkey
     sizes = Sizes()
     networks = nvidia_generator(sizes), nvidia_discriminator(sizes)
     write_nvidia(tmp_path / "faces.pkl", *networks, conv_clamp=256)
+    larger = Sizes(resolution=64, channels=(8, 8, 6, 4, 4))  # for the one of 1024 px
+    networks = nvidia_generator(larger), nvidia_discriminator(larger)
+    write_nvidia(tmp_path / "faces-1024.pkl", *networks, conv_clamp=256)
     monkeypatch.chdir(tmp_path)
     for command in filter(is_run, whole(["docs/train/from-a-checkpoint.md"])):
         run(command)
-    assert read_bundle(tmp_path / "runs" / "fill" / "bundle").kind == "inpainter"
+    for run_folder in ("fill", "fill-1024"):
+        assert read_bundle(tmp_path / "runs" / run_folder / "bundle").kind == "inpainter"
     assert (tmp_path / "grid.png").exists()
 
 
