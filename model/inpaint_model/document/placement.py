@@ -45,6 +45,9 @@ class FramePart(NamedTuple):
         return cls(output, (0, 0), len(output))
 
 
+_OF_PLACING = {"SMOOTH_BEYOND", "ONLY_INSIDE", "ENLARGED"}  # notices that `place` adds
+
+
 @dataclass(frozen=True, eq=False)
 class Placement:
     """One group of holes in its frame."""
@@ -232,6 +235,24 @@ def place(
         source,
         filled,
         whole,
+    )
+
+
+def placed_anew(
+    placement: Placement, frame: Frame, resolution: int, overview: DocumentImage | None = None
+) -> Placement:
+    """Place a whole group as before, for a model of another resolution."""
+    return place(
+        placement.image,
+        placement.hole,
+        frame,
+        resolution,
+        mode=placement.mode,
+        confidence=placement.confidence,
+        notices=tuple(each for each in placement.notices if each.code not in _OF_PLACING),
+        selection=placement.filled,
+        overview=overview,
+        whole=True,
     )
 
 

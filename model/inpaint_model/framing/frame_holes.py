@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from inpaint_model.document.placement import (
     check_hole,
     is_usable,
     place,
+    placed_anew,
     sharing_memory,
 )
 from inpaint_model.framing.network import Framer
@@ -75,6 +77,28 @@ def frame_holes(
         for group, chosen in hole.groups(choose, thin=_thin_px(image))
     ]
     return sharing_memory(placements)
+
+
+def frame_alike(
+    placements: Sequence[Placement],
+    image: DocumentImage,
+    hole: Hole,
+    resolution: int,
+    overview: DocumentImage | None = None,
+) -> list[Placement]:
+    """Place the hole for another model of the same alignment, which needs the same frames.
+
+    Only squares around groups depend on the resolution.
+    """
+    if placements[0].mode == "explicit":
+        return [place(image, hole, placements[0].frame, resolution, overview=overview)]
+    moved = []
+    for each in placements:
+        frame = each.frame
+        if each.mode == "box":
+            frame = geometry.box_frame(each.box, *image.document_size, resolution)
+        moved.append(placed_anew(each, frame, resolution, overview))
+    return sharing_memory(moved)
 
 
 def _thin_px(image: DocumentImage) -> int:

@@ -21,7 +21,7 @@ from inpaint_model.document.compositing import Patch, composite
 from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import FrameChoice
 from inpaint_model.document.hole import Hole
-from inpaint_model.framing.frame_holes import frame_holes
+from inpaint_model.framing.frame_holes import frame_alike, frame_holes
 from inpaint_model.inference.abilities import check_count, check_editable
 from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.networks.inpainting_model import Encoding
@@ -201,6 +201,14 @@ class DocumentInpainter:
             identity_of(inpainter), image, hole, placements, blending or BlendSettings()
         )
         return _prepared(session, inpainter)
+
+    def take_over(self, session: FillSession, overview: DocumentImage | None = None) -> FillSession:
+        """Open what another model of the same alignment has opened, with the frames it found."""
+        inpainter = self._model()
+        image, hole = session.image, session.hole
+        placements = frame_alike(session.placements, image, hole, inpainter.resolution, overview)
+        opened = FillSession(identity_of(inpainter), image, hole, placements, session.blending)
+        return _prepared(opened, inpainter)
 
     def reopen(
         self,

@@ -128,10 +128,13 @@ def fill_steps(
     best = select_model(candidate_models, side, models.is_loaded)
     if best is not entry:
         yield None
-        entry = best
-        models.use(entry)
+        models.use(best)
         yield None
-        session = framed(entry)
+        if entry.info.has_framer or not best.info.has_framer:
+            session = _document(models, best).take_over(session, overview)
+        else:
+            session = framed(best)
+        entry = best
     document = _document(models, entry)
     yield from document.encode(session)
     smooth = _wants_smooth(spec, session)

@@ -10,12 +10,14 @@ import pytest
 from checkpoint_files import write_nvidia
 from daemons import Caller, DaemonProcess, header, noise, pixels_of
 from foreign_networks import Sizes, nvidia_discriminator, nvidia_generator
+from inpaint_client.example import MASK, PORTRAIT
 from inpaint_model.bundle.manifest import Card, read_bundle
 from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.networks.config import InpaintingConfig
 from inpaint_protos.v1 import inpaint_pb2 as pb
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 
@@ -93,3 +95,19 @@ def test_the_model_with_enough_detail_fills_and_edits(
     again = caller.edit(pb.EditHeader(session_id=answer.session_id))
     assert again.frames[0].model == NAMES[resolution]
     assert again.candidates[0].patches == answer.candidates[0].patches
+
+
+def test_a_larger_model_without_a_framer_keeps_the_frames_of_the_portrait_model(
+    bundles: dict[int, Path], tmp_path: Path
+) -> None:
+    """A fill in a face of 1200 px must not fall back to the square around the selection."""
+    image = np.asarray(Image.open(PORTRAIT).convert("RGB").resize((1200, 1200)))
+    hole = np.asarray(Image.open(MASK).convert("L").resize((1200, 1200)))
+    models = ("--model", "portrait", "--model", str(bundles[512]))
+    with DaemonProcess(tmp_path, *models) as daemon, daemon.caller() as caller:
+        small = caller.fill(header(image, hole, seeds=[3], model="portrait")).frames[0]
+        large = caller.fill(header(image, hole, seeds=[3])).frames[0]
+    assert (small.model, large.model) == ("portrait", NAMES[512])
+    assert small.mode == large.mode == pb.FRAME_MODE_AUTO
+    assert small.frame == large.frame
+    assert large.enlargement == pytest.approx(small.enlargement / 2)
