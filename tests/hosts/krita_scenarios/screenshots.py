@@ -31,6 +31,11 @@ def steps(stage):
     control.document_changed()
     set_option(docker, candidates=4, seed=stage.arguments["seed"])
     panel.sections["settings"].set_open(False)
+    control.guide.start()
+    yield from until(panel.tour.bubble.isVisible, 5, "the bubble")
+    yield 1500
+    window.screen().grabWindow(0, 0, 0, 1366, 768).save(str(stage.out / "krita-tour.png"))
+    control.guide.end()
     yield from select_ellipse(document, *stage.arguments["box"])
     yield 1500  # Krita draws its dockers late
 

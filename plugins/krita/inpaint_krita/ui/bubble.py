@@ -182,6 +182,7 @@ class Bubble(QtWidgets.QWidget):
         if is_behind or target is None or seen.isEmpty() or screen is None:
             self.hide()
             return
+        self.setFont(self._docker.font())  # smaller than that of Krita's windows
         size = self._size()
         placement = place(
             QtCore.QRect(target.mapToGlobal(seen.topLeft()), seen.size()),

@@ -6,15 +6,17 @@ from inpaint_client.segments import Part
 from inpaint_client.session.abilities import possible_count
 
 from ..app.state import State
-from ..host.guard import connect
+from ..host.guard import connect, guarded_or
 from ..host.qt import Qt, QtCore, QtWidgets
 from ..text import tr
+from .link import Link
 from .narrow import ElidedButton, FoldingRow
-from .parts import column, muted
+from .parts import column
 from .select_button import parts_of_faces
 from .steps_drawing import StepsDrawing
 
 OFFERED = (Part.HAIR, Part.EYES, Part.MOUTH)
+PADDING = 12  # px: beside the text of a small button
 
 
 class EmptyState(QtWidgets.QWidget):
@@ -34,14 +36,11 @@ class EmptyState(QtWidgets.QWidget):
         self._tips: dict[Part, str] = {}
         for part, label, tip in parts_of_faces():
             if part in OFFERED:
-                self.parts[part] = button = ElidedButton(label)
+                self.parts[part] = button = _SmallButton(label)
                 self._tips[part] = tip
                 connect(button.clicked, lambda _=False, part=part: self.part_chosen.emit(part))
         self.part_row = FoldingRow(*self.parts.values())
-        self.link = muted(QtWidgets.QToolButton())
-        self.link.setText(tr("Show me around"))
-        self.link.setToolTip(tr("Three hints, which follow what you do"))
-        self.link.setAutoRaise(True)
+        self.link = Link(tr("Show me around"), tr("Three hints, which follow what you do"))
         connect(self.link.clicked, lambda: self.tour_wanted.emit())
         layout = column(self)
         layout.addWidget(self.drawing, 0, Qt.AlignmentFlag.AlignHCenter)
@@ -61,6 +60,15 @@ class EmptyState(QtWidgets.QWidget):
             button.setEnabled(state.can_select)
             button.setToolTip(tr("Finding the faces…") if state.is_selecting else self._tips[part])
         self.link.setVisible(not state.fill_settings.toured and state.tour.stop is None)
+
+
+class _SmallButton(ElidedButton):
+    """A button that is as narrow as its text, so that three fit side by side."""
+
+    @guarded_or(QtCore.QSize(2 * PADDING, 2 * PADDING))
+    def sizeHint(self) -> QtCore.QSize:
+        width = self.fontMetrics().horizontalAdvance(self.text()) + 2 * PADDING
+        return QtCore.QSize(width, super().sizeHint().height())
 
 
 def _next_step(state: State) -> str:

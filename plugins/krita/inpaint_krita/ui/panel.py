@@ -79,6 +79,7 @@ class Panel(QtWidgets.QWidget):
         super().__init__(parent)
         self._intents = intents
         self._shown_run = ""
+        self._shown_step: bool | None = None  # what the empty state was about; None: not shown
         self._wheel = QuietWheel(self)
         self._keys = UndoKeys(self)
         self.status = StatusRow()
@@ -212,10 +213,15 @@ class Panel(QtWidgets.QWidget):
         if key and key != self._shown_run and state.progress.is_running:
             later(0, self._reveal_results)
         self._shown_run = key
+        is_new = state.run is None and not state.fill_settings.toured and state.tour.stop is None
+        step = state.has_document if is_new else None
+        if step != self._shown_step:
+            later(0, self._reveal_next_step)
+        self._shown_step = step
         self.tour.draw(state)  # last: it points at the others
 
     def _reveal_results(self) -> None:
-        """Scroll to the candidates, since the docker is rarely tall enough for everything."""
+        """Scroll to the results, since the docker is rarely tall enough for everything."""
         bar = self._scroll.verticalScrollBar()
         if bar is not None:
             bar.setValue(self.sections["results"].y())
@@ -223,6 +229,15 @@ class Panel(QtWidgets.QWidget):
     def _reveal(self, widget: QtWidgets.QWidget) -> None:
         if self._scroll.isAncestorOf(widget):
             self._scroll.ensureWidgetVisible(widget)
+
+    def _reveal_next_step(self) -> None:
+        """Scroll to the empty state, for those who have neither kept anything nor had the tour."""
+        if self._shown_step is not None:
+            self._reveal_results()
+
+    @guarded
+    def resizeEvent(self, event: QtGui.QResizeEvent | None) -> None:
+        later(0, self._reveal_next_step)
 
     @guarded
     def showEvent(self, event: QtGui.QShowEvent | None) -> None:

@@ -39,7 +39,7 @@ def named(widget: W, name: str, tip: str) -> W:
     return widget
 
 
-def muted(label: W) -> W:
+def muted(label: QtWidgets.QLabel) -> QtWidgets.QLabel:
     """Make text less prominent; Qt's disabled labels are unreadable in Krita's dark themes."""
     effect = QtWidgets.QGraphicsOpacityEffect(label)
     effect.setOpacity(MUTED)
