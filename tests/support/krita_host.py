@@ -168,8 +168,8 @@ def _run_once(
         shutil.copy(path, config / name)
     if executable is not None:
         shutil.copy(executable, out)
-        stored = {"executable": host.inside(out / executable.name)}
-        (config / "connection.json").write_text(json.dumps(stored), encoding="utf-8")
+        choice = {"executable": host.inside(out / executable.name)}
+        (config / "connection.json").write_text(json.dumps(choice), encoding="utf-8")
 
     home_inside = host.inside(folder / "home")
     variables = {
