@@ -56,6 +56,8 @@ def steps(stage):
     assert not empty.part_row.isVisibleTo(empty)
     yield from shoot("no-image")
     seen = {"recent": recent()}
+    for action in ("Inpaint: show me around", "Inpaint: open the example portrait"):
+        assert menu_action("Tools", "Scripts", tr(action)).isEnabled(), action
     menu_action("Tools", "Scripts", tr("Inpaint: show me around")).trigger()
     yield from until(lambda: is_shown(1), 5, "the first bubble")
     assert bubble.offer.isVisible()

@@ -289,6 +289,21 @@ def test_a_bubble_hides_behind_a_dialog(docker: Docker) -> None:
     until(bubble.isVisible)
 
 
+def test_a_bubble_hides_while_another_application_is_in_front(docker: Docker) -> None:
+    bubble, application = docker.panel.tour.bubble, QtWidgets.QApplication.instance()
+    assert isinstance(application, QtWidgets.QApplication)
+    docker.controller.guide.start()
+    until(bubble.isVisible)
+    states = QtCore.Qt.ApplicationState
+    application.applicationStateChanged.emit(states.ApplicationInactive)
+    until(lambda: not bubble.isVisible())
+    docker.controller.document_changed()  # does not bring it back
+    QtWidgets.QApplication.processEvents()
+    assert not bubble.isVisible()
+    application.applicationStateChanged.emit(states.ApplicationActive)
+    until(bubble.isVisible)
+
+
 def test_the_first_step_is_scrolled_into_sight(docker: Docker) -> None:
     panel = docker.panel
     panel.resize(240, 360)  # too low for the settings

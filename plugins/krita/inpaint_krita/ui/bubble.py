@@ -60,22 +60,19 @@ def place(
         size: of the bubble.
         screen: where it must stay.
     """
+    lowest = screen.bottom() + 1 - size.height()
     left, right = docker.left() - screen.left(), screen.right() - docker.right()
     if max(left, right) < size.width():
-        x = _within(target.center().x() - size.width() // 2, size.width(), screen.left(), screen)
-        corner = QtCore.QPoint(x, target.bottom() + 1)
+        farthest = screen.right() + 1 - size.width()
+        x = max(screen.left(), min(target.center().x() - size.width() // 2, farthest))
+        corner = QtCore.QPoint(x, min(target.bottom() + 1, lowest))
         return Placement(corner, Side.TOP, _tip(target.center().x() - x, size.width()))
     is_left = left >= right
     x = docker.left() - size.width() if is_left else docker.right() + 1
     middle = target.center().y()
-    lowest = screen.bottom() + 1 - size.height()
     y = max(screen.top(), min(middle - size.height() // 3, lowest))
     side = Side.RIGHT if is_left else Side.LEFT
     return Placement(QtCore.QPoint(x, y), side, _tip(middle - y, size.height()))
-
-
-def _within(start: int, length: int, least: int, screen: QtCore.QRect) -> int:
-    return max(least, min(start, screen.right() + 1 - length))
 
 
 def _tip(place: int, length: int) -> int:
@@ -194,8 +191,9 @@ class Bubble(QtWidgets.QWidget):
         self.setMask(QtGui.QRegion(self._shape.toPolygon()))
         self.setGeometry(QtCore.QRect(placement.corner, size))
         self._belong_to(target.window())
-        self.show()
-        self.raise_()
+        if not self.isVisible():
+            self.show()
+            self.raise_()
         self.update()
 
     def _belong_to(self, window: QtWidgets.QWidget | None) -> None:
