@@ -14,6 +14,7 @@ KEPT = ("KisLayerBox", "ToolBox", "inpaint_stylegan_docker")
 
 def steps(stage):
     window = app.activeWindow().qwindow()
+    window.move(0, 0)
     window.resize(1366, 768)
     for each in app.dockers():
         if each.objectName() not in KEPT:

@@ -7,7 +7,7 @@ So Escape is noticed in the windows below it, and they get it too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ WIDTH = 250  # px, with the pointer on either side
 TIP = 8  # px: length of the pointer, and half of its width
 RADIUS = 4  # px
 ROOM = 10  # px: between the edge and the words
+SETTLED_MS = 300  # for layouts
 
 _MOVES = {
     QtCore.QEvent.Type.Move,
@@ -88,11 +89,21 @@ class Bubble(QtWidgets.QWidget):
     closed = QtCore.pyqtSignal()
     accepted = QtCore.pyqtSignal()  # what the other button offers
 
-    def __init__(self, docker: QtWidgets.QWidget) -> None:
+    def __init__(
+        self, docker: QtWidgets.QWidget, reveal: Callable[[QtWidgets.QWidget], None]
+    ) -> None:
+        """Start hidden.
+
+        Args:
+            docker: what bubbles are placed beside.
+            reveal: scrolls to a widget.
+        """
         flags = Qt.WindowType
         super().__init__(docker, flags.ToolTip | flags.WindowDoesNotAcceptFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
         self._docker = docker
+        self._reveal = reveal
+        self._is_new = False  # what it points at: it is scrolled to until layouts have settled
         self._targets: tuple[QtWidgets.QWidget, ...] = ()
         self._watch: _Watch | None = None
         self._shape = QtGui.QPolygonF()
@@ -135,7 +146,11 @@ class Bubble(QtWidgets.QWidget):
         self.setAccessibleName(words)
 
     def point_at(self, *targets: QtWidgets.QWidget) -> None:
-        """Point at the first of these widgets that is in sight, and follow it, until `leave`."""
+        """Point at the first of these widgets that is shown, and follow it, until `leave`.
+
+        Scroll to it, unless the targets are the same as before.
+        """
+        self._is_new = self._is_new or targets != self._targets
         self._targets = targets
         if self._watch is None:
             self._watch = _Watch(self)
@@ -172,6 +187,8 @@ class Bubble(QtWidgets.QWidget):
         for each in self._targets:
             self._watch.add(each)  # again, since the docker may have moved to another window
         target = next((each for each in self._targets if each.isVisible()), None)
+        if target is not None and self._is_new:
+            self._reveal(target)
         seen = target.visibleRegion().boundingRect() if target is not None else QtCore.QRect()
         screen = self._docker.screen()
         # A window of this kind would stay above other applications and dialogs.
@@ -195,6 +212,11 @@ class Bubble(QtWidgets.QWidget):
             self.show()
             self.raise_()
         self.update()
+        if self._is_new:
+            later(SETTLED_MS, self._settle)
+
+    def _settle(self) -> None:
+        self._is_new = False
 
     def _belong_to(self, window: QtWidgets.QWidget | None) -> None:
         """Stay above the docker's window and move with it, also where it floats."""

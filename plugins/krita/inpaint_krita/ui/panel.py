@@ -227,7 +227,9 @@ class Panel(QtWidgets.QWidget):
             bar.setValue(self.sections["results"].y())
 
     def _reveal(self, widget: QtWidgets.QWidget) -> None:
-        if self._scroll.isAncestorOf(widget):
+        if self.sections["results"].isAncestorOf(widget):
+            self._reveal_results()
+        elif self._scroll.isAncestorOf(widget):
             self._scroll.ensureWidgetVisible(widget)
 
     def _reveal_next_step(self) -> None:

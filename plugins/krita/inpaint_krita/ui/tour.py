@@ -31,19 +31,16 @@ class TourBubbles(QtCore.QObject):
             reveal: scrolls to a widget.
         """
         super().__init__(docker)
-        self.bubble = Bubble(docker)
+        self.bubble = Bubble(docker, reveal)
         self.bubble.offer.setText(tr("Open the example"))
         self.bubble.offer.setToolTip(tr("A portrait that a generator made, as a new image"))
         self._targets = targets
-        self._reveal = reveal
-        self._shown: Stop | None = None
 
     def draw(self, state: State) -> None:
         """Show the bubble of the current stop, if any."""
         stop = state.tour.stop
         # While a run starts, there is nothing to press.
         if stop is None or (stop is Stop.FILL and state.progress.is_running):
-            self._shown = None
             self.bubble.leave()
             return
         needs_image = stop is Stop.SELECTION and not state.has_document
@@ -53,11 +50,7 @@ class TourBubbles(QtCore.QObject):
             tr("Done") if state.tour.is_last else tr("Next"),
             needs_image,
         )
-        targets = self._targets[stop]
-        if stop is not self._shown:
-            self._shown = stop
-            self._reveal(next((each for each in targets if each.isVisible()), targets[-1]))
-        self.bubble.point_at(*targets)
+        self.bubble.point_at(*self._targets[stop])
 
 
 def _words(stop: Stop) -> str:
