@@ -11,7 +11,8 @@ Everything runs on torch's meta device, where tensors have shapes but no values.
 - for trainings, the launches with `--cuda-graphs`, with a phase counted as one;
 - the floor: the time of the operations at `--tflops`, or, if that is more, of reading the weights
   once at `--terabytes`; the defaults are an H100's data sheet, for dense bfloat16;
-- the time of the bytes at `--terabytes`, which fusing operations brings closer to the floor.
+- the time of the bytes at `--terabytes`, which fusing operations brings closer to the floor;
+- the memory of all tensors that exist at once, without what libraries allocate.
 
 Bytes are counted for bfloat16 in filling and for float32 in training. Mixed precision, which the
 meta device does not support, nearly halves the latter.
@@ -34,6 +35,7 @@ import pytest
 import torch
 from inpaint_model.baselines.archs import make_model
 from inpaint_model.data.dataset import ImageSet
+from inpaint_model.inference.memory_footprint import peak_bytes
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.hierarchical_model import HierarchicalModel
@@ -74,8 +76,10 @@ class Cost:
     launches: float = 0.0
     graphed: float | None = None  # launches with CUDA graphs
     weights: float = 0.0  # gigabytes, read at least once
+    peak: float = 0.0  # gigabytes that exist at once, with the weights
 
     def __truediv__(self, count: float) -> Cost:
+        """Return the mean of `count` calls; memory is not divided."""
         graphed = None if self.graphed is None else self.graphed / count
         return Cost(
             self.tflop / count,
@@ -83,6 +87,7 @@ class Cost:
             self.launches / count,
             graphed,
             self.weights,
+            self.peak,
         )
 
 
@@ -137,10 +142,11 @@ def cost_of(call: Callable[[], object], *networks: nn.Module) -> Cost:
     """Count the cost of `call` on the meta device, which reads the weights of `networks`."""
     counting = Counting()
     with meta_device(), counting, counting.optimizers_as_one():
-        call()
+        counting.cost.peak = peak_bytes(call) / 1e9
     for network in networks:
         tensors = (*network.parameters(), *network.buffers())
         counting.cost.weights += sum(x.numel() * x.element_size() for x in tensors) / 1e9
+    counting.cost.peak += counting.cost.weights
     return counting.cost
 
 
@@ -304,8 +310,10 @@ def main(arguments: list[str] | None = None) -> None:
         help="train against projected discriminators on these networks as well",
     )
     args = parser.parse_args(arguments)
-    print("| preset | what | TFLOP | GB | launches | with graphs | floor, ms | bytes, ms |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(
+        "| preset | what | TFLOP | GB | launches | with graphs | floor, ms | bytes, ms | peak, GB |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     for name in args.presets:
         sizes = preset(name)
         with tempfile.TemporaryDirectory() as folder:
@@ -317,7 +325,8 @@ def main(arguments: list[str] | None = None) -> None:
             graphed = "" if cost.graphed is None else f"{cost.graphed:.0f}"
             print(
                 f"| {name} | {what} | {cost.tflop:.3g} | {cost.gigabytes:.3g} | "
-                f"{cost.launches:.0f} | {graphed} | {floor:.3g} | {moved:.3g} |",
+                f"{cost.launches:.0f} | {graphed} | {floor:.3g} | {moved:.3g} | "
+                f"{cost.peak:.3g} |",
                 flush=True,
             )
 

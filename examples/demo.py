@@ -24,6 +24,7 @@ from PIL import Image
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parent / "out" / "demo"
 START_TIMEOUT_S = 180.0
+EDITS = {"skin_lightness", "yaw"}  # that show in the example, if the model has them
 
 
 def main() -> int:
@@ -83,7 +84,7 @@ def fill(environment: dict[str, str], candidates: int) -> Path:
         )
     variants = [
         f"--variant={direction['name']}={0.7 * direction['maximum']:.2f}"
-        for direction in model["directions"][:2]
+        for direction in sorted(model["directions"], key=lambda each: each["name"] not in EDITS)[:2]
     ]
     told = run(
         environment, "fill", str(PORTRAIT), "--mask", str(MASK), "--out", str(OUT),

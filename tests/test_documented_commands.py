@@ -19,6 +19,7 @@ from daemons import DaemonProcess
 from documented_commands import PAGES, ROOT, Command, commands_in_help, commands_of
 from inpaint_cli.cli import EPILOG as INPAINT_EPILOG
 from inpaint_cli.cli import parser as inpaint_parser
+from inpaint_client.example import MASK, PORTRAIT
 from inpaint_model.bundle.manifest import bundled, read_bundle
 from inpaint_model.cli.main import COMMANDS
 from inpaint_model.cli.main import _parser as model_parser
@@ -198,8 +199,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from PIL import Image
 
     path = tmp_path_factory.mktemp("guide")
-    portrait = Image.open(ROOT / "examples" / "portrait.png").convert("RGB").resize((384, 384))
-    mask = Image.open(ROOT / "examples" / "portrait-mask.png").convert("L").resize((384, 384))
+    portrait = Image.open(PORTRAIT).convert("RGB").resize((384, 384))
+    mask = Image.open(MASK).convert("L").resize((384, 384))
     (path / "images").mkdir()
     (path / "scans").mkdir()
     (path / "masks").mkdir()

@@ -26,6 +26,7 @@ from checkpoint_files import write_nvidia
 from daemons import DaemonProcess
 from documented_commands import ROOT, Command, commands_of
 from foreign_networks import Sizes, nvidia_discriminator, nvidia_generator
+from inpaint_client.example import MASK, PORTRAIT
 from inpaint_model.baselines.archs import make_model
 from inpaint_model.bundle.manifest import Card, read_bundle
 from inpaint_model.bundle.writer import save_bundle
@@ -93,7 +94,7 @@ def run(command: Command) -> None:
 
 def write_zip(path: Path, names: Iterable[str], **others: str) -> None:
     """Write variations of the example portrait under these names, and other files."""
-    portrait = Image.open(ROOT / "examples" / "portrait.png").convert("RGB").resize((64, 64))
+    portrait = Image.open(PORTRAIT).convert("RGB").resize((64, 64))
     pixels = np.asarray(portrait, np.float32)
     with ZipFile(path, "w") as archive:
         for number, name in enumerate(names):
@@ -137,9 +138,9 @@ def test_the_daemon_fills_with_the_model(trained: Path, tmp_path: Path) -> None:
     page = commands_of(ROOT / "docs/train/from-a-folder.md")
     [serve] = [command for command in page if command.program == "inpaint-server"]
     fills = [command for command in page if command.program == "inpaint" and command.is_whole]
-    for name, example in (("portrait", "portrait"), ("mask", "portrait-mask")):
-        with Image.open(ROOT / "examples" / f"{example}.png") as image:
-            image.convert("RGB").resize((96, 96)).save(tmp_path / f"{name}.png")
+    for path in (PORTRAIT, MASK):
+        with Image.open(path) as image:
+            image.convert("RGB").resize((96, 96)).save(tmp_path / path.name)
     model = [str(trained / word) if word.startswith("runs/") else word for word in serve.words[1:]]
     with DaemonProcess(tmp_path, *model) as daemon:
         daemon.runtime()
@@ -166,10 +167,14 @@ def test_a_checkpoint_becomes_a_model(tmp_path: Path, monkeypatch: pytest.Monkey
     sizes = Sizes()
     networks = nvidia_generator(sizes), nvidia_discriminator(sizes)
     write_nvidia(tmp_path / "faces.pkl", *networks, conv_clamp=256)
+    larger = Sizes(resolution=64, channels=(8, 8, 6, 4, 4))  # for the one of 1024 px
+    networks = nvidia_generator(larger), nvidia_discriminator(larger)
+    write_nvidia(tmp_path / "faces-1024.pkl", *networks, conv_clamp=256)
     monkeypatch.chdir(tmp_path)
     for command in filter(is_run, whole(["docs/train/from-a-checkpoint.md"])):
         run(command)
-    assert read_bundle(tmp_path / "runs" / "fill" / "bundle").kind == "inpainter"
+    for run_folder in ("fill", "fill-1024"):
+        assert read_bundle(tmp_path / "runs" / run_folder / "bundle").kind == "inpainter"
     assert (tmp_path / "grid.png").exists()
 
 

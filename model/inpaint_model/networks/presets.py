@@ -60,12 +60,26 @@ def _preset(
     )
 
 
+# The encoder sees 256 px at any resolution (`ENCODER_MAX_RESOLUTION`), so above that only the
+# generators differ.
 PRESETS: Mapping[str, Preset] = {
+    "paper-1024": _preset(1024, 32768),
+    "paper-512": _preset(512, 32768),
     "paper-256": _preset(256, 32768),
     "paper-256-half": _preset(256, 16384),
     "compact-256": _preset(
         256,
         6144,
+        channel_max=192,
+        w_dim=192,
+        num_mapping_layers=4,
+        encoder=EncoderConfig((24, 48, 96, 128), (1, 2, 4, 2), 96, "shared", "group"),
+        skip=SkipConfig((64, 96, 128)),
+    ),
+    # What portrait-256 grows into (docs/train/larger-generators.md).
+    "portrait-512": _preset(
+        512,
+        4096,
         channel_max=192,
         w_dim=192,
         num_mapping_layers=4,

@@ -1,29 +1,30 @@
-"""Initialize a network from one trained at half the resolution.
+"""Initialize a network from one trained at a lower resolution.
 
-Poses and features are learned several times faster at low resolution. The RGB layer of the new top
-block starts at zero, so the first images are the old ones, upscaled.
+Poses and features are learned several times faster at low resolution. The RGB layer of the
+generator's new top block starts at zero, so the first images are the old ones, upscaled. The
+encoder and the mixer get parts for the styles of that block, which start as those of the last style
+that was trained.
 """
 
 from __future__ import annotations
+
+import re
 
 import torch
 from torch import nn
 
 from inpaint_model.networks.discriminator import Discriminator
 from inpaint_model.networks.generator import Generator
+from inpaint_model.networks.inpainting_model import InpaintingModel
 
 
-def copy_matching(target: nn.Module, source: nn.Module) -> list[str]:
-    """Copy tensors with the same name and shape; return the names of others."""
+def copy_matching(target: nn.Module, source: nn.Module) -> None:
+    """Copy the tensors with the same name and shape."""
     ours, theirs = target.state_dict(), source.state_dict()
-    left = []
     with torch.no_grad():
         for name, value in ours.items():
             if name in theirs and theirs[name].shape == value.shape:
                 value.copy_(theirs[name])
-            else:
-                left.append(name)
-    return left
 
 
 def grow_generator(target: Generator, source: Generator) -> None:
@@ -48,6 +49,32 @@ def grow_generator(target: Generator, source: Generator) -> None:
     with torch.no_grad():
         top = target.synthesis.block(new.resolution)
         top.to_rgb.weight.zero_()
+
+
+def grow_inpainter(target: InpaintingModel, source: InpaintingModel) -> list[str]:
+    """Initialize all but the generator of an inpainting model from one with fewer or equal styles.
+
+    The encoder sees at most 256 px, so all its layers fit if the source's generator has that
+    resolution. Return the names of the tensors that keep their random values.
+    """
+    given = source.state_dict()
+    last = source.generator.config.num_ws - 1
+    left = []
+    with torch.no_grad():
+        for name, value in target.state_dict().items():
+            if name.startswith("generator."):
+                continue
+            start = given.get(name, given.get(_of_style(name, last)))
+            if start is not None and start.shape == value.shape:
+                value.copy_(start)
+            else:
+                left.append(name)
+    return left
+
+
+def _of_style(name: str, last: int) -> str:
+    """Return the tensor's name with the style `last` instead of a later one."""
+    return re.sub(r"\.(\d+)\.", lambda place: f".{min(int(place[1]), last)}.", name, count=1)
 
 
 def grow_discriminator(target: Discriminator, source: Discriminator) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from inpaint_client.example import PORTRAIT
 from inpaint_model.directions.scorers import load_scorer
 from PIL import Image
 from shared_files import SHARED
@@ -76,7 +77,7 @@ def test_scores_are_ratios_of_distances(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_stretched_face_is_broader(tmp_path: Path) -> None:
     scorers_of(SHARED / NETWORK, tmp_path / "scorers.pt")
-    face = Image.open(ROOT / "examples" / "portrait.png").convert("RGB")
+    face = Image.open(PORTRAIT).convert("RGB")
     w, h = face.size
     images = []
     for stretch in (0.9, 1.0, 1.1):

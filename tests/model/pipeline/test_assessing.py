@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from inpaint_client.example import PORTRAIT
 from inpaint_model import DocumentInpainter
 from inpaint_model.document.arrays import FloatImage
 from inpaint_model.document.document_image import DocumentImage
@@ -32,7 +33,7 @@ FACE = Frame(R / 2, R / 2, R)
 
 
 def portrait() -> np.ndarray:
-    image = Image.open(ROOT / "examples" / "portrait.png").convert("RGB").resize((R, R))
+    image = Image.open(PORTRAIT).convert("RGB").resize((R, R))
     return np.asarray(image)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from inpaint_client.example import MASK, PORTRAIT
 from PIL import Image
 from shared_files import SHARED
 
@@ -38,8 +39,8 @@ def check(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_an_image_larger_than_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    image = Image.open(ROOT / "examples" / "portrait.png").convert("RGB")
-    mask = Image.open(ROOT / "examples" / "portrait-mask.png")
+    image = Image.open(PORTRAIT).convert("RGB")
+    mask = Image.open(MASK)
     size = (image.width * 3 // 2, image.height * 3 // 2)
     image.resize(size).save(tmp_path / "photo.jpg")
     mask.resize(size).save(tmp_path / "mask.png")

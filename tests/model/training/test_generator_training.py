@@ -10,18 +10,14 @@ from typing import Any
 import pytest
 import torch
 from inpaint_model.bundle.manifest import read_bundle
-from inpaint_model.networks.discriminator import Discriminator
-from inpaint_model.networks.generator import Generator
-from inpaint_model.networks.presets import preset
 from inpaint_model.training.autoencoding import VariationalEncoder
 from inpaint_model.training.generator_loop import train_generator
-from inpaint_model.training.growing import grow_discriminator, grow_generator
 from inpaint_model.training.progress import TrainingDivergedError
 from inpaint_model.training.projected.files import FILE as HEADS
 from inpaint_model.training.projected.files import load_projected
 from inpaint_model.training.run_folder import RunFolder
 from safetensors.torch import load_file
-from short_trainings import SHORT, TORCHSCRIPT, images, rand, records_of, same_tensors
+from short_trainings import SHORT, TORCHSCRIPT, images, records_of, same_tensors
 from tiny_feature_networks import tiny_projected
 from tiny_networks import tiny_networks
 from torch import Tensor, nn
@@ -89,26 +85,6 @@ class TestGenerator:
         with pytest.raises(TrainingDivergedError) as caught:
             train_generator(options, G, D, images(), run)
         assert f"the last good state is {run.state_path}" in str(caught.value)
-
-    def test_growing_starts_from_the_old_images_enlarged(self) -> None:
-        small, small_D = tiny_networks()
-        sizes = preset("tiny")
-        large = Generator(
-            replace(sizes.generator, resolution=64, channels=(*sizes.generator.channels, 4))
-        )
-        grow_generator(large, small)
-        z = rand(2, small.config.z_dim)
-        images = large(z, noise_mode="none")
-        reduced = nn.functional.avg_pool2d(images, 2)
-        original = small(z, noise_mode="none")
-        assert nn.functional.mse_loss(reduced, original) < 0.1 * original.var()
-        large_D = Discriminator(
-            replace(sizes.discriminator, resolution=64, channels=large.config.channels)
-        )
-        grow_discriminator(large_D, small_D)
-        assert torch.equal(large_D.b4.out.weight, small_D.b4.out.weight)
-        with pytest.raises(ValueError, match="cannot grow into"):
-            grow_generator(small, large)
 
 
 @pytest.mark.slow

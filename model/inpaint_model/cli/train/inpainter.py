@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--init",
         type=Path,
         metavar="BUNDLE",
-        help="inpainter to start from; its generator is not used",
+        help="inpainter to start from, at most as large as the new one; its generator is not used",
     )
     training_run.add_feature_network_argument(parser)
     backbone = parser.add_mutually_exclusive_group()
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.networks.presets import inpainting_config, preset
     from inpaint_model.training import distributed
     from inpaint_model.training.deadline import Deadline
-    from inpaint_model.training.growing import copy_matching
+    from inpaint_model.training.growing import grow_inpainter
     from inpaint_model.training.inpainter_loop import train_inpainter
     from inpaint_model.training.options import options_from
     from inpaint_model.training.perceptual_loss import PerceptualLoss
@@ -98,12 +98,8 @@ def run(args: argparse.Namespace) -> int:
     nimg = 0
     if args.init:  # without its generator, which may differ from --generator
         info = read_bundle(args.init)
-        earlier = dict(load_model(info).named_children())
-        fresh = 0
-        for name, part in model.named_children():
-            if name != "generator" and name in earlier:
-                fresh += len(copy_matching(part, earlier[name]))
-        print(f"started from {args.init}; {fresh} tensors are newly initialized")
+        fresh = grow_inpainter(model, load_model(info))
+        print(f"started from {args.init}; {len(fresh)} tensors are newly initialized")
         nimg = int(info.card.trained_kimg * 1000)
     model.estimate_w_statistics()
     plan = asdict(options) | training_run.data_plan(args)

@@ -1,6 +1,7 @@
 """The example portrait, to try everything without an image of one's own.
 
-It shows nobody: a generator made it.
+It shows nobody: the portrait model made it (seed 1348 of its generator, truncation 0.7, with
+redrawn eyes and detail at 512 px).
 """
 
 from pathlib import Path
