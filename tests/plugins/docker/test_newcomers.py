@@ -306,8 +306,12 @@ def test_a_bubble_hides_while_another_application_is_in_front(docker: Docker) ->
 
 def test_the_first_step_is_scrolled_into_sight(docker: Docker) -> None:
     panel = docker.panel
-    panel.resize(240, 360)  # too low for the settings
-    until(lambda: not panel.empty.words.visibleRegion().isEmpty())
+    docker.document.selected = None
+    docker.controller.document_changed()
+    panel.resize(240, 180)  # too low for the settings, and for the drawing
+    row = panel.empty.part_row
+    until(lambda: row.visibleRegion().boundingRect() == row.rect())
+    assert not panel.empty.words.visibleRegion().isEmpty()
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,9 @@ class Panel(QtWidgets.QWidget):
         """Scroll to the empty state, for those who have neither kept anything nor had the tour."""
         if self._shown_step is not None:
             self._reveal_results()
+            for widget in (self.empty.words, self.empty.example, self.empty.part_row):
+                if widget.isVisible():  # below the drawing, in a docker of little height
+                    self._scroll.ensureWidgetVisible(widget, 0, 0)
 
     @guarded
     def resizeEvent(self, event: QtGui.QResizeEvent | None) -> None:
