@@ -338,7 +338,7 @@ def test_a_first_start_on_a_small_screen(
     assert seen["height"] >= 300
     assert seen["narrow"] <= 260
     assert seen["slider"] >= 80
-    assert seen["shortcuts"] == [f"Ctrl+Alt+Shift+{key}" for key in "FXNPAE"] + 9 * [""]
+    assert seen["shortcuts"] == [f"Ctrl+Alt+Shift+{key}" for key in "FXNPAE"] + 11 * [""]
     if folder := os.environ.get("INPAINT_SCREENSHOTS"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         for shot in run.out.glob("*.png"):

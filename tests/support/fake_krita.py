@@ -377,6 +377,10 @@ class FakeHost:
         here = [] if self.document is None else [self.document]
         return [document for document in (*here, *self.others) if document.is_open]
 
+    def open_example(self) -> None:
+        self.document = FakeDocument()
+        self.document.title, self.document.selected = "Example portrait", None
+
     def scratch(self) -> Any:
         return FakeScratch()
 

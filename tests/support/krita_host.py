@@ -126,6 +126,7 @@ def _run_once(
     plugin: Path | None = None,
     files: Mapping[str, Path] | None = None,
     executable: Path | None = None,
+    stored: Mapping[str, Path] | None = None,
     settings: str = "",
     timeout: float = 120,
 ) -> Run:
@@ -133,6 +134,7 @@ def _run_once(
 
     `home` is copied. `plugin` is a folder whose contents go to Krita's pykrita folder. `files` are
     copied to the output folder under their keys. `executable` is set as the daemon's program.
+    `stored` are the plug-in's settings from an earlier run, by their names.
 
     Raises:
         AssertionError: the scenario failed; with the log and Krita's output.
@@ -160,12 +162,14 @@ def _run_once(
     lines = ["EnableHiDPI=true", settings, "[python]", *(f"enable_{name}=true" for name in enabled)]
     (folder / "home/.config/kritarc").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
+    config = folder / "home/.config/inpaint"
+    config.mkdir(exist_ok=True)
+    for name, path in (stored or {}).items():
+        shutil.copy(path, config / name)
     if executable is not None:
-        config = folder / "home/.config/inpaint"
-        config.mkdir()
         shutil.copy(executable, out)
-        stored = {"executable": host.inside(out / executable.name)}
-        (config / "connection.json").write_text(json.dumps(stored), encoding="utf-8")
+        choice = {"executable": host.inside(out / executable.name)}
+        (config / "connection.json").write_text(json.dumps(choice), encoding="utf-8")
 
     home_inside = host.inside(folder / "home")
     variables = {

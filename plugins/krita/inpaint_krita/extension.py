@@ -42,6 +42,8 @@ class InpaintExtension(Extension):  # type: ignore[misc]
             ("inpaint_stylegan_keep", tr("Inpaint: keep candidates"), self._keep),
             ("inpaint_stylegan_several", tr("Inpaint several…"), self._run_several),
             ("inpaint_stylegan_sheet", tr("Inpaint: save contact sheet…"), self._save_sheet),
+            ("inpaint_stylegan_tour", tr("Inpaint: show me around"), self._start_tour),
+            ("inpaint_stylegan_example", tr("Inpaint: open the example portrait"), self._example),
             *(
                 (name, text, partial(self._select, part))
                 for name, text, part in (
@@ -76,11 +78,16 @@ class InpaintExtension(Extension):  # type: ignore[misc]
                         return ours
         return InpaintDocker.instances[-1] if InpaintDocker.instances else None
 
-    def _run(self) -> None:
+    def _docker_in_sight(self) -> InpaintDocker | None:
+        """Return the docker in the active window, after showing it."""
         docker = self._docker()
         if docker is not None:
             docker.setVisible(True)
             docker.raise_()
+        return docker
+
+    def _run(self) -> None:
+        if docker := self._docker_in_sight():
             docker.controller.run()
 
     def _cancel(self) -> None:
@@ -104,14 +111,20 @@ class InpaintExtension(Extension):  # type: ignore[misc]
             docker.controller.keep()
 
     def _run_several(self) -> None:
-        if docker := self._docker():
-            docker.setVisible(True)
-            docker.raise_()
+        if docker := self._docker_in_sight():
             docker.panel.open_batch()
 
     def _save_sheet(self) -> None:
         if docker := self._docker():
             docker.controller.save_contact_sheet()
+
+    def _start_tour(self) -> None:
+        if docker := self._docker_in_sight():
+            docker.controller.guide.start()
+
+    def _example(self) -> None:
+        if docker := self._docker_in_sight():
+            docker.controller.guide.open_example()
 
     def _select(self, part: Part) -> None:
         if docker := self._docker():

@@ -14,6 +14,7 @@ KEPT = ("KisLayerBox", "ToolBox", "inpaint_stylegan_docker")
 
 def steps(stage):
     window = app.activeWindow().qwindow()
+    window.move(0, 0)
     window.resize(1366, 768)
     for each in app.dockers():
         if each.objectName() not in KEPT:
@@ -31,6 +32,11 @@ def steps(stage):
     control.document_changed()
     set_option(docker, candidates=4, seed=stage.arguments["seed"])
     panel.sections["settings"].set_open(False)
+    control.guide.start()
+    yield from until(panel.tour.bubble.isVisible, 5, "the bubble")
+    yield 1500
+    window.screen().grabWindow(0, 0, 0, 1366, 768).save(str(stage.out / "krita-tour.png"))
+    control.guide.end()
     yield from select_ellipse(document, *stage.arguments["box"])
     yield 1500  # Krita draws its dockers late
 

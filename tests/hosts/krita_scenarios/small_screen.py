@@ -31,6 +31,8 @@ ACTIONS = (
     "Inpaint: keep candidates",
     "Inpaint several…",
     "Inpaint: save contact sheet…",
+    "Inpaint: show me around",
+    "Inpaint: open the example portrait",
     "Inpaint: select hair",
     "Inpaint: select skin",
     "Inpaint: select eyes",

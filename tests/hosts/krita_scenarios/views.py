@@ -32,6 +32,8 @@ def steps(stage):
             panel._scroll.ensureWidgetVisible(place)
         window.grab().save(str(stage.out / f"{name}.png"))
 
+    yield 600
+    photograph("empty-no-image", panel.empty)
     document = app.openDocument(str(stage.out / "image.png"))
     yield from show(document)
     for each in app.dockers():  # 5.2 shows them again when the first document opens
@@ -46,6 +48,7 @@ def steps(stage):
     window.resizeDocks([layers, docker], [300, 300], QtCore.Qt.Orientation.Horizontal)
     control.document_changed()
     set_option(docker, candidates=4, sections_closed="")
+    yield from newcomer(stage, window, docker, photograph)
     control.run()
     yield from until(lambda: control.state.notice is not None, 10, "the notice")
     yield 300
@@ -55,6 +58,7 @@ def steps(stage):
     yield from select(document, x, y, width, height, feather=max(2, width // 20))
     set_option(docker, candidates=4, seed=stage.arguments.get("seed", 5), sections_closed="")
     yield 1200
+    photograph("empty-selected", panel.empty)
     photograph("idle")
 
     for name, frame in (
@@ -148,3 +152,16 @@ def steps(stage):
     yield 300
     photograph("no-daemon")
     return [panel.status.words.text(), panel.status.button.text()]
+
+
+def newcomer(stage, window, docker, photograph):
+    """The empty state before anything is selected, and the bubbles of the tour."""
+    control, bubble = docker.controller, docker.panel.tour.bubble
+    photograph("empty-nothing-selected", docker.panel.empty)
+    control.guide.start()
+    for number in (1, 2, 3):
+        yield from until(bubble.isVisible, 5, "the bubble")
+        yield 400
+        window.screen().grabWindow(0).save(str(stage.out / f"tour-{number}.png"))
+        control.guide.go_on()
+    control.set_option(toured=False)

@@ -29,6 +29,7 @@ from .batch_report import report
 from .connection_state import RecoveryAction
 from .contact_sheet import no_candidates, proposed_file, save_sheet
 from .daemon_connection import DaemonConnection
+from .guide import Guide
 from .notices import failure_notice, in_progress
 from .preview import Preview, preview
 from .session import DocumentSession
@@ -49,6 +50,7 @@ class Host(Protocol):
     def open_documents(self) -> Sequence[Document]: ...
     def choose_program(self) -> str: ...
     def choose_sheet(self, proposed: Path, chosen: Callable[[Path], None]) -> None: ...
+    def open_example(self) -> None: ...
 
 
 class Controller(QtCore.QObject):
@@ -77,6 +79,8 @@ class Controller(QtCore.QObject):
         self._batch: Batch | None = None
         self._sheet: object = None  # the contact sheet that is being drawn
         self._last_killed = KilledNotice()
+        self.guide = Guide(self._find_selection, host.open_example, self.set_option, self)
+        connect(self.guide.changed, self._publish)
         connect(daemon_connection.changed, self._check_daemon)
         on_failure(self._say_what_happened)
         self._watch = QtCore.QTimer(self)
@@ -90,6 +94,8 @@ class Controller(QtCore.QObject):
         common: dict[str, Any] = {
             "connection": self._daemon.connection,
             "fill_settings": self._fill_settings,
+            "is_selected": self.guide.is_selected,
+            "tour": self.guide.tour,
         }
         if (batch := self._batch) is not None:
             common |= {"batch": batch.place, "progress": batch.progress}
@@ -483,8 +489,13 @@ class Controller(QtCore.QObject):
         if session is not None:
             if not session.document.is_open:
                 self.document_changed()
-            elif session.check_layers():
+            elif session.check_layers() or self.guide.follow(self.state):
                 self._publish()
 
+    def _find_selection(self) -> bool:
+        session = self._session
+        return session is not None and session.document.is_open and session.selector.is_selected
+
     def _publish(self) -> None:
+        self.guide.follow(self.state)
         self.state_changed.emit(self.state)

@@ -12,6 +12,7 @@ from inpaint_client.session.abilities import model_of, why_unedited
 from inpaint_client.session.history import Mix, PastRun
 from inpaint_client.session.mixer_pad import MixerPad, can_mix_several
 from inpaint_client.session.run_status import RunStatus
+from inpaint_client.session.tour import Tour
 
 from ..host.qt import QtGui
 from ..runs.fill_settings import FillSettings, edits_of_new
@@ -84,6 +85,8 @@ class State:
     connection: ConnectionState = field(default_factory=ConnectionState)
     fill_settings: FillSettings = field(default_factory=FillSettings)
     has_document: bool = False
+    is_selected: bool = False  # whether anything is selected; known only before the first run
+    tour: Tour = field(default_factory=Tour)
     progress: RunStatus = field(default_factory=RunStatus)  # of the batch's run, in a batch
     batch: BatchProgress | None = None
     notice: Notice | None = None

@@ -10,6 +10,7 @@ from inpaint_client.daemon import log_file
 
 from ..text import tr
 from .document import KritaDocument
+from .example_document import open_example
 from .guard import connect
 from .plugin_log import plugin_log
 from .qt import QtCore, QtGui, QtWidgets
@@ -39,6 +40,9 @@ class KritaHost:
                 if document.is_open and not any(each.is_same(document) for each in found):
                     found.append(document)
         return found
+
+    def open_example(self) -> None:
+        open_example(self._application)
 
     def scratch(self) -> Scratch:
         return Scratch(self._application)

@@ -49,6 +49,7 @@ class FillSettings:
     smooth: str = "auto"  # one more candidate, made without the model: auto | always | never
     language: str = ""  # empty = the language of Krita
     sections_closed: str = field(default="")  # names of collapsed sections, comma separated
+    toured: bool = False  # the tour was taken or closed, or candidates were kept
 
     @property
     def frame(self) -> Frame:

@@ -7,16 +7,19 @@ from typing import Any, Protocol
 from inpaint_client.geometry import Extent
 from inpaint_client.segments import Part
 from inpaint_client.session.history import Mix, PastRun
+from inpaint_client.session.tour import Stop
 from inpaint_client.settings import ConnectionSettings
 
 from ..app.batch import Offer, Order
+from ..app.guide import Guide
 from ..app.preview import Preview
 from ..app.state import State
-from ..host.guard import connect, later
+from ..host.guard import connect, guarded, later
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 from ..text import CATALOG, tr
 from .batch_dialog import BatchDialog
 from .edits import Edits
+from .empty_state import EmptyState
 from .form import Form
 from .frame_tip import FrameTip
 from .mix import MixForm
@@ -28,6 +31,7 @@ from .results import Results
 from .run_row import RunRow
 from .settings_dialog import SettingsDialog
 from .status_row import StatusRow
+from .tour import TourBubbles
 from .undo_keys import UndoKeys
 
 SECTIONS = ("settings", "results", "edits", "mix")
@@ -35,6 +39,8 @@ SECTIONS = ("settings", "results", "edits", "mix")
 
 class Intents(Protocol):
     """The artist's actions, as handled by controller.Controller."""
+
+    guide: Guide
 
     def run(self) -> None: ...
     def cancel(self) -> None: ...
@@ -73,6 +79,7 @@ class Panel(QtWidgets.QWidget):
         super().__init__(parent)
         self._intents = intents
         self._shown_run = ""
+        self._shown_step: bool | None = None  # what the empty state was about; None: not shown
         self._wheel = QuietWheel(self)
         self._keys = UndoKeys(self)
         self.status = StatusRow()
@@ -81,6 +88,7 @@ class Panel(QtWidgets.QWidget):
         self.frame_tip = FrameTip(self)
         self.form = Form()
         self.results = Results()
+        self.empty = EmptyState()
         self.edits = Edits()
         self.mix = MixForm()
         self.history = ElidedList()
@@ -94,6 +102,16 @@ class Panel(QtWidgets.QWidget):
         self.reset = IconButton("reset", tr("Reset all sliders to 0"))
         self.sections["edits"].corner.addWidget(self.reset)
         self._lay_out()
+        settings, results = self.sections["settings"], self.sections["results"]
+        self.tour = TourBubbles(
+            self,
+            {
+                Stop.SELECTION: (self.form.select, self.empty.part_row, settings),
+                Stop.FILL: (self.run_row.go,),
+                Stop.CANDIDATES: (self.results.grid, self.empty, results),
+            },
+            self._reveal,
+        )
         self._connect()
         # Those who get English because their language is missing keep Krita's numbers.
         if CATALOG.language != "en":
@@ -102,7 +120,7 @@ class Panel(QtWidgets.QWidget):
     def _lay_out(self) -> None:
         for name, contents in (
             ("settings", [self.form]),
-            ("results", [self.history, self.results]),
+            ("results", [self.history, self.empty, self.results]),
             ("edits", [self.edits]),
             ("mix", [self.mix]),
         ):
@@ -148,6 +166,12 @@ class Panel(QtWidgets.QWidget):
         connect(self.results.deleted, intents.delete)
         connect(self.results.more_wanted, intents.add_candidates)
         connect(self.results.sheet_wanted, intents.save_contact_sheet)
+        connect(self.empty.example_wanted, intents.guide.open_example)
+        connect(self.empty.part_chosen, intents.select)
+        connect(self.empty.tour_wanted, intents.guide.start)
+        connect(self.tour.bubble.accepted, intents.guide.open_example)
+        connect(self.tour.bubble.onward, intents.guide.go_on)
+        connect(self.tour.bubble.closed, intents.guide.end)
         connect(self.edits.edited, intents.edit)
         connect(self.edits.variant, intents.add_variant)
         connect(self.edits.rested, intents.rest)
@@ -168,6 +192,7 @@ class Panel(QtWidgets.QWidget):
         self.status.draw(state.connection, state.is_selecting)
         self.run_row.draw(state)
         self.form.draw(state)
+        self.empty.draw(state)
         self.results.draw(state)
         self.edits.draw(state)
         self._wheel.watch(self)  # the sliders change with the model
@@ -188,12 +213,44 @@ class Panel(QtWidgets.QWidget):
         if key and key != self._shown_run and state.progress.is_running:
             later(0, self._reveal_results)
         self._shown_run = key
+        is_new = state.run is None and not state.fill_settings.toured and state.tour.stop is None
+        step = state.has_document if is_new else None
+        if step != self._shown_step:
+            later(0, self._reveal_next_step)
+        self._shown_step = step
+        self.tour.draw(state)  # last: it points at the others
 
     def _reveal_results(self) -> None:
-        """Scroll to the candidates, since the docker is rarely tall enough for everything."""
+        """Scroll to the results, since the docker is rarely tall enough for everything."""
         bar = self._scroll.verticalScrollBar()
         if bar is not None:
             bar.setValue(self.sections["results"].y())
+
+    def _reveal(self, widget: QtWidgets.QWidget) -> None:
+        if self.sections["results"].isAncestorOf(widget):
+            self._reveal_results()
+        elif self._scroll.isAncestorOf(widget):
+            self._scroll.ensureWidgetVisible(widget)
+
+    def _reveal_next_step(self) -> None:
+        """Scroll to the empty state, for those who have neither kept anything nor had the tour."""
+        if self._shown_step is not None:
+            self._reveal_results()
+            for widget in (self.empty.words, self.empty.example, self.empty.part_row):
+                if widget.isVisible():  # below the drawing, in a docker of little height
+                    self._scroll.ensureWidgetVisible(widget, 0, 0)
+
+    @guarded
+    def resizeEvent(self, event: QtGui.QResizeEvent | None) -> None:
+        later(0, self._reveal_next_step)
+
+    @guarded
+    def showEvent(self, event: QtGui.QShowEvent | None) -> None:
+        self._intents.guide.watch(True)
+
+    @guarded
+    def hideEvent(self, event: QtGui.QHideEvent | None) -> None:
+        self._intents.guide.watch(False)
 
     def open_settings(self) -> None:
         dialog = SettingsDialog(self._intents.connection_settings(), self)

@@ -352,10 +352,8 @@ class _LabeledButton(ElidedButton):
 
 def _note(state: State) -> str:
     run, can_return = state.run, state.strip.can_return
-    if run is None:
-        if not state.has_document:
-            return tr("Open an image, select part of a face and inpaint it.")
-        return tr("Select part of a face and inpaint it. The candidates appear here.")
+    if run is None:  # empty_state says what to do
+        return ""
     if not state.run_is_attached:
         if can_return:
             return tr("This run was undone or deleted. Undo or redo in Krita can restore it.")
