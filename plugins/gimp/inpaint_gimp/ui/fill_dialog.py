@@ -44,7 +44,7 @@ from .frame_tip import FrameTip
 from .gtk import Gdk, GimpUi, GLib, GObject, Gtk
 from .in_turns import InTurns
 from .results_dialog import ResultsDialog
-from .tour import Place, TourBubbles
+from .tour import NARROW, WIDE, Place, TourBubbles
 from .widgets import labeled, parts_of
 
 _MAIN = ("new-seed", "seed", "truncation", "source", "context")
@@ -335,9 +335,9 @@ class FillDialog(ResultsDialog):
     def _add_tour(self) -> None:
         fill = self._dialog.get_widget_for_response(Gtk.ResponseType.OK)
         places = {
-            Stop.SELECTION: Place(self._pane.large, Gtk.PositionType.BOTTOM),
-            Stop.FILL: Place(fill, Gtk.PositionType.TOP),
-            Stop.CANDIDATES: Place(self._pane.strip, Gtk.PositionType.BOTTOM),
+            Stop.SELECTION: Place(self._pane.large, Gtk.PositionType.BOTTOM, NARROW),
+            Stop.FILL: Place(fill, Gtk.PositionType.TOP, WIDE),
+            Stop.CANDIDATES: Place(self._pane.strip, Gtk.PositionType.BOTTOM, WIDE),
         }
         self._bubbles = TourBubbles(places, fill, self._tour.next, self._tour.close)
         guide = Gtk.Button(label=_("Show me around"), tooltip_text=_("Explain this dialog"))

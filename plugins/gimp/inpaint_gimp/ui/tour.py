@@ -10,7 +10,7 @@ from inpaint_client.session.tour import Stop
 from ..translation import _
 from .gtk import Gtk
 
-_WIDTH_CHARS = 36
+NARROW, WIDE = 36, 52  # average characters: the large image, and the column with the strip
 
 
 class Place(NamedTuple):
@@ -18,6 +18,7 @@ class Place(NamedTuple):
 
     widget: Gtk.Widget
     side: Gtk.PositionType
+    width: int  # of the text; what is covered should not be cut in the middle of a word
 
 
 class TourBubbles:
@@ -65,8 +66,8 @@ def _texts() -> dict[Stop, str]:
             "stays as it is."
         ),
         Stop.CANDIDATES: _(
-            "Click the candidate you like, and move the sliders to change it. “Insert” adds them "
-            "all as new layers; one undo removes all of them."
+            "Click the candidate you like, and move the sliders to change it. “Insert” adds all as "
+            "layers; one undo removes them."
         ),
     }
 
@@ -80,7 +81,9 @@ def _bubble(
 ) -> Gtk.Popover:
     bubble = Gtk.Popover(relative_to=place.widget, position=place.side, modal=False)
     bubble.get_accessible().set_name(text)
-    words = Gtk.Label(label=text, xalign=0, wrap=True, max_width_chars=_WIDTH_CHARS)
+    words = Gtk.Label(
+        label=text, xalign=0, wrap=True, width_chars=place.width, max_width_chars=place.width
+    )
     shut = Gtk.Button.new_from_icon_name("window-close-symbolic", Gtk.IconSize.MENU)
     shut.set_relief(Gtk.ReliefStyle.NONE)
     shut.set_valign(Gtk.Align.START)
