@@ -1,29 +1,24 @@
-"""Open the example as the menu does, without any other image; what it is like."""
+"""The image that was opened last, which should be the example: what it is like, and its pixels."""
 
 from pathlib import Path
 
 import kit
 from gi.repository import Gimp
 
-EXAMPLE = "plug-in-inpaint-stylegan-example"
 
-
-def main(out):
-    before = Gimp.get_images()
-    procedure = Gimp.get_pdb().lookup_procedure(EXAMPLE)
-    status = procedure.run(procedure.create_config()).index(0).value_nick
-    (image,) = (each for each in Gimp.get_images() if each not in before)
-    (layer,) = image.get_layers()
-    Path(f"{out}/portrait.raw").write_bytes(kit.get(layer, "R'G'B' u8"))
-    Path(f"{out}/mask.raw").write_bytes(kit.get(image.get_selection(), "Y u8"))
+def main(out, name):
+    images = Gimp.get_images()
+    image = images[0]
+    layer = image.get_layers()[-1]
+    Path(f"{out}/{name}-portrait.raw").write_bytes(kit.get(layer, "R'G'B' u8"))
+    Path(f"{out}/{name}-mask.raw").write_bytes(kit.get(image.get_selection(), "Y u8"))
     return {
-        "status": status,
+        "images": len(images),
         "size": [image.get_width(), image.get_height()],
-        "kind": [image.get_base_type().value_nick, image.get_precision().value_nick],
-        "profile": image.get_color_profile() is not None,
-        "file": [image.get_file(), image.get_imported_file(), image.get_exported_file()],
-        "name": image.get_name(),
-        "layer": layer.get_name(),
+        "format": [image.get_base_type().value_nick, image.get_precision().value_nick],
+        "has_profile": image.get_color_profile() is not None,
+        "files": [image.get_file(), image.get_imported_file(), image.get_exported_file()],
+        "tree": kit.tree(image.get_layers()),
         "selected": [each.get_name() for each in image.get_selected_layers()],
         "channels": len(image.get_channels()),
         "is_dirty": bool(image.is_dirty()),
