@@ -10,7 +10,7 @@ from inpaint_client.session.tour import Stop
 from ..translation import _
 from .gtk import Gtk
 
-NARROW, WIDE = 36, 52  # average characters: the large image, and the column with the strip
+NARROW, WIDE = 33, 52  # average characters: the large image, and the column with the strip
 
 
 class Place(NamedTuple):
