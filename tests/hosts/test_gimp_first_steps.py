@@ -182,8 +182,12 @@ def test_the_example_opens_without_an_image_and_belongs_to_no_file(
             "channels": 0,
             "is_dirty": False,
         }
-        live.key(IMAGE_WINDOW, "ctrl+z")  # nothing to undo
-        wait_for(lambda: stands_still(live), "the window to be drawn", 10)
+        bounds = live.run("selection")["bounds"]
+        live.key(IMAGE_WINDOW, "ctrl+z", "ctrl+a")  # of which the first has nothing to undo
+        whole = [1, 0, 0, *seen["size"]]
+        wait_for(lambda: live.run("selection")["bounds"] == whole, "all to be selected", 20)
+        live.key(IMAGE_WINDOW, "ctrl+z")
+        wait_for(lambda: live.run("selection")["bounds"] == bounds, "the undo", 20)
         assert check_example(live, "undone") == seen
         live.key(IMAGE_WINDOW, "ctrl+a", "ctrl+s")
         live.find_window("^Save Image")  # asks where to
