@@ -39,6 +39,7 @@ from xvfb import display  # noqa: E402
 FILL_DIALOG = r"^Inpaint \(StyleGAN\)"
 EDIT_DIALOG = "^Edit fill"
 FILL_BUTTON, MORE = (872, 638), (850, 69)
+NEXT = (745, 430)  # in the first bubble of the tour
 FACE_WIDTH = ("alt+j", *["Tab"] * 4)  # the third slider, behind those of the hair
 
 
@@ -96,10 +97,14 @@ def language_variables(language: str, folder: Path) -> dict[str, str]:
 
 def shoot(live: LiveGimp, image: str, selection: list[int], seed: int, out: Path) -> None:
     live.move_away()
+    live.profile.memory.unlink()
     answer = live.start(
         "interactive", image=image, selection=selection, soft=8, new_seed=False, seed=seed
     )
     live.find_window(FILL_DIALOG)
+    settle(live)
+    grab(live, FILL_DIALOG, out / "gimp-tour.png")
+    live.key(FILL_DIALOG, "Escape")
     settle(live)
     live.key(FILL_DIALOG, "alt+f")
     time.sleep(0.4)
@@ -143,6 +148,26 @@ def shoot_states(
     x, y, width, height = selection
     frame = f"{x + width / 2}, {y + height / 2}, {height * 0.8}, 10"
     values = {"new_seed": False, "seed": arguments.seed, "soft": 8, "smooth": "always"}
+    answer = live.start("interactive", image=image, selection=[])
+    live.find_window(FILL_DIALOG)  # which has the same title
+    settle(live)
+    take("empty")
+    live.key(FILL_DIALOG, "Escape")
+    live.result(answer)
+    live.profile.memory.unlink()
+    answer = live.start("interactive", image=image, selection=selection, **values)
+    live.find_window(FILL_DIALOG)
+    settle(live)
+    take("tour-1")
+    live.click(*NEXT)
+    settle(live)
+    take("tour-2")
+    live.key(FILL_DIALOG, "alt+f")
+    time.sleep(1)
+    settle(live)
+    take("tour-3")
+    live.key(FILL_DIALOG, "Escape", "Escape")
+    live.result(answer)
     for context in ("auto", "box", "frame"):
         answer = live.start(
             "interactive", image=image, selection=selection, context=context, frame=frame, **values
@@ -180,7 +205,7 @@ def shoot_states(
     names = live.result(answer)["tree"][0][1]
     settle(live)
     take("layers")
-    answer = live.start("edit_selected", name=names[0])
+    answer = live.start("edit_selected", name=names[0].removeprefix("-"))  # hidden
     live.find_window(edit)
     settle(live)
     take("edit")

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.hosts
 
 FILL, AGAIN, EDIT = (f"plug-in-inpaint-stylegan{end}" for end in ("", "-again", "-edit"))
 SELECT = "plug-in-inpaint-stylegan-select"
+EXAMPLE = "plug-in-inpaint-stylegan-example"
 
 
 def test_procedures_are_declared_and_documented(lonely: Profile) -> None:
@@ -26,6 +27,7 @@ def test_procedures_are_declared_and_documented(lonely: Profile) -> None:
     ]
     menu = "<Image>/Filters/Enhance"
     for name, declared, menus in (
+        (EXAMPLE, (), [menu]),
         (FILL, fill_arguments(), [menu]),
         (AGAIN, (), [menu]),
         (EDIT, edit_arguments(), [menu]),

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from fake_gimp_image import FakeImage, layer
 from inpaint_client import Box, Extent, FrameMode, InputError, Limits
-from inpaint_gimp.host.target import Item, Kind, choose_item
+from inpaint_gimp.host.target import Item, Kind, NothingSelectedError, choose_item
 from inpaint_gimp.runs.arguments import FillSettings
 from inpaint_gimp.runs.capture import (
     STRIP_PX,
     Captured,
     capture,
+    check_target,
     coverage_of,
     fill_job,
     find_target,
@@ -120,6 +121,31 @@ def test_without_a_selection_what_is_transparent_is_filled() -> None:
     assert (hole[30:40, 40:55] == 255).all()
     assert (hole[29, 40:55] == 155).all()
     assert np.count_nonzero(hole) == 15 * 11
+
+
+def check(image: FakeImage) -> None:
+    check_target(image, find_target(image, from_layer=False))
+
+
+def test_something_to_fill_is_found_before_a_dialog_opens() -> None:
+    large = layer(600, 900)
+    large.rgba[880, 599, 3] = 254
+    check(FakeImage(Extent(600, 900), [large]))
+    selected = FakeImage(Extent(9, 9), [layer(9, 9)], Box(1, 1, 2, 2))
+    check(selected)
+    assert selected.reads == []
+
+
+def test_a_layer_that_is_transparent_only_beyond_the_canvas_has_nothing_to_fill() -> None:
+    pixels = layer(120, 80)
+    pixels.rgba[:, 100:, 3] = 0
+    with pytest.raises(NothingSelectedError, match="Nothing is selected"):
+        check(FakeImage(Extent(100, 80), [pixels]))
+    with pytest.raises(NothingSelectedError):
+        check(FakeImage(Extent(100, 80), [layer(100, 80)]))
+    with pytest.raises(InputError, match="outside the canvas") as caught:
+        check(FakeImage(Extent(9, 9), [layer(9, 9, x=20, alpha=9)]))
+    assert not isinstance(caught.value, NothingSelectedError)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,11 @@ class Profile:
         return self.gimp_folder / "plug-ins"
 
     @property
+    def memory(self) -> Path:
+        """Return the file in which the plug-in remembers that the tour was seen."""
+        return self.folder / "config" / "inpaint" / "gimp.json"
+
+    @property
     def runtime(self) -> Path:
         return self.folder / "run"
 
@@ -310,13 +315,16 @@ def new_profile(
     """Make a user of GIMP.
 
     `plug_in` is the folder inpaint-gimp/. `like` is a profile in which GIMP has run once; its cache
-    of the other plug-ins saves some seconds.
+    of the other plug-ins saves some seconds. The user has seen the tour; newcomers lack the file
+    `memory`.
     """
     folder = host.scratch / f"gimp-{uuid.uuid4().hex[:8]}"
     profile = Profile(host, folder, dict(environment or {}))
     for made in (profile.plug_ins, profile.runtime, folder / "home", folder / "bin"):
         made.mkdir(parents=True)
     profile.runtime.chmod(0o700)
+    profile.memory.parent.mkdir(parents=True)
+    profile.memory.write_text('{"tour_seen": true}')
     (folder / "bin/bwrap").write_text(_NO_SANDBOX, encoding="utf-8")
     (folder / "bin/bwrap").chmod(0o755)
     if like is not None:

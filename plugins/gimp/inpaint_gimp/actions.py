@@ -8,6 +8,7 @@ from gi.repository import Gimp
 from inpaint_client import DaemonInfo, EditJob, FillJob, Limits, Part
 
 from .app import procedures
+from .host.example_image import open_example
 from .host.image import GimpImage, parasite_bytes
 from .host.progress_bar import ProgressBar
 from .host.target import check_floating
@@ -114,6 +115,11 @@ def run_select(call: Call) -> None:
     mask = mask_of(found, part, face)
     image.select(mask, step_of(image, mask))
     Gimp.displays_flush()
+
+
+def run_example() -> None:
+    """Open the example portrait as a new image."""
+    open_example()
 
 
 def last_record(image: Gimp.Image) -> str:

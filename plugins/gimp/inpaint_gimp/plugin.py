@@ -14,7 +14,7 @@ gi.require_version("Gimp", "3.0")
 from gi.repository import Gegl, Gimp, GLib  # noqa: E402
 from inpaint_client import InpaintError, RequestCancelledError  # noqa: E402
 
-from .actions import run_again, run_edit, run_fill, run_select  # noqa: E402
+from .actions import run_again, run_edit, run_example, run_fill, run_select  # noqa: E402
 from .app import procedures  # noqa: E402
 from .runs.calls import Call  # noqa: E402
 from .translation import CATALOG, _, say_error  # noqa: E402
@@ -34,9 +34,11 @@ class InpaintPlugIn(Gimp.PlugIn):  # type: ignore[misc] # PyGObject has no types
         return False  # texts are translated by `translation`
 
     def do_query_procedures(self) -> list[str]:
-        return list(_RUNS)
+        return [*_RUNS, procedures.EXAMPLE]
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
+        if name == procedures.EXAMPLE:
+            return procedures.create_without_image(self, name, answer_without_image)
         return procedures.create(self, name, answer)
 
 
@@ -48,11 +50,25 @@ def answer(
     config: Gimp.ProcedureConfig,
     data: object,
 ) -> Gimp.ValueArray:
-    """Run a procedure. Return errors as values: the user sees the message, not a traceback."""
+    """Run a procedure for an image."""
+    run = _RUNS[procedure.get_name()]
+    call = Call(procedure, run_mode, image, list(drawables), config)
+    return _answer(procedure, lambda: run(call))
+
+
+def answer_without_image(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, data: object
+) -> Gimp.ValueArray:
+    """Run the procedure that opens the example."""
+    return _answer(procedure, run_example)
+
+
+def _answer(procedure: Gimp.Procedure, run: Callable[[], object]) -> Gimp.ValueArray:
+    """Return errors as values: the user sees the message, not a traceback."""
     # libgimp does not: without it GEGL reads reduced images as black and has no operations.
     Gegl.init(None)
     try:
-        _RUNS[procedure.get_name()](Call(procedure, run_mode, image, list(drawables), config))
+        run()
     except RequestCancelledError:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
     except InpaintError as error:

@@ -8,6 +8,7 @@ from gi.repository import Babl, Gegl, Gimp, Gio
 FILL = "plug-in-inpaint-stylegan"
 AGAIN = "plug-in-inpaint-stylegan-again"
 EDIT = "plug-in-inpaint-stylegan-edit"
+EXAMPLE = "plug-in-inpaint-stylegan-example"
 RGB, GRAY = Gimp.ImageBaseType.RGB, Gimp.ImageBaseType.GRAY
 
 

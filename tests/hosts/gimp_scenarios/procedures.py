@@ -7,7 +7,8 @@ SELECT = [f"plug-in-inpaint-stylegan-select{end}" for end in ("", "-hair", "-bac
 
 
 def main(out):
-    return {name: describe(name) for name in (kit.FILL, kit.AGAIN, kit.EDIT, *SELECT)}
+    names = (kit.FILL, kit.AGAIN, kit.EDIT, kit.EXAMPLE, *SELECT)
+    return {name: describe(name) for name in names}
 
 
 def describe(name):

@@ -15,6 +15,7 @@ from ..translation import _
 FILL = "plug-in-inpaint-stylegan"
 AGAIN = "plug-in-inpaint-stylegan-again"
 EDIT = "plug-in-inpaint-stylegan-edit"
+EXAMPLE = "plug-in-inpaint-stylegan-example"
 SELECT = "plug-in-inpaint-stylegan-select"
 # One for each part, because a procedure has one entry in the menus.
 SELECT_PART = {f"{SELECT}-{part.label}": part for part in Part}
@@ -25,7 +26,7 @@ Run = Callable[..., Any]
 
 
 def create(plug_in: Gimp.PlugIn, name: str, run: Run) -> Gimp.Procedure:
-    """Create a procedure. All accept every image and report if they cannot handle it."""
+    """Create a procedure for images. All accept every image and report if they cannot handle it."""
     procedure = Gimp.ImageProcedure.new(plug_in, name, Gimp.PDBProcType.PLUGIN, run, None)
     # Never grayed out: an error message explains what is wrong instead.
     procedure.set_image_types("*")
@@ -34,14 +35,36 @@ def create(plug_in: Gimp.PlugIn, name: str, run: Run) -> Gimp.Procedure:
         | Gimp.ProcedureSensitivityMask.DRAWABLES
         | Gimp.ProcedureSensitivityMask.NO_DRAWABLES
     )
-    label, blurb, help_text = _texts(name)
-    procedure.set_menu_label(label)
+    _describe(procedure, name)
     if name != SELECT:  # which is for scripts
         procedure.add_menu_path(_menu(name))
-    procedure.set_documentation(blurb, help_text, name)
-    procedure.set_attribution(AUTHORS, AUTHORS, "2026")
     _declare(procedure, _arguments(name))
     return procedure
+
+
+def create_without_image(plug_in: Gimp.PlugIn, name: str, run: Run) -> Gimp.Procedure:
+    """Create a procedure that needs no image, so that its menu entry always works."""
+    procedure = Gimp.Procedure.new(plug_in, name, Gimp.PDBProcType.PLUGIN, run, None)
+    procedure.set_sensitivity_mask(Gimp.ProcedureSensitivityMask.ALWAYS)
+    _describe(procedure, name)
+    procedure.add_menu_path(_menu(name))
+    # GIMP runs no procedure from its menus that does not take this.
+    procedure.add_enum_argument(
+        "run-mode",
+        _("Run mode"),
+        _("The run mode"),
+        Gimp.RunMode,
+        Gimp.RunMode.INTERACTIVE,
+        GObject.ParamFlags.READWRITE,
+    )
+    return procedure
+
+
+def _describe(procedure: Gimp.Procedure, name: str) -> None:
+    label, blurb, help_text = _texts(name)
+    procedure.set_menu_label(label)
+    procedure.set_documentation(blurb, help_text, name)
+    procedure.set_attribution(AUTHORS, AUTHORS, "2026")
 
 
 def _menu(name: str) -> str:
@@ -81,6 +104,14 @@ def _texts(name: str) -> tuple[str, str, str]:
                 "Renders the fill of the selected layer again from the recipe stored in the "
                 "layer, with other edits or mixed with another layer. This also works in "
                 "images that were saved and reopened."
+            ),
+        ),
+        EXAMPLE: (
+            _("Inpaint: _open the example portrait"),
+            _("Open a portrait to try Inpaint (StyleGAN) on"),
+            _(
+                "Opens the portrait of a person who does not exist as a new image, with what to "
+                "replace already selected. No file and no other image changes."
             ),
         ),
         SELECT: (

@@ -11,6 +11,10 @@ from inpaint_client import Box, InputError
 from ..translation import _
 
 
+class NothingSelectedError(InputError):
+    """Nothing is selected, and nothing is transparent."""
+
+
 class Kind(Enum):
     LAYER = auto()
     GROUP = auto()
@@ -99,7 +103,8 @@ def find_hole(selection: Box | None, canvas: Box, item: Item | None, from_layer:
         from_layer: whether the model sees only that layer.
 
     Raises:
-        InputError: there is nothing to fill.
+        NothingSelectedError: there is nothing to fill.
+        InputError: what there is cannot be filled.
     """
     if selection is not None:
         box = canvas.clamp(selection)
@@ -120,8 +125,8 @@ def find_hole(selection: Box | None, canvas: Box, item: Item | None, from_layer:
     return Hole(box, from_transparency=True)
 
 
-def nothing_selected() -> InputError:
-    return InputError(
+def nothing_selected() -> NothingSelectedError:
+    return NothingSelectedError(
         _("Nothing is selected."),
         _(
             "Select the region to fill, for example with the Free Select tool or with Filters > "

@@ -82,6 +82,22 @@ def find_target(image: Readable, from_layer: bool) -> Target:
     return Target(find_hole(image.selection(), canvas, item, from_layer), index, from_layer)
 
 
+def check_target(image: Readable, target: Target) -> None:
+    """Check that something would be filled, up to the first transparent pixel.
+
+    Raises:
+        NothingSelectedError: nothing is selected, and nothing is transparent in the layer.
+    """
+    if not target.hole.from_transparency:
+        return
+    box = target.hole.box
+    with image.pixels(target.item) as layer:
+        for strip in box.strips(max(1, STRIP_PX // box.width)):
+            if layer.read(strip, "A u8").count(255) != strip.extent.area:
+                return
+    raise nothing_selected()
+
+
 def capture(image: Readable, target: Target, limits: Limits) -> Generator[None, None, Captured]:
     """Read what a fill needs, in steps between turns of the event loop.
 

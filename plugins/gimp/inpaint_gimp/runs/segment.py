@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 from inpaint_client import InputError, Limits, Part, Picture, Segmentation, SegmentJob
 from inpaint_client.segments import DEFAULT_SIDE
 
@@ -14,8 +16,15 @@ from .steps import run_all
 
 def segment_job(image: Readable, part: Part, limits: Limits) -> SegmentJob:
     """Read the visible image, reduced, and return the request for the mask of a part."""
+    return run_all(segment_job_in_steps(image, part, limits))
+
+
+def segment_job_in_steps(
+    image: Readable, part: Part, limits: Limits
+) -> Generator[None, None, SegmentJob]:
+    """Do the same in steps between turns of the event loop."""
     side = min(DEFAULT_SIDE, limits.max_segment_side or DEFAULT_SIDE)
-    return SegmentJob(image=run_all(read_reduced(image, side)), parts=(part,))
+    return SegmentJob(image=(yield from read_reduced(image, side)), parts=(part,))
 
 
 def step_of(image: Readable, mask: Picture) -> int:

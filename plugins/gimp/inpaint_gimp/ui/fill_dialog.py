@@ -14,9 +14,13 @@ from inpaint_client import (
 )
 from inpaint_client.session.abilities import why_single
 from inpaint_client.session.frame_preview import Expected, expected
+from inpaint_client.session.tour import Stop
 
+from ..app.fill_tour import FillTour
+from ..app.memory import memory_file
 from ..app.presenter import Phase, State
 from ..host.image import GimpImage
+from ..host.target import NothingSelectedError
 from ..runs.arguments import FillSettings
 from ..runs.calls import Call, make_layers
 from ..runs.capture import (
@@ -24,6 +28,7 @@ from ..runs.capture import (
     Captured,
     Glance,
     capture,
+    check_target,
     fill_job,
     find_target,
     glance,
@@ -34,10 +39,12 @@ from ..runs.layers import Rendering
 from ..runs.service import draw_seed
 from ..translation import _, say, say_error
 from .contact_sheet import draw_sheet
+from .empty_state import select_part
 from .frame_tip import FrameTip
-from .gtk import GimpUi, GObject, Gtk
+from .gtk import Gdk, GimpUi, GLib, GObject, Gtk
 from .in_turns import InTurns
 from .results_dialog import ResultsDialog
+from .tour import NARROW, WIDE, Place, TourBubbles
 from .widgets import labeled, parts_of
 
 _MAIN = ("new-seed", "seed", "truncation", "source", "context")
@@ -55,14 +62,23 @@ _MORE = (
 
 
 def fill_with_dialog(call: Call) -> None:
-    """Run the dialog until the user inserts or cancels. The image changes only on inserting."""
+    """Run the dialog until the user inserts or cancels. The image changes only on inserting.
+
+    If nothing is selected, the user first selects a part of the face.
+
+    Raises:
+        InputError: the image cannot be filled; this is reported before any window opens.
+        RequestCancelledError: the user cancels.
+    """
     image = GimpImage(call.image, call.drawables)
+    try:
+        check_target(image, find_target(image, from_layer=False))
+    except NothingSelectedError:
+        select_part(image)
     try:
         find_target(image, call.config.get_property("source") == "layer")
     except InputError:
         # The source used last does not fit this image; the user can choose one in the dialog.
-        # If the image cannot be filled at all, report that before any window opens.
-        find_target(image, from_layer=False)
         call.config.set_property("source", "visible")
     image.prepare_reading(SCREEN)  # before the window opens, which would not respond meanwhile
     dialog = FillDialog(call, image)
@@ -91,6 +107,7 @@ class FillDialog(ResultsDialog):
         self._delete = Gtk.Button.new_with_label(_("Delete this one"))
         self._sheet = Gtk.Button.new_with_label(_("Contact sheet"))
         self._drawing: InTurns[None] | None = None  # a contact sheet
+        self._tour = FillTour(memory_file(), self._show_bubble)
         self._build()
         self._look()
         self._presenter.connect()
@@ -119,6 +136,7 @@ class FillDialog(ResultsDialog):
 
     def show_state(self, state: State) -> None:
         super().show_state(state)
+        self._tour.follow(state, has_candidates=bool(self._presenter.renderings))
         ready = state.phase is Phase.READY
         self._dialog.set_ok_label(_("_Insert") if ready else _("_Fill"))
         for button in (self._again, self._keep, self._delete, self._sheet):
@@ -136,11 +154,18 @@ class FillDialog(ResultsDialog):
 
     def close(self) -> None:
         """Stop reading and close the dialog."""
+        self._tour.leave()
         self._tip.stop()
         self._read(None)
         if self._drawing is not None:
             self._drawing.cancel()
         super().close()
+
+    def _key_pressed(self, dialog: Gtk.Window, event: Gdk.EventKey) -> bool:
+        if event.keyval == Gdk.KEY_Escape and self._tour.shown is not None:
+            self._tour.close()  # and not the dialog, until Escape is pressed again
+            return True
+        return super()._key_pressed(dialog, event)
 
     def _fill(self) -> None:
         """Read the image and send it."""
@@ -302,9 +327,26 @@ class FillDialog(ResultsDialog):
         self._models.get_accessible().set_name(_("Model used for the fill"))
         self._models.set_tooltip_text(_("Model used for the fill"))
         super()._build()
+        self._add_tour()
         self._models.connect("changed", lambda combo: self._model_chosen())
         self._config.connect("notify::model", lambda *args: self._show_model())
         self._config.connect("notify::source", lambda *args: self._source_chosen())
+
+    def _add_tour(self) -> None:
+        fill = self._dialog.get_widget_for_response(Gtk.ResponseType.OK)
+        places = {
+            Stop.SELECTION: Place(self._pane.large, Gtk.PositionType.BOTTOM, NARROW),
+            Stop.FILL: Place(fill, Gtk.PositionType.TOP, WIDE),
+            Stop.CANDIDATES: Place(self._pane.strip, Gtk.PositionType.BOTTOM, WIDE),
+        }
+        self._bubbles = TourBubbles(places, fill, self._tour.next, self._tour.close)
+        guide = Gtk.Button(label=_("Show me around"), tooltip_text=_("Explain this dialog"))
+        guide.connect("clicked", lambda button: self._tour.begin())
+        self._add_beside_help(guide)
+        self._dialog.connect_after("map", lambda dialog: GLib.idle_add(self._tour.begin_if_new))
+
+    def _show_bubble(self, stop: Stop | None) -> None:
+        self._bubbles.show(stop)
 
     def _argument(self, name: str) -> Gtk.Widget:
         """Return the widget for an argument: GIMP's if it is suitable, else our own."""

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from types import TracebackType
 
+from ..translation import _
+
 log = logging.getLogger(__name__)
 
 
@@ -33,3 +35,12 @@ class Guard:
             return
         log.error("A callback failed.", exc_info=(kind, error, trace))
         self._tell()
+
+
+def what_happened() -> str:
+    """Return the sentence for the user after such an exception."""
+    return _(
+        "Something went wrong in the plug-in; see GIMP's output in a terminal for "
+        "details. You can keep working. If it happens again, cancel and reopen this "
+        "dialog."
+    )

@@ -20,7 +20,7 @@ from ..runs.service import Locator
 from ..translation import _, say, say_error
 from .corner_images import CornerImages
 from .gtk import Gdk, GimpUi, GLib, Gtk
-from .guard import Guard
+from .guard import Guard, what_happened
 from .in_turns import InTurns, Posts
 from .manual import show_manual
 from .mix_form import MixForm
@@ -100,13 +100,7 @@ class ResultsDialog:
         self._guard.release()
 
     def _say_what_happened(self) -> None:
-        self._presenter.warn(
-            _(
-                "Something went wrong in the plug-in; see GIMP's output in a terminal for "
-                "details. You can keep working. If it happens again, cancel and reopen this "
-                "dialog."
-            )
-        )
+        self._presenter.warn(what_happened())
 
     def _finish_editing(self) -> bool:
         """Wait for the last edit to be rendered, so that the sliders match what is inserted.
@@ -184,12 +178,15 @@ class ResultsDialog:
         ours = Gtk.Button.new_with_mnemonic(theirs.get_label())
         ours.set_tooltip_text(_("Open the manual for this plug-in"))
         ours.connect("clicked", lambda button: self._help())
-        row = theirs.get_parent()
-        row.pack_start(ours, False, True, 0)
-        row.set_child_secondary(ours, True)
+        self._add_beside_help(ours)
         theirs.set_no_show_all(True)
         theirs.hide()
-        ours.show()
+
+    def _add_beside_help(self, button: Gtk.Button) -> None:
+        row = self._dialog.get_widget_for_response(Gtk.ResponseType.HELP).get_parent()
+        row.pack_start(button, False, True, 0)
+        row.set_child_secondary(button, True)
+        button.show()
 
     def _choose_program(self) -> None:
         """Let the user choose the daemon's program, and start it."""

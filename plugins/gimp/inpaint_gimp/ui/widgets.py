@@ -32,7 +32,8 @@ class Result(NamedTuple):
 class PreviewPane(Gtk.Box):  # type: ignore[misc]
     """The chosen result in its surroundings, large, above a strip of all results.
 
-    Holding the mouse button on the large image shows the original.
+    Holding the mouse button on the large image shows the original. `large` and `strip` are the
+    widgets.
     """
 
     def __init__(self, choose: Callable[[int], None], beside: Gtk.Widget) -> None:
@@ -49,10 +50,10 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
         holder.set_tooltip_text(_("Hold the mouse button to see the original"))
         holder.connect("button-press-event", lambda *args: self._show_original())
         holder.connect("button-release-event", lambda *args: self._show_chosen())
-        frame = Gtk.Frame()
-        frame.add(holder)
+        self.large = Gtk.Frame()
+        self.large.add(holder)
         top = Gtk.Box(spacing=6)
-        top.pack_start(frame, False, False, 0)
+        top.pack_start(self.large, False, False, 0)
         top.pack_start(beside, True, True, 0)
         self.pack_start(top, False, False, 0)
         self._strip = Gtk.FlowBox(
@@ -64,7 +65,7 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
         self._strip.get_accessible().set_name(_("Candidates"))
         self._strip.connect("selected-children-changed", lambda strip: self._selected())
         # A permanent scroll bar shows that there is more to see.
-        self._scroller = scroller = Gtk.ScrolledWindow(
+        self.strip = scroller = Gtk.ScrolledWindow(
             vscrollbar_policy=Gtk.PolicyType.NEVER, overlay_scrolling=False
         )
         scroller.set_size_request(PREVIEW_SIZE, THUMBNAIL_SIZE + 56)
@@ -86,7 +87,7 @@ class PreviewPane(Gtk.Box):  # type: ignore[misc]
         self._strip.set_min_children_per_line(max(1, len(results)))
         self._strip.show_all()
         shown = Gtk.PolicyType.ALWAYS if results else Gtk.PolicyType.AUTOMATIC
-        self._scroller.set_policy(shown, Gtk.PolicyType.NEVER)
+        self.strip.set_policy(shown, Gtk.PolicyType.NEVER)
         if results:
             self._strip.select_child(self._strip.get_child_at_index(chosen))
             self._show_chosen()
