@@ -49,7 +49,7 @@ def main() -> None:
     )
     parser.add_argument("out", type=Path, metavar="FOLDER")
     parser.add_argument("--image", type=Path, default=PORTRAIT)
-    parser.add_argument("--box", default="125,140,265,280", help="X,Y,WIDTH,HEIGHT of an ellipse")
+    parser.add_argument("--box", default="150,215,220,225", help="X,Y,WIDTH,HEIGHT of an ellipse")
     parser.add_argument("--seed", type=int, default=49, help="of the first of four candidates")
     parser.add_argument("--model", default="portrait", help="a bundle")
     parser.add_argument("--states", action="store_true", help="take all states")

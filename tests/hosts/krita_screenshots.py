@@ -22,7 +22,7 @@ sys.path[:0] = [str(ROOT / folder) for folder in ("tests/support", "server", "pl
 from krita_images import run_for_images  # noqa: E402
 from xvfb import display  # noqa: E402
 
-EDITS = [("face_width", "0.8")]
+EDITS = [("yaw", "1.2")]
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     )
     parser.add_argument("out", type=Path, metavar="FOLDER")
     parser.add_argument("--image", type=Path, default=PORTRAIT)
-    parser.add_argument("--box", default="125,140,265,280", help="X,Y,WIDTH,HEIGHT of an ellipse")
+    parser.add_argument("--box", default="150,215,220,225", help="X,Y,WIDTH,HEIGHT of an ellipse")
     parser.add_argument("--seed", type=int, default=50, help="of the first of four candidates")
     parser.add_argument("--model", default="portrait", help="a bundle")
     parser.add_argument("--edit", nargs=2, action="append", metavar=("NAME", "VALUE"))

@@ -10,7 +10,7 @@ import math
 import subprocess
 import time
 
-from studio import QtCore, QtWidgets, app, menu_action, no_problem, ready, set_option, show, until
+from studio import QtCore, QtWidgets, app, no_problem, ready, set_option, show, until
 
 STEPS_PER_S = 25  # of the pointer
 DRAG_S = 2  # from value to value
@@ -63,6 +63,7 @@ def steps(stage):
     mouse = Mouse(corner)
     yield from mouse.follow([corner])
     yield 1500  # Krita draws its dockers late
+    panel._scroll.verticalScrollBar().setValue(0)
 
     scenes = []
 
@@ -78,7 +79,7 @@ def steps(stage):
     yield 300
 
     scene(2.4)
-    yield from choose(mouse, window.menuBar(), "Tools", "Scripts", "Inpaint (StyleGAN)")
+    yield from mouse.click(middle_of(panel.run_row.go, panel.run_row.go.rect()))
 
     # A small model may have filled everything already.
     yield from until(
@@ -108,6 +109,8 @@ def steps(stage):
     yield 500
 
     scene(2.8)
+    panel._scroll.ensureWidgetVisible(panel.results.keep)
+    yield 200
     yield from mouse.click(middle_of(panel.results.keep, panel.results.keep.rect()))
     yield from until(lambda: control.state.run.kept, what="keep")
     yield from mouse.glide(corner)
@@ -165,16 +168,6 @@ def ellipse(x, y, width, height, seconds):
         )
         for share in ratios(seconds)
     ]
-
-
-def choose(mouse, menu, *path):
-    """Click an action in the menus."""
-    for depth in range(1, len(path) + 1):
-        yield from until(menu.isVisible, what="the menu")
-        action = menu_action(*path[:depth])
-        yield from mouse.click(middle_of(menu, menu.actionGeometry(action)))
-        menu = action.menu()
-        yield 200
 
 
 def way(control, values):
