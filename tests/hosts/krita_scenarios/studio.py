@@ -138,12 +138,14 @@ def no_problem(docker):
 
 
 def undo():
+    app.activeDocument().waitForDone()  # while Krita works, it takes an undo for that work's
     app.action("edit_undo").trigger()
     app.activeDocument().waitForDone()
     yield 200
 
 
 def redo():
+    app.activeDocument().waitForDone()
     app.action("edit_redo").trigger()
     app.activeDocument().waitForDone()
     yield 200
