@@ -63,10 +63,10 @@ def _preset(
 # The encoder sees 256 px at any resolution (`ENCODER_MAX_RESOLUTION`), so above that only the
 # generators differ.
 PRESETS: Mapping[str, Preset] = {
-    "paper-1024": _preset(1024, 32768),
-    "paper-512": _preset(512, 32768),
     "paper-256": _preset(256, 32768),
     "paper-256-half": _preset(256, 16384),
+    "paper-512": _preset(512, 32768),
+    "paper-1024": _preset(1024, 32768),
     "compact-256": _preset(
         256,
         6144,
