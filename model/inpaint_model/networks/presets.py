@@ -60,6 +60,18 @@ def _preset(
     )
 
 
+def _narrow(resolution: int, channel_base: int) -> Preset:
+    return _preset(
+        resolution,
+        channel_base,
+        channel_max=192,
+        w_dim=192,
+        num_mapping_layers=4,
+        encoder=EncoderConfig((24, 48, 96, 128), (1, 2, 4, 2), 96, "shared", "group"),
+        skip=SkipConfig((64, 96, 128)),
+    )
+
+
 # The encoder sees 256 px at any resolution (`ENCODER_MAX_RESOLUTION`), so above that only the
 # generators differ.
 PRESETS: Mapping[str, Preset] = {
@@ -67,37 +79,12 @@ PRESETS: Mapping[str, Preset] = {
     "paper-256-half": _preset(256, 16384),
     "paper-512": _preset(512, 32768),
     "paper-1024": _preset(1024, 32768),
-    "compact-256": _preset(
-        256,
-        6144,
-        channel_max=192,
-        w_dim=192,
-        num_mapping_layers=4,
-        encoder=EncoderConfig((24, 48, 96, 128), (1, 2, 4, 2), 96, "shared", "group"),
-        skip=SkipConfig((64, 96, 128)),
-    ),
-    # What portrait-256 grows into (docs/train/larger-generators.md).
-    "portrait-512": _preset(
-        512,
-        4096,
-        channel_max=192,
-        w_dim=192,
-        num_mapping_layers=4,
-        encoder=EncoderConfig((24, 48, 96, 128), (1, 2, 4, 2), 96, "shared", "group"),
-        skip=SkipConfig((64, 96, 128)),
-    ),
+    "compact-256": _narrow(256, 6144),
     # compact-256 with fewer channels at high resolutions, where they are expensive: its generator
     # needs half the time (docs/train/from-a-folder.md). The skip encoder's widths match its
     # channels (64 at 64 px).
-    "portrait-256": _preset(
-        256,
-        4096,
-        channel_max=192,
-        w_dim=192,
-        num_mapping_layers=4,
-        encoder=EncoderConfig((24, 48, 96, 128), (1, 2, 4, 2), 96, "shared", "group"),
-        skip=SkipConfig((64, 96, 128)),
-    ),
+    "portrait-256": _narrow(256, 4096),
+    "portrait-512": _narrow(512, 4096),  # what portrait-256 grows into
     "compact-128": _preset(
         128,
         2048,
