@@ -37,7 +37,7 @@ from inpaint_model.document.detail_matching import (
     octaves,
 )
 from inpaint_model.document.harmonic_fill import harmonic_fill
-from inpaint_model.document.smooth_fill import smooth_fill
+from inpaint_model.document.smooth_fill import smooth_fill, smooth_grain
 
 MAX_FEATHER_PX = 256.0
 _BORDER = 2  # width of the border that bounds the membrane, px
@@ -153,7 +153,7 @@ class BlendContext:
         if settings.feather_px:
             _ = self.depth
         if bool(self.beyond.any()):
-            _ = self.by_model
+            _ = self._grain_beyond if settings.grain else self.by_model
 
     def fit(self, fill: Tensor, settings: BlendSettings) -> RegionFit:
         """Return how to change an unedited fill [3, H, W]."""
@@ -176,7 +176,14 @@ class BlendContext:
 
     def smooth(self, settings: BlendSettings) -> Tensor:
         """Return a fill made by `smooth_fill`, [3, H, W]."""
-        fill = self._smooth(self.color, self.whole, self.preserved, settings)
+        fill = smooth_fill(
+            self.color,
+            self.whole,
+            self.preserved,
+            self.seed,
+            grain=settings.grain,
+            octave=self.octave,
+        )
         return self.feathered(fill, settings.feather_px)
 
     def fit_edit(self, fill: Tensor, fit: RegionFit) -> Tensor:
@@ -204,20 +211,31 @@ class BlendContext:
         return self.feathered(fill, settings.feather_px)
 
     def _continued_beyond(self, fill: Tensor, settings: BlendSettings) -> Tensor:
-        by_model = self.by_model
-        kept = self.hole & (by_model == 1)
-        values = torch.where(kept, fill, self.color)
-        unknown, known = self.whole & ~kept, self.preserved | kept
+        known = self.preserved | self._kept
         if not bool(known.any()):
             return fill
-        smooth = self._smooth(values, unknown, known, settings)
-        mixed = torch.where(self.hole, smooth + (fill - smooth) * by_model, smooth)
-        return torch.where(unknown, mixed, fill)
+        values = torch.where(self._kept, fill, self.color)
+        smooth = smooth_fill(values, self._continued, known, self.seed, grain=False)
+        if settings.grain:
+            smooth += self._grain_beyond
+        mixed = torch.where(self.hole, smooth + (fill - smooth) * self.by_model, smooth)
+        return torch.where(self._continued, mixed, fill)
 
-    def _smooth(
-        self, values: Tensor, hole: Tensor, known: Tensor, settings: BlendSettings
-    ) -> Tensor:
-        return smooth_fill(values, hole, known, self.seed, grain=settings.grain, octave=self.octave)
+    @cached_property
+    def _kept(self) -> Tensor:
+        """Hole pixels of the model alone."""
+        return self.hole & (self.by_model == 1)
+
+    @cached_property
+    def _continued(self) -> Tensor:
+        """Hole pixels where the smooth fill counts."""
+        return self.whole & ~self._kept
+
+    @cached_property
+    def _grain_beyond(self) -> Tensor:
+        """The grain of the smooth fill there; that of the document, so all fills share it."""
+        smooth = smooth_fill(self.color, self.whole, self.preserved, self.seed, grain=False)
+        return smooth_grain(smooth, self._continued, self.preserved, self.seed, self.octave)
 
     def feathered(self, fill: Tensor, width: float) -> Tensor:
         """Fade a fill in over the document, within `width` px of the border."""

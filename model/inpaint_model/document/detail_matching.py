@@ -118,13 +118,14 @@ def apply_detail_gains(fill: Tensor, fill_bands: list[Tensor], matches: list[Det
     return fill if total is None else fill + total
 
 
-def grained(fill: Tensor, known: list[KnownDetail]) -> Tensor:
-    """Add the grain of the document to a smooth fill [3, H, W]."""
-    matches = [
-        DetailGain(1.0, None if octave.floor is None else _noise(octave, octave.floor))
-        for octave in known
-    ]
-    return apply_detail_gains(fill, laplacian_bands(fill, len(known)), matches)
+def grain_like(known: list[KnownDetail]) -> Tensor:
+    """Return noise [3, H, W] with the grain of a document."""
+    total = torch.zeros_like(known[-1].band)
+    for octave in reversed(known):
+        total = doubled(total, *octave.band.shape[1:]) if octave is not known[-1] else total
+        if octave.floor is not None:
+            total = total + _noise(octave, octave.floor)
+    return total
 
 
 def _noise(octave: KnownDetail, covariance: Tensor) -> Tensor:

@@ -44,6 +44,11 @@ class Box(NamedTuple):
         """First row below the box."""
         return self.y + self.height
 
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return self.width * self.height
+
     def grown(self, margin: int) -> Box:
         """Add `margin` px on every side."""
         return Box(self.x - margin, self.y - margin, self.width + 2 * margin,

@@ -13,6 +13,10 @@ from inpaint_model.document.notices import Notice, RefusalError
 MAX_GROUPS = 32
 MIN_OVERLAP = 0.5
 """Fraction of a part that must lie inside a frame for it to join the frame's group."""
+NEAR = 1.2
+"""Times a frame's side within which a speck joins the frame's group."""
+SPECK = 0.001
+"""Largest box of a speck over that of the group's largest part."""
 FEW = 8
 """Maximum number of thin parts that are framed one by one; more count as scratches."""
 
@@ -47,7 +51,9 @@ def grouped(
     """Return groups of parts (numbers from 1) that share a frame.
 
     The largest part gets a frame, and all parts at least half inside it join; if this changes the
-    frame (a square around the group grows), it repeats. Specks and hairlines do not grow the frame,
+    frame (a square around the group grows), it repeats. Specks beside it join as well: the edge of
+    a soft selection crumbles into them, and filling them separately would take another pass of the
+    model for a few pixels, most often with the same frame. Thin parts do not grow the frame,
     since dust would lead from hole to hole; they are framed last, together if `are_together`. A
     group thus depends only on its frame and the remaining parts, so that the frames of a recipe
     reproduce its groups.
@@ -57,7 +63,7 @@ def grouped(
     """
     left = sorted(
         range(len(parts)),
-        key=lambda i: (parts[i].is_thin, -parts[i].box.width * parts[i].box.height),
+        key=lambda i: (parts[i].is_thin, -parts[i].box.area),
     )
     groups: list[tuple[list[int], Choice]] = []
     while left:
@@ -70,12 +76,7 @@ def grouped(
             if together:
                 joined = left
                 break
-            shares = geometry.overlap_fractions(choice.frame, [parts[i].points for i in left])
-            joined = [
-                i
-                for i, share in zip(left, shares, strict=True)
-                if i == left[0] or share >= MIN_OVERLAP
-            ]
+            joined = _inside(choice.frame, parts, left)
             grown = [i for i in joined if i == left[0] or not parts[i].is_thin]
             if len(grown) == len(members) or choice.mode == "auto":
                 break
@@ -84,3 +85,18 @@ def grouped(
         gone = set(joined)
         left = [i for i in left if i not in gone]
     return groups
+
+
+def _inside(frame: Frame, parts: Sequence[Part], left: Sequence[int]) -> list[int]:
+    """Return which of the parts that are left belong in a frame; the first one always does."""
+    points = [parts[i].points for i in left]
+    shares = geometry.overlap_fractions(frame, points)
+    near = geometry.overlap_fractions(frame._replace(side=NEAR * frame.side), points)
+    most = SPECK * parts[left[0]].box.area
+    return [
+        i
+        for i, share, beside in zip(left, shares, near, strict=True)
+        if i == left[0]
+        or share >= MIN_OVERLAP
+        or (beside >= MIN_OVERLAP and parts[i].box.area <= most)
+    ]

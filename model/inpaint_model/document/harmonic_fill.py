@@ -7,10 +7,17 @@ sweeps.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 
-from inpaint_model.document.pyramid import doubled, known_block_means
+from inpaint_model.document.geometry import Box, union
+from inpaint_model.document.pyramid import block_sums, doubled, known_block_means
+
+_CELL = 16  # px: holes closer than this are solved together
+_MARGIN = 8  # px
+_MOST_PARTS = 64
 
 
 def harmonic_fill(
@@ -24,18 +31,39 @@ def harmonic_fill(
     """
     if bool(known.all()):
         return values
-    top, bottom = _extent(known.all(dim=1))
-    left, right = _extent(known.all(dim=0))
-    part = (slice(top, bottom), slice(left, right))
     result = values.clone()
-    result[:, *part] = _solved(values[:, *part], known[part], sweeps, reach)
+    for part in _parts(~known):
+        result[:, *part] = _solved(values[:, *part], known[part], sweeps, reach)
     return result
 
 
-def _extent(known: Tensor) -> tuple[int, int]:
-    unknown = torch.nonzero(~known)
-    margin = 8
-    return max(int(unknown[0]) - margin, 0), int(unknown[-1]) + 1 + margin
+def _parts(unknown: Tensor) -> list[tuple[slice, slice]]:
+    """Return disjoint boxes around the unknown pixels, with a margin of known ones.
+
+    Separate holes are solved separately: what lies between them would take as long as they do.
+    """
+    height, width = unknown.shape
+    coarse = block_sums(unknown[None].float(), _CELL)[0].numpy() > 0
+    labels, count = ndimage.label(coarse, np.ones((3, 3)))
+    boxes = [
+        Box(x.start, y.start, x.stop - x.start, y.stop - y.start)
+        for y, x in ndimage.find_objects(labels)
+    ]
+    boxes = [
+        Box(*(_CELL * px for px in box)).grown(_MARGIN).clipped(width, height) for box in boxes
+    ]
+    if count > _MOST_PARTS:
+        boxes = [union(boxes)]
+    separate: list[Box] = []
+    while boxes:
+        box = boxes.pop()
+        near = [other for other in separate if box.intersection(other).area]
+        if near:  # their union may touch others
+            separate = [other for other in separate if other not in near]
+            boxes.append(union([box, *near]))
+        else:
+            separate.append(box)
+    return [(slice(box.y, box.bottom), slice(box.x, box.right)) for box in separate]
 
 
 def _solved(values: Tensor, known: Tensor, sweeps: int, reach: float | None) -> Tensor:

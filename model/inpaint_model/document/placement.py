@@ -339,7 +339,7 @@ def _shown(placement: Placement, part: FramePart, box: Box | None = None) -> tor
     x, y = part.origin
     matrix = geometry.compose(geometry.translation(-x, -y), matrix)
     seen = resample(np.clip(part.pixels, 0, 1), matrix, shown.width, shown.height)
-    return torch.from_numpy(seen).permute(2, 0, 1)
+    return torch.from_numpy(seen).permute(2, 0, 1).contiguous()
 
 
 def _patch(

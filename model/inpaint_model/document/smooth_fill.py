@@ -6,10 +6,11 @@ frame (docs/decisions/0038).
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from inpaint_model.document.borders import grown
-from inpaint_model.document.detail_matching import grained, known_detail, octaves
+from inpaint_model.document.detail_matching import grain_like, known_detail, octaves
 from inpaint_model.document.harmonic_fill import harmonic_fill
 
 RING = 64  # width of the ring in which grain is measured, px
@@ -34,9 +35,18 @@ def smooth_fill(
     `octave` is how often the document was halved; the caller adds the grain of finer octaves.
     """
     fill = harmonic_fill(values, known, sweeps=_SWEEPS)
+    return fill + smooth_grain(fill, hole, known, seed, octave) if grain else fill
+
+
+def smooth_grain(fill: Tensor, hole: Tensor, known: Tensor, seed: int, octave: int = 0) -> Tensor:
+    """Return the grain of the known pixels around a hole, [3, H, W], for all of its smooth fills.
+
+    It fades into the known pixels. The smooth fill [3, H, W] only keeps the old content of the hole
+    out of the measurement. Zeros if too few pixels are known.
+    """
     ring = grown(hole, RING >> octave) & known
-    if not grain or int(ring.sum()) < _MIN_RING:
-        return fill
+    if int(ring.sum()) < _MIN_RING:
+        return torch.zeros_like(fill)
     count = octaves(OCTAVES_OF) - octave
-    rough = grained(fill, known_detail(fill, hole, ring, count, seed))
-    return rough + harmonic_fill(fill - rough, grown(hole, _BORDER) & known)
+    rough = grain_like(known_detail(fill, hole, ring, count, seed))
+    return rough - harmonic_fill(rough, grown(hole, _BORDER) & known)

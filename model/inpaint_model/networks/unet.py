@@ -61,7 +61,8 @@ class _Block(nn.Module):
             self.conv1.weight *= 0.1
 
     def forward(self, x: Tensor) -> Tensor:
-        residual: Tensor = self.conv1(F.leaky_relu(self.conv0(F.leaky_relu(x, 0.2)), 0.2))
+        inner = F.leaky_relu_(self.conv0(F.leaky_relu(x, 0.2)), 0.2)
+        residual: Tensor = self.conv1(inner)
         return x + residual
 
 

@@ -145,13 +145,18 @@ class FillSession:
         return self.encodings.home if self.encodings else None
 
     @property
+    def fitted_px(self) -> int:
+        """Number of pixels that a candidate is fitted to."""
+        return sum(placement.fitted_px for placement in self.placements)
+
+    @property
     def num_bytes(self) -> int:
         """Approximate memory."""
         codes = sum(c.nbytes for made in list(self.candidates.values()) for c in made.codes)
         groups = self.encodings.groups if self.encodings else ()
         encoded: int = sum(part.nbytes for parts in groups for part in parts.values())
         rendered = sum(part.nbytes for parts in list(self.unedited.values()) for part in parts)
-        fitting = FITTING_BYTES * sum(placement.fitted_px for placement in self.placements)
+        fitting = FITTING_BYTES * self.fitted_px
         fitting += sum(enlarger.num_bytes for enlarger in self.enlargers)
         images = self.image.pixels.nbytes + self.hole.coverage.nbytes
         if self.image.context is not None:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, maximum_filter
 from scipy.spatial import ConvexHull
 from torch.nn.functional import affine_grid, grid_sample
 
@@ -40,6 +40,8 @@ SOFT = 0.003  # standard deviation of the edges of outlines, in sides of the fra
 RADIUS = 4  # px of the view: windows of the guided filter
 EPSILON = 3e-4  # variance of colors (0..1) below which the guided filter ignores edges
 BACKGROUND_SIDE = 384  # px of the longest side at which the background is filtered
+HALF = 128  # coverage, 0..255
+REACH = 0.05  # over the side of the face's frame: how far faint coverage may be from more
 CUT = 0.06  # coverage below which a mask ends, and above 1 - CUT is complete
 
 
@@ -74,7 +76,8 @@ class Segmentation:
         for k in chosen:
             for part in parts:
                 if part != "background":
-                    yield from _found(k, part, *self._part(k, part))
+                    reach = round(REACH * self.faces[k].frame.side)
+                    yield from _found(k, part, *self._part(k, part), reach)
         if "background" in parts:
             yield from _found(-1, "background", self._whole, self._background())
 
@@ -179,13 +182,29 @@ def _seen(from_view: Matrix, side: int) -> Box:
     return bounding_box(transform_points(from_view, [(0, 0), (side, 0), (side, side), (0, side)]))
 
 
-def _found(face: int, part: Part, box: Box, mask: FloatImage) -> Iterator[PartMask]:
-    """Yield a mask, cut to where it is not 0, unless it is 0 everywhere."""
+def _found(
+    face: int, part: Part, box: Box, mask: FloatImage, reach: int | None = None
+) -> Iterator[PartMask]:
+    """Yield a mask, cut to where it is not 0, unless it is 0 everywhere.
+
+    `reach` is how far the part may be from where it is at least half covered, px.
+    """
     coverage = np.rint(((mask - CUT) / (1 - 2 * CUT)).clip(0, 1) * 255).astype(np.uint8)
+    if reach is not None:
+        coverage = _near_part(coverage, reach)
     rows, columns = np.flatnonzero(coverage.any(axis=1)), np.flatnonzero(coverage.any(axis=0))
     if len(rows):
         cut = Box(int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
         yield PartMask(face, part, cut.moved(box.x, box.y), cut.cut(coverage).copy())
+
+
+def _near_part(coverage: MaskU8, reach: int) -> MaskU8:
+    """Remove coverage farther than `reach` px from all that is at least half covered.
+
+    Nobody sees these wisps in a selection, but they enlarge what is filled.
+    """
+    near = maximum_filter(coverage, 2 * reach + 1) >= HALF
+    return np.where(near, coverage, np.uint8(0))
 
 
 def _guided(small: FloatImage, mask: FloatImage, image: FloatImage, to_small: Matrix) -> FloatImage:

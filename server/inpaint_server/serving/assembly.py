@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -23,6 +22,7 @@ from ..scheduling.admission import Admission
 from ..scheduling.engine import Engine
 from ..scheduling.work_marker import Killed, WorkMarker
 from .local_backend import LocalBackend, Parts
+from .pixel_threads import PixelThreads
 from .upkeep import FREE_INTERVAL_S, UpkeepTimes
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def local_backend(
         models=models,
         sessions=sessions,
         admission=Admission(requests, limits.max_queue, sessions),
-        pixels=_pixel_threads(threads),
+        pixels=PixelThreads(threads),
         marker=marker,
         killed=killed,
     )
@@ -156,17 +156,3 @@ def _share_threads(threads: int, models: DeviceModels, lanes: int) -> None:
     """Divide the CPU's threads among the busy workers."""
     if models.device.type == "cpu":
         use_threads(max(1, threads // lanes))
-
-
-def _pixel_threads(threads: int) -> Executor:
-    """Return an executor with two threads for conversion and blending, which share the cores.
-
-    Each thread that calls torch has its own OpenMP threads, which busy-wait. If there were more of
-    them than cores, they would slow down each other and the networks.
-    """
-    return ThreadPoolExecutor(
-        2,
-        thread_name_prefix="pixels",
-        initializer=use_threads,
-        initargs=(max(1, threads // 2),),
-    )

@@ -12,7 +12,6 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from concurrent.futures import Executor
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -65,6 +64,7 @@ from .answers import (
     SegmentAnswer,
 )
 from .backend import Caller, Upload
+from .pixel_threads import PixelThreads
 from .upkeep import STALL_S, UpkeepTimes, Use, free_unused, probe_devices, warm_up
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ class Parts:
     models: ModelRegistry
     sessions: SessionCache
     admission: Admission
-    pixels: Executor  # threads for conversion and blending
+    pixels: PixelThreads
     marker: WorkMarker
     killed: Killed | None  # the work at which the previous daemon was killed
 
@@ -129,7 +129,7 @@ class LocalBackend:
     def stop(self) -> None:
         """Stop the workers after their current steps."""
         self._parts.engine.stop()
-        self._parts.pixels.shutdown(wait=False, cancel_futures=True)
+        self._parts.pixels.stop()
 
     # -- Fill -----------------------------------------------------------------------------------
 
@@ -155,7 +155,7 @@ class LocalBackend:
             geometry, overview = spec.geometry, spec.overview
             data = await upload.images(spec.shapes)
             image = received_images.document_image(geometry, data[0], spec.context)
-            hole = await self._in_thread(received_images.hole, geometry, data[1])
+            hole = await self._parts.pixels.run(received_images.hole, geometry, data[1])
             whole = (
                 received_images.overview_image(overview, data[2], geometry.document)
                 if overview
@@ -202,7 +202,7 @@ class LocalBackend:
         async with self._room(estimate, Priority.EDIT, session_id, "Edit", {}) as memory:
             geometry = spec.source.geometry
             data = await upload.images([geometry.crop, geometry.hole] if geometry else [])
-            served = await self._in_thread(self._reopened, spec.source, data)
+            served = await self._parts.pixels.run(self._reopened, spec.source, data)
             bounds = served.session.hole.bounds
             if bounds is not None and geometry is not None:
                 memory.shrink(estimate.of_hole(bounds).total)
@@ -265,11 +265,12 @@ class LocalBackend:
         needed = memory_for_segmentation(shape)
         async with self._room(needed, Priority.EDIT, "", "Segment", facts):
             (data,) = await upload.images([shape])
-            found = await self._in_thread(segmentation_of, shape, data)
+            px = shape.width * shape.height
+            found = await self._parts.pixels.run(segmentation_of, shape, data, px=px)
             yield faces_in(found)
             chosen = spec.faces or range(len(found.faces))
             masks = found.masks(spec.parts, [k for k in chosen if k < len(found.faces)])
-            while (mask := await self._in_thread(next, masks, None)) is not None:
+            while (mask := await self._parts.pixels.run(next, masks, None, px=px)) is not None:
                 yield mask
 
     # -- Answers --------------------------------------------------------------------------------
@@ -310,7 +311,8 @@ class LocalBackend:
                     total += event.smooth
                     yield Progress(0, total)
                     # Prepare blending while the device renders.
-                    await self._in_thread(answered.session.prepare_blending)
+                    session = answered.session
+                    await self._parts.pixels.run(session.prepare_blending, px=session.fitted_px)
                 if isinstance(event, list):
                     spans.add("render", arrived, renderings=len(event))
                 for rendering in event if isinstance(event, list) else ():
@@ -330,11 +332,12 @@ class LocalBackend:
         self, answered: ServedSession, kept: FillSession, rendering: Rendering
     ) -> FinishedCandidate:
         """Blend a rendering into the document, judge it, and encode the attachment, in threads."""
+        run, px = self._parts.pixels.run, answered.session.fitted_px
         with spans.span("blend"):
             finished, assessment, attachment = await asyncio.gather(
-                self._in_thread(finished_candidate, answered, rendering),
-                self._in_thread(kept.assess, rendering),
-                self._in_thread(kept.attachment),
+                run(finished_candidate, answered, rendering, px=px),
+                run(kept.assess, rendering),
+                run(kept.attachment),
             )
         finished = replace(finished, assessment=assessment)
         return replace(finished, attachment=attachment) if rendering.variant < 0 else finished
@@ -368,10 +371,6 @@ class LocalBackend:
 
     def _new_session_id(self) -> str:
         return self._session_prefix + SessionCache.new_id()
-
-    async def _in_thread(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._parts.pixels, function, *arguments)
 
     # -- Description and models -----------------------------------------------------------------
 
