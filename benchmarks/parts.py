@@ -65,6 +65,7 @@ def gimp(image: Path, parts: Sequence[str], folder: Path) -> list[dict[str, Any]
     local = Path(shutil.copy(image, profile.out))
     with served(folder) as daemon:
         profile.environment.update(daemon.environment)
+        profile.environment["PYTHONDONTWRITEBYTECODE"] = ""  # as for users: compiled only once
         found = profile.console("part_fill", timeout_s=PATIENCE_S, image=str(local), parts=parts)
     assert isinstance(found.value, list)
     assert all(each["status"] == [["success", ""]] * 2 for each in found.value), found.value

@@ -54,8 +54,13 @@ class Layer:
         return Box(self.x, self.y, self.rgba.shape[1], self.rgba.shape[0])
 
     def read(self, box: Box, babl: str, step: int = 1) -> bytes:
+        raise AssertionError("layers are read for the screen")
+
+    def is_opaque(self, box: Box) -> bool:
+        return False
+
+    def read_screen(self, box: Box, step: int = 1) -> bytes:
         """One pixel per square of `step`; only full squares of the layer may be requested."""
-        assert babl == "R'G'B'A u8"
         here = box.relative(self.box)
         assert self.box.contains(box)
         assert here.x % step == here.y % step == box.width % step == box.height % step == 0

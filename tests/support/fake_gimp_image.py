@@ -36,6 +36,12 @@ class Pixels:
         columns = {"A u8": [3], "Y' u8": [0], "R'G'B' u8": [0, 1, 2], "R'G'B'A u8": [0, 1, 2, 3]}
         return canvas[..., columns[babl]].tobytes()
 
+    def is_opaque(self, box: Box) -> bool:
+        return False
+
+    def read_screen(self, box: Box, step: int = 1) -> bytes:
+        return self.read(box, "R'G'B'A u8", step)
+
 
 @dataclass
 class FakeImage:

@@ -63,7 +63,7 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         inner = F.leaky_relu_(self.conv0(F.leaky_relu(x, 0.2)), 0.2)
         residual: Tensor = self.conv1(inner)
-        return x + residual
+        return residual.add_(x)
 
 
 def _blocks(width: int, count: int) -> nn.Sequential:

@@ -23,6 +23,11 @@ class Reader(Protocol):
     """Reads pixels in image coordinates; outside the drawable they are transparent zeros."""
 
     def read(self, box: Box, babl: str, step: int = 1) -> bytes: ...
+    def is_opaque(self, box: Box) -> bool:
+        """Return whether nothing in a box can be transparent."""
+
+    def read_screen(self, box: Box, step: int = 1) -> bytes:
+        """Return what dialogs show of a box: RGBA, 8-bit sRGB."""
 
 
 class Readable(Protocol):

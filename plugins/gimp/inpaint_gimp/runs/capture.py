@@ -30,7 +30,6 @@ from .steps import run_all
 
 _INVERT = bytes(255 - value for value in range(256))
 _REDUCED = SampleFormat(SampleType.U8, Transfer.SRGB)
-SCREEN = "R'G'B'A u8"  # babl's name of the format that dialogs show
 _CONTEXT = 2.2  # side of a glance, relative to the hole's longer side
 GLANCE_SIDE = 640  # px, approximate
 STRIP_PX = 1 << 18  # px of the image; GIMP reads them in about 5 to 15 ms
@@ -118,7 +117,7 @@ def capture(image: Readable, target: Target, limits: Limits) -> Generator[None, 
         crop = yield from read_image(source, parts.crop, stored, gray)
         overview = context = None
         if parts.context is not None:
-            data = yield from _read(source, parts.context, SCREEN, parts.step)
+            data = yield from _in_strips(source.read_screen, parts.context, parts.step)
             context = Context((yield from _opaque(data, parts.context, parts.step)), parts.context)
         if not parts.shows(canvas):
             overview = yield from read_overview(source, canvas, gray)
@@ -159,7 +158,7 @@ def overview(
     box = Box(0, 0, width, height)
     with image.pixels(target.item if target.from_layer else None) as source:
         yield
-        pixels = yield from _read(source, box, SCREEN, step)
+        pixels = yield from _in_strips(source.read_screen, box, step)
     coverage = yield from _in_strips(selected.coverage, box, step)
     return selected.box, Glance(box, step, pixels, coverage)
 
@@ -194,7 +193,7 @@ def coverage_of(box: Box, data: bytes) -> Coverage:
 
 def _glance(source: Reader, hole: _Selected, around: Box) -> Generator[None, None, Glance]:
     view, step = glance_box(hole.box, around)
-    pixels = yield from _read(source, view, SCREEN, step)
+    pixels = yield from _in_strips(source.read_screen, view, step)
     coverage = yield from _in_strips(hole.coverage, view, step)
     return Glance(view, step, pixels, coverage)
 
@@ -205,7 +204,9 @@ def glance_at(
     """Read a glance at the hole `box`, whose pixels are `shift` px further right and down."""
     view, step = glance_box(box, around)
     here = view._replace(x=view.x + shift[0], y=view.y + shift[1])
-    return Glance(view, step, run_all(_read(source, here, SCREEN, step)), coverage(view, step))
+    return Glance(
+        view, step, run_all(_in_strips(source.read_screen, here, step)), coverage(view, step)
+    )
 
 
 def _transparency(
@@ -227,10 +228,11 @@ def read_image(
     source: Reader, box: Box, stored: SampleFormat, gray: bool, step: int = 1
 ) -> Generator[None, None, Picture]:
     """Read the pixels of `box` for the wire, with alpha only if something is transparent."""
-    alpha = yield from _read(source, box, "A u8", step)
     channels = 1 if gray else 3
-    if alpha.count(255) != len(alpha):
-        channels = 4
+    if not source.is_opaque(box):
+        alpha = yield from _read(source, box, "A u8", step)
+        if alpha.count(255) != len(alpha):
+            channels = 4
     data = yield from _read(source, box, stored.babl(LAYOUTS[channels]), step)
     extent = Extent(box.width // step, box.height // step)
     return Picture(*extent, channels, data, stored.sample_type, stored.transfer)

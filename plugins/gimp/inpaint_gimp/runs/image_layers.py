@@ -15,7 +15,6 @@ from .mixing import Mix, Mixed, Other, nothing_there
 
 LAYER_SIDE = 512  # px; the model sees no more detail, and sliders must stay responsive
 REMEMBERED = -(1 << 31)  # key of a result whose layer is no longer in the image, and the next ones
-_SCREEN = "R'G'B'A u8"
 
 
 class Stack(Protocol):
@@ -103,7 +102,7 @@ class ImageLayers:
         seen = _whole_steps(seen, bounds, step)
         if seen.is_empty:
             raise nothing_there()
-        data = self._image.layer_pixels(key).read(seen, _SCREEN, step)
+        data = self._image.layer_pixels(key).read_screen(seen, step)
         if not any(data[3::4]):
             raise nothing_there()
         image = Picture(seen.width // step, seen.height // step, 4, data)

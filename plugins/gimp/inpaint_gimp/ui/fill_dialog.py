@@ -24,7 +24,6 @@ from ..host.target import NothingSelectedError
 from ..runs.arguments import FillSettings
 from ..runs.calls import Call, make_layers
 from ..runs.capture import (
-    SCREEN,
     Captured,
     Glance,
     capture,
@@ -80,7 +79,7 @@ def fill_with_dialog(call: Call) -> None:
     except InputError:
         # The source used last does not fit this image; the user can choose one in the dialog.
         call.config.set_property("source", "visible")
-    image.prepare_reading(SCREEN)  # before the window opens, which would not respond meanwhile
+    image.prepare_reading()  # before the window opens, which would not respond meanwhile
     dialog = FillDialog(call, image)
     try:
         if not dialog.run():
