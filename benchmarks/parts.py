@@ -45,6 +45,7 @@ def krita(image: Path, parts: Sequence[str], folder: Path) -> list[dict[str, Any
             files={"image.png": image},
             arguments={"parts": parts},
             environment=daemon.environment,
+            opengl=False,  # where there is a GPU, it draws the canvas
             timeout=PATIENCE_S,
         )
     return list(run.value["times"])

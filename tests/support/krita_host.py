@@ -128,13 +128,15 @@ def _run_once(
     executable: Path | None = None,
     stored: Mapping[str, Path] | None = None,
     settings: str = "",
+    opengl: bool = True,
     timeout: float = 120,
 ) -> Run:
     """Run one scenario in a separate home folder.
 
     `home` is copied. `plugin` is a folder whose contents go to Krita's pykrita folder. `files` are
     copied to the output folder under their keys. `executable` is set as the daemon's program.
-    `stored` are the plug-in's settings from an earlier run, by their names.
+    `stored` are the plug-in's settings from an earlier run, by their names. Without a GPU, OpenGL
+    draws the canvas in software, which takes as much as a core while something is selected.
 
     Raises:
         AssertionError: the scenario failed; with the log and Krita's output.
@@ -161,6 +163,10 @@ def _run_once(
         shutil.copy(path, out / name)
     lines = ["EnableHiDPI=true", settings, "[python]", *(f"enable_{name}=true" for name in enabled)]
     (folder / "home/.config/kritarc").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    if not opengl:
+        display_settings = folder / "home/.config/kritadisplayrc"
+        display_settings.write_text("OpenGLRenderer=none\n", encoding="utf-8")
 
     config = folder / "home/.config/inpaint"
     config.mkdir(exist_ok=True)

@@ -42,6 +42,8 @@ from inpaint_model.document.smooth_fill import smooth_fill, smooth_grain
 MAX_FEATHER_PX = 256.0
 _BORDER = 2  # width of the border that bounds the membrane, px
 _MIN_RING = 64  # fewest known pixels for matching
+_ALIKE = 0.08  # difference at the border up to which all of it is continued into the hole
+_MOST_ALIKE = 3.0  # or this many times its median
 
 
 @dataclass(frozen=True)
@@ -166,8 +168,24 @@ class BlendContext:
             matches = detail_gains(fill_bands, self.detail)
             fill = apply_detail_gains(fill, fill_bands, matches)
         if settings.gradient and bool(self.border.any()):
-            offset = harmonic_fill(self.color - fill, self.border)
+            offset = self._membrane(self.color - fill)
         return RegionFit(settings, tone, matches, fill, offset)
+
+    def _membrane(self, difference: Tensor) -> Tensor:
+        """Continue the difference at the border [3, H, W] into the hole.
+
+        Where a few pixels of the border differ much more than the others, the model shows something
+        else there, for example a wall beside an ear. That is not another light, and would stain the
+        hole. Such a difference only continues over a few pixels.
+        """
+        size = difference.abs().amax(dim=0)
+        limit = max(_MOST_ALIKE * float(size[self.border].median()), _ALIKE)
+        alike = self.border & (size <= limit)
+        offset = harmonic_fill(difference, alike)
+        if bool((alike == self.border).all()):
+            return offset
+        rest = torch.where(self.border, difference - offset, 0.0)
+        return offset + harmonic_fill(rest, self.border, reach=self.upscale_factor / 2**self.octave)
 
     def fitted(self, fit: RegionFit) -> Tensor:
         """Return the fitted fill, [3, H, W]; it is meaningless outside the hole."""
@@ -234,7 +252,7 @@ class BlendContext:
     @cached_property
     def _grain_beyond(self) -> Tensor:
         """The grain of the smooth fill there; that of the document, so all fills share it."""
-        smooth = smooth_fill(self.color, self.whole, self.preserved, self.seed, grain=False)
+        smooth = harmonic_fill(self.color, self.preserved, sweeps=1)
         return smooth_grain(smooth, self._continued, self.preserved, self.seed, self.octave)
 
     def feathered(self, fill: Tensor, width: float) -> Tensor:

@@ -13,10 +13,10 @@ from inpaint_model.document.notices import Notice, RefusalError
 MAX_GROUPS = 32
 MIN_OVERLAP = 0.5
 """Fraction of a part that must lie inside a frame for it to join the frame's group."""
-NEAR = 1.2
-"""Times a frame's side within which a speck joins the frame's group."""
-SPECK = 0.001
-"""Largest box of a speck over that of the group's largest part."""
+NEAR = 0.1
+"""Distance of a crumb from the box of a group's largest part over the box's larger side."""
+CRUMB = 0.001
+"""Largest box of a crumb over that of the group's largest part."""
 FEW = 8
 """Maximum number of thin parts that are framed one by one; more count as scratches."""
 
@@ -51,9 +51,9 @@ def grouped(
     """Return groups of parts (numbers from 1) that share a frame.
 
     The largest part gets a frame, and all parts at least half inside it join; if this changes the
-    frame (a square around the group grows), it repeats. Specks beside it join as well: the edge of
-    a soft selection crumbles into them, and filling them separately would take another pass of the
-    model for a few pixels, most often with the same frame. Thin parts do not grow the frame,
+    frame (a square around the group grows), it repeats. Crumbs beside that part join as well: the
+    edge of a soft selection consists of them, and filling them separately would take another pass
+    of the model for a few pixels, most often with the same frame. Thin parts do not grow the frame,
     since dust would lead from hole to hole; they are framed last, together if `are_together`. A
     group thus depends only on its frame and the remaining parts, so that the frames of a recipe
     reproduce its groups.
@@ -89,14 +89,16 @@ def grouped(
 
 def _inside(frame: Frame, parts: Sequence[Part], left: Sequence[int]) -> list[int]:
     """Return which of the parts that are left belong in a frame; the first one always does."""
-    points = [parts[i].points for i in left]
-    shares = geometry.overlap_fractions(frame, points)
-    near = geometry.overlap_fractions(frame._replace(side=NEAR * frame.side), points)
-    most = SPECK * parts[left[0]].box.area
+    shares = geometry.overlap_fractions(frame, [parts[i].points for i in left])
+    largest = parts[left[0]].box
+    around = largest.grown(round(NEAR * max(largest.width, largest.height)))
     return [
         i
-        for i, share, beside in zip(left, shares, near, strict=True)
+        for i, share in zip(left, shares, strict=True)
         if i == left[0]
         or share >= MIN_OVERLAP
-        or (beside >= MIN_OVERLAP and parts[i].box.area <= most)
+        or (
+            parts[i].box.area <= CRUMB * largest.area
+            and around.intersection(parts[i].box) == parts[i].box
+        )
     ]

@@ -165,6 +165,23 @@ def test_a_wrong_light_is_put_right(how: BlendSettings) -> None:
     assert fitted < 0.25 * raw
 
 
+def test_other_content_beside_the_hole_does_not_stain_it() -> None:
+    """A red object ends at the hole, and the fill shows the wall in a slightly different light."""
+    image = np.full((SIDE, SIDE, 3), 0.5, np.float32)
+    image[135:155, 205:240] = (0.9, 0.2, 0.2)
+    selected = coverage() == 255
+    image[selected] = 0.0
+    output = np.full((RESOLUTION, RESOLUTION, 3), 0.47, np.float32)
+    only_membrane = BlendSettings(colour_match=False, grain=False)
+    result = filled(placed(image), output, only_membrane)
+    x = np.arange(SIDE)
+    far = selected & (x < 190)
+    assert np.abs(result - 0.5)[far].max() < 0.01
+    edge = max(x[selected[145]])
+    assert result[145, edge, 0] > 0.7
+    assert result[145, edge - 12, 0] < 0.53
+
+
 def test_a_perfect_fill_is_left_alone() -> None:
     image = scenery()
     placement = placed(image)
@@ -288,5 +305,5 @@ def test_a_hole_without_known_pixels_is_still_filled() -> None:
     pixels = np.zeros((40, 40, 3), np.uint8)
     everywhere = Hole(np.full((40, 40), 255, np.uint8))
     placement = place(DocumentImage(pixels), everywhere, Frame(20, 20, 40), 32)
-    output = np.full((32, 32, 3), 0.5, np.float32)
-    assert (BlendFit.of(placement, output).to_patch().fill == 128).all()
+    output = np.full((32, 32, 3), 0.4, np.float32)
+    assert (BlendFit.of(placement, output).to_patch().fill == 102).all()

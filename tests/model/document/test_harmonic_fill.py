@@ -59,3 +59,22 @@ def test_a_constant_stays_constant_and_nothing_known_gives_zeros() -> None:
     assert torch.equal(harmonic_fill(values, known), torch.zeros(1, 33, 70))
     known[0, 69] = True
     assert torch.allclose(harmonic_fill(values, known), values)
+
+
+def test_separate_holes_do_not_depend_on_each_other() -> None:
+    generator = torch.Generator().manual_seed(0)
+    values = torch.rand(3, 90, 260, generator=generator)
+    holes = [torch.zeros(90, 260, dtype=torch.bool) for _ in range(3)]
+    for hole, (left, width) in zip(holes, ((5, 30), (90, 60), (250, 10)), strict=True):
+        hole[20:70, left : left + width] = True
+    together = harmonic_fill(values, ~(holes[0] | holes[1] | holes[2]))
+    for hole in holes:
+        alone = harmonic_fill(values, ~hole)
+        assert torch.equal(alone[:, hole], together[:, hole])
+
+
+def test_many_specks_are_filled_together() -> None:
+    known = torch.ones(400, 400, dtype=torch.bool)
+    known[10::40, 10::40] = False
+    values = torch.full((1, 400, 400), 0.25)
+    assert torch.allclose(harmonic_fill(torch.where(known, values, 9.0), known), values)

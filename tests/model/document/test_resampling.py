@@ -85,8 +85,24 @@ def test_enlarging_agrees_with_the_cubic_spline() -> None:
     x, y = np.meshgrid(np.arange(160) + 0.5, np.arange(160) + 0.5)
     at = geometry.transform_points(matrix, np.stack([x.ravel(), y.ravel()], axis=1)) - 0.5
     reference = ndimage.map_coordinates(image[..., 0], at.T[::-1], order=3).reshape(160, 160)
-    assert np.abs(ours - reference).mean() < 0.01
-    assert np.abs(ours - reference).max() < 0.06
+    assert np.abs(ours - reference).max() < 1e-3
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 9), (4, 7), (40, 5)])
+@pytest.mark.parametrize("scale", [0.3, 1.0, 1.7, 5.2])
+def test_ramps_continue_one_pixel_beyond_the_edges_of_small_images(
+    rows: int, columns: int, scale: float
+) -> None:
+    image = position_coded(columns, rows)
+    width, height = (math.ceil((length + 1.9) / scale) for length in (columns, rows))
+    matrix = geometry.compose(geometry.translation(-0.95, -0.95), geometry.scaling(scale, scale))
+    seen = resample(image, matrix, width, height)
+    truth = scale * position_coded(width, height) - 0.95
+    limits = np.array([columns, rows], np.float32) + 1
+    shown = ((truth > -1) & (truth < limits)).all(axis=2)
+    lines = np.array([columns, rows]) > 1  # a single pixel has no slope
+    assert np.abs(seen - truth)[shown][:, lines].max(initial=0) < 1e-3 * max(rows, columns)
+    assert np.abs(seen - 0.5)[..., ~lines].max(initial=0) < 1e-4
 
 
 @pytest.mark.parametrize("side", [200.0, 300.0, 1000.0])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inpaint_model.document.smooth_fill import smooth_fill
+from inpaint_model.document.smooth_fill import smooth_fill, smooth_grain
 from torch import Generator, Tensor
 
 
@@ -39,6 +39,17 @@ def test_the_grain_is_that_around_the_hole(strength: float) -> None:
     assert float(grain.std()) == pytest.approx(strength, rel=0.25)
     smooth = smooth_fill(slope() + noise, hole, ~hole, seed=1, grain=False)
     assert float((smooth - slope())[:, 36:54, 46:84].std()) < 0.3 * strength
+
+
+def test_grain_ends_at_the_known_pixels_and_needs_some() -> None:
+    hole = a_hole()
+    noisy = slope() + 0.04 * torch.randn(3, 96, 128, generator=Generator().manual_seed(0))
+    grain = smooth_grain(noisy, hole, ~hole, seed=2)
+    assert grain[:, 36:54, 46:84].std() > 0.02
+    assert grain[:, 28:30, 40:90].abs().max() < 1e-6
+    assert torch.equal(
+        smooth_grain(noisy, hole, torch.zeros_like(hole), seed=2), torch.zeros_like(noisy)
+    )
 
 
 @pytest.mark.slow

@@ -556,6 +556,18 @@ def test_groups_grow_until_no_part_joins() -> None:
         grouped(parts_of(dots), choose)
 
 
+def test_crumbs_beside_a_part_belong_to_it() -> None:
+    def choose(box: Box) -> Choice:
+        return Choice(
+            Frame(box.x + box.width / 2, box.y + box.height / 2, 0.9 * box.width), "auto", 1.0
+        )
+
+    hair = Box(400, 400, 300, 300)
+    beside, far, large = Box(550, 375, 5, 4), Box(550, 360, 5, 4), Box(550, 370, 40, 15)
+    groups = grouped(parts_of([hair, beside, far, large]), choose)
+    assert [members for members, _ in groups] == [[1, 2], [4, 3]]
+
+
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 6))

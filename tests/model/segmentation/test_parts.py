@@ -15,7 +15,7 @@ from inpaint_client.example import PORTRAIT
 from inpaint_model.document.geometry import Box
 from inpaint_model.segmentation.parts import PARTS, Part, PartMask, Segmentation
 from PIL import Image, ImageDraw
-from scipy.ndimage import binary_closing
+from scipy.ndimage import binary_closing, distance_transform_edt
 from shared_files import SHARED
 
 Bools = npt.NDArray[np.bool_]
@@ -116,6 +116,16 @@ def test_parts_of_a_face_do_not_overlap(portrait: npt.NDArray[np.float32]) -> No
         if part not in ("glasses", "hair")
     ]
     assert (np.sum(each, axis=0) > 1).mean() < 1e-3
+
+
+def test_hair_has_no_faint_coverage_far_from_it(portrait: npt.NDArray[np.float32]) -> None:
+    """A wisp that nobody sees would enlarge what is filled."""
+    segmentation = Segmentation(portrait)
+    (hair,) = segmentation.masks(["hair"])
+    reach = 0.05 * segmentation.faces[0].frame.side + 1
+    away = distance_transform_edt(hair.coverage < 128, return_distances=True)
+    assert (np.asarray(away)[hair.coverage > 0] <= 2**0.5 * reach).all()
+    assert (hair.coverage[(np.asarray(away) > 2) & (np.asarray(away) < reach / 2)] > 0).any()
 
 
 def test_masks_move_with_the_image(portrait: npt.NDArray[np.float32]) -> None:
