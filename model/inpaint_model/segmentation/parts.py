@@ -42,6 +42,7 @@ EPSILON = 3e-4  # variance of colors (0..1) below which the guided filter ignore
 BACKGROUND_SIDE = 384  # px of the longest side at which the background is filtered
 HALF = 128  # coverage, 0..255
 REACH = 0.05  # over the side of the face's frame: how far faint coverage may be from more
+SOFTNESS = 0.15  # of the edge of a mask with room, over the room
 CUT = 0.06  # coverage below which a mask ends, and above 1 - CUT is complete
 
 
@@ -64,22 +65,27 @@ class Segmentation:
         self._heads: dict[int, Head] = {}
 
     def masks(
-        self, parts: Sequence[Part], faces: Sequence[int] | None = None
+        self, parts: Sequence[Part], faces: Sequence[int] | None = None, room: float = 0.0
     ) -> Iterator[PartMask]:
         """Yield the masks of parts that are not empty, face by face; the background is the last.
 
         Args:
             parts: which parts.
             faces: indices of `faces`; None = all.
+            room: how far masks of a face's parts reach beyond them, over the side of its frame.
         """
         chosen = range(len(self.faces)) if faces is None else faces
         for k in chosen:
             for part in parts:
                 if part != "background":
-                    reach = round(REACH * self.faces[k].frame.side)
-                    yield from _found(k, part, *self._part(k, part), reach)
+                    side = self.faces[k].frame.side
+                    box, mask = self._part(k, part)
+                    coverage = _near_part(_covered(mask), round(REACH * side))
+                    if room:
+                        box, coverage = self._with_room(box, coverage, room * side)
+                    yield from _found(k, part, box, coverage)
         if "background" in parts:
-            yield from _found(-1, "background", self._whole, self._background())
+            yield from _found(-1, "background", self._whole, _covered(self._background()))
 
     @property
     def _whole(self) -> Box:
@@ -152,6 +158,15 @@ class Segmentation:
         seen = box.cut(self.image)
         return box, _guided(head.image, mask, seen, moved)
 
+    def _with_room(self, box: Box, coverage: MaskU8, px: float) -> tuple[Box, MaskU8]:
+        """Grow a mask by `px` pixels, with a soft edge, within the image."""
+        reach, soft = round(px), px * SOFTNESS
+        wide = box.grown(reach + round(3 * soft)).intersection(self._whole)
+        padded = np.zeros((wide.height, wide.width), np.uint8)
+        box.moved(-wide.x, -wide.y).cut(padded)[...] = coverage
+        grown = gaussian_filter(maximum_filter(padded, 2 * reach + 1).astype(np.float32), soft)
+        return wide, np.maximum(padded, np.rint(grown).astype(np.uint8))
+
     def _background(self) -> FloatImage:
         """Return where no person is, from a view of the whole image and those of the heads."""
         height, width = self.image.shape[:2]
@@ -182,16 +197,13 @@ def _seen(from_view: Matrix, side: int) -> Box:
     return bounding_box(transform_points(from_view, [(0, 0), (side, 0), (side, side), (0, side)]))
 
 
-def _found(
-    face: int, part: Part, box: Box, mask: FloatImage, reach: int | None = None
-) -> Iterator[PartMask]:
-    """Yield a mask, cut to where it is not 0, unless it is 0 everywhere.
+def _covered(mask: FloatImage) -> MaskU8:
+    coverage: MaskU8 = np.rint(((mask - CUT) / (1 - 2 * CUT)).clip(0, 1) * 255).astype(np.uint8)
+    return coverage
 
-    `reach` is how far the part may be from where it is at least half covered, px.
-    """
-    coverage = np.rint(((mask - CUT) / (1 - 2 * CUT)).clip(0, 1) * 255).astype(np.uint8)
-    if reach is not None:
-        coverage = _near_part(coverage, reach)
+
+def _found(face: int, part: Part, box: Box, coverage: MaskU8) -> Iterator[PartMask]:
+    """Yield a mask, cut to where it is not 0, unless it is 0 everywhere."""
     rows, columns = np.flatnonzero(coverage.any(axis=1)), np.flatnonzero(coverage.any(axis=0))
     if len(rows):
         cut = Box(int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)

@@ -205,6 +205,13 @@ def _add_select(select: argparse.ArgumentParser) -> None:
         help="number of the face, where 1 is the largest (default: all faces)",
     )
     select.add_argument(
+        "--room",
+        type=_room,
+        metavar="FRACTION",
+        help="how far the mask reaches beyond the part, relative to the width of the face's frame, "
+        "0 to 0.2 (default: 0.025 for hair, so that no strands stay behind a fill; otherwise 0)",
+    )
+    select.add_argument(
         "--out", type=_mask_file, required=True, metavar="MASK.png", help="file to write"
     )
     select.add_argument(
@@ -373,14 +380,18 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _share(text: str) -> float:
+def _share(text: str, most: float = 1) -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    if not 0 <= value <= most:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {most:g}")
     return value
+
+
+def _room(text: str) -> float:
+    return _share(text, 0.2)  # the daemon allows no more
 
 
 def _edits(text: str) -> dict[str, float]:

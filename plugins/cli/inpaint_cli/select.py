@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from inpaint_client import Limits, Part, Picture, Segmentation, SegmentJob, Transfer
-from inpaint_client.segments import DEFAULT_SIDE
+from inpaint_client.segments import DEFAULT_SIDE, room_to_fill
 from PIL import Image
 
 from .color import is_linear, space_of, wire_pixels
@@ -25,7 +25,8 @@ def select(options: Namespace) -> int:
     document = read_document(options.image)
     parts = tuple(Part[name.upper()] for name in options.part)
     with connect() as client:
-        found = client.segment(_job(document, parts, client.info().limits))
+        room = max(map(room_to_fill, parts)) if options.room is None else options.room
+        found = client.segment(_job(document, parts, room, client.info().limits))
     _check_faces(found, parts, options)
     face = None if options.face is None else options.face - 1
     mask = found.mask(parts, face)
@@ -40,11 +41,11 @@ def select(options: Namespace) -> int:
     return 0
 
 
-def _job(document: Document, parts: tuple[Part, ...], limits: Limits) -> SegmentJob:
+def _job(document: Document, parts: tuple[Part, ...], room: float, limits: Limits) -> SegmentJob:
     wire = wire_pixels(document, space_of(document))
     small = reduced(wire, min(DEFAULT_SIDE, limits.max_segment_side or DEFAULT_SIDE))
     transfer = Transfer.LINEAR if is_linear(document) else Transfer.SRGB
-    return SegmentJob(image=image(small, transfer), parts=parts)
+    return SegmentJob(image=image(small, transfer), parts=parts, room=room)
 
 
 def _check_faces(found: Segmentation, parts: tuple[Part, ...], options: Namespace) -> None:

@@ -29,6 +29,14 @@ class Part(IntEnum):
         return self.name.lower()
 
 
+def room_to_fill(part: Part) -> float:
+    """Return the `SegmentJob.room` with which a part is filled best.
+
+    The fine strands beside a mask of hair would stay behind, and the model would continue them.
+    """
+    return 0.025 if part is Part.HAIR else 0.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class SegmentJob:
     """Request for the masks of parts."""
@@ -36,6 +44,9 @@ class SegmentJob:
     image: Picture  # a document or part of one, at most `Limits.max_segment_side` px
     parts: tuple[Part, ...] = tuple(Part)  # none = only find the faces
     faces: tuple[int, ...] = ()  # whose masks, as indices from an earlier answer; none = all
+    room: float = (
+        0.0  # how far masks reach beyond the parts, over the side of a face's frame, 0..0.2
+    )
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,10 @@ def segment_requests(
     """Yield the header, then the chunks of the image, of at most `chunk_bytes` each."""
     inline = _fits(chunk_bytes, job.image)
     header = pb.SegmentHeader(
-        image=_image(job.image, inline), parts=map(_number, job.parts), faces=job.faces
+        image=_image(job.image, inline),
+        parts=map(_number, job.parts),
+        faces=job.faces,
+        room=job.room,
     )
     yield pb.SegmentRequest(header=header)
     if not inline:

@@ -108,3 +108,4 @@ class SegmentSpec:
     image: ImageHeader
     parts: tuple[Part, ...]
     faces: tuple[int, ...]  # indices; empty = all
+    room: float = 0.0  # how far masks reach beyond the parts, over the side of the face's frame

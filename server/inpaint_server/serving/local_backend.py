@@ -269,7 +269,8 @@ class LocalBackend:
             found = await self._parts.pixels.run(segmentation_of, shape, data, px=px)
             yield faces_in(found)
             chosen = spec.faces or range(len(found.faces))
-            masks = found.masks(spec.parts, [k for k in chosen if k < len(found.faces)])
+            faces = [k for k in chosen if k < len(found.faces)]
+            masks = found.masks(spec.parts, faces, spec.room)
             while (mask := await self._parts.pixels.run(next, masks, None, px=px)) is not None:
                 yield mask
 

@@ -42,6 +42,7 @@ MAX_OVERVIEW_SIDE = 512  # px
 MAX_CONTEXT_SIDE = 2048  # px; of the reduced image of the area around a crop
 MAX_MIXINGS = 8  # of an edit; a mixer pad needs three
 MAX_MIXED_SIDE = 1024  # px; of an image for style mixing; the networks cannot use more
+MAX_ROOM = 0.2  # around parts, over the side of a face's frame
 MAX_SEGMENT_SIDE = 2048  # px; of an image whose parts are requested
 MAX_EDITS = 256  # of one candidate
 MAX_ATTACHMENT_BYTES = 32 << 20
@@ -246,7 +247,10 @@ def segment_spec(header: pb.SegmentHeader, limits: Limits) -> SegmentSpec:
     if unknown is not None:
         raise InvalidRequestError("parts", f"contains {unknown}, which is not a known part")
     parts = dict.fromkeys(PARTS[number] for number in header.parts)
-    return SegmentSpec(shape, tuple(parts), tuple(dict.fromkeys(header.faces)))
+    if not 0 <= header.room <= MAX_ROOM:
+        raise InvalidRequestError("room", f"is {header.room:g}; must be from 0 to {MAX_ROOM:g}")
+    faces = tuple(dict.fromkeys(header.faces))
+    return SegmentSpec(shape, tuple(parts), faces, header.room)
 
 
 def _check_longest_side(shape: ImageHeader, limit: int) -> None:

@@ -128,6 +128,25 @@ def test_hair_has_no_faint_coverage_far_from_it(portrait: npt.NDArray[np.float32
     assert (hair.coverage[(np.asarray(away) > 2) & (np.asarray(away) < reach / 2)] > 0).any()
 
 
+@pytest.mark.parametrize("room", [0.01, 0.05])
+def test_masks_with_room_reach_further_on_all_sides(
+    portrait: npt.NDArray[np.float32], room: float
+) -> None:
+    segmentation = Segmentation(portrait)
+    (close,), (wide,) = (segmentation.masks(["mouth"], room=each) for each in (0.0, room))
+    px = room * segmentation.faces[0].frame.side
+    at = close.box
+    shown = np.zeros((at.height + 400, at.width + 400), np.uint8)
+    wide.box.moved(200 - at.x, 200 - at.y).cut(shown)[...] = wide.coverage
+    of_half, of_any = (
+        np.asarray(distance_transform_edt(~np.pad(close.coverage > least, 200)))
+        for least in (127, 0)
+    )
+    assert (shown[of_half < 0.8 * px - 1] > 127).all()
+    assert (shown[of_any > 2**0.5 * (1.6 * px + 3)] == 0).all()
+    assert (shown[200:-200, 200:-200] >= close.coverage).all()
+
+
 def test_masks_move_with_the_image(portrait: npt.NDArray[np.float32]) -> None:
     side = portrait.shape[0]
     canvas = np.full((side + 120, side + 200, 3), 0.5, np.float32)

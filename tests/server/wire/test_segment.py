@@ -119,6 +119,8 @@ SMALL = image(np.zeros((8, 8, 3), np.uint8))
         ([], "header: is missing"),
         ([pb.SegmentHeader()], "image"),
         ([pb.SegmentHeader(image=SMALL, parts=[99])], "parts: contains 99"),  # type: ignore[list-item]
+        ([pb.SegmentHeader(image=SMALL, room=0.3)], "room: is 0.3; must be from 0 to 0.2"),
+        ([pb.SegmentHeader(image=SMALL, room=float("nan"))], "room: is nan"),
         (
             [pb.SegmentHeader(image=image(np.zeros((1, 2049, 3), np.uint8)))],
             "image: is 2049 x 1 px; its longest side must be at most 2048 px",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from inpaint_client import InputError, Limits, Part, Picture, Segmentation, SegmentJob
-from inpaint_client.segments import DEFAULT_SIDE
+from inpaint_client.segments import DEFAULT_SIDE, room_to_fill
 
 from ..host.image_protocol import Readable
 from ..translation import _
@@ -24,7 +24,8 @@ def segment_job_in_steps(
 ) -> Generator[None, None, SegmentJob]:
     """Do the same in steps between turns of the event loop."""
     side = min(DEFAULT_SIDE, limits.max_segment_side or DEFAULT_SIDE)
-    return SegmentJob(image=(yield from read_reduced(image, side)), parts=(part,))
+    reduced = yield from read_reduced(image, side)
+    return SegmentJob(image=reduced, parts=(part,), room=room_to_fill(part))
 
 
 def step_of(image: Readable, mask: Picture) -> int:

@@ -10,7 +10,7 @@ from inpaint_client.errors import InpaintError, InputError
 from inpaint_client.geometry import Box, reducing_step
 from inpaint_client.images import Picture
 from inpaint_client.info import Limits
-from inpaint_client.segments import DEFAULT_SIDE, Part, Segmentation, SegmentJob
+from inpaint_client.segments import DEFAULT_SIDE, Part, Segmentation, SegmentJob, room_to_fill
 
 from ..host.document_protocol import Document
 from ..host.layer_placement import Source
@@ -88,7 +88,8 @@ class PartSelection(QtCore.QObject):
             self._answer.cancel()
 
     def _ask(self, image: Picture) -> None:
-        self._answer = self._segment(SegmentJob(image=image, parts=(self._part,)), self._take)
+        job = SegmentJob(image=image, parts=(self._part,), room=room_to_fill(self._part))
+        self._answer = self._segment(job, self._take)
 
     def _take(self, answer: Answer) -> None:
         if self._is_over:
