@@ -63,6 +63,11 @@ class Enlarger:
         pixels: FloatImage = ((fill[0].permute(1, 2, 0) + 1) / 2).contiguous().numpy()
         return FramePart(pixels, (box.x * scale, box.y * scale), self.placement.resolution * scale)
 
+    def prepare(self) -> None:
+        """Compute what all fills share."""
+        _ = self.octaves
+        self.placement.exemplar(self.placement.resolution << len(self.octaves))
+
     @property
     def num_bytes(self) -> int:
         """Memory of `octaves`."""

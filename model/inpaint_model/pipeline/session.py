@@ -153,6 +153,7 @@ class FillSession:
         rendered = sum(part.nbytes for parts in list(self.unedited.values()) for part in parts)
         fitting = FITTING_BYTES * sum(placement.fitted_px for placement in self.placements)
         fitting += sum(enlarger.num_bytes for enlarger in self.enlargers)
+        fitting += sum(placement.texture_bytes for placement in self.placements)
         images = self.image.pixels.nbytes + self.hole.coverage.nbytes
         if self.image.context is not None:
             images += self.image.context.pixels.nbytes
@@ -170,7 +171,7 @@ class FillSession:
             placement.surroundings.prepare(self.blending)
         if self.blending.detail:
             for enlarger in self.enlargers:
-                _ = enlarger.octaves
+                enlarger.prepare()
         for assessor in self.assessors:
             _ = assessor.original
 
