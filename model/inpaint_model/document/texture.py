@@ -240,39 +240,55 @@ class Texture(NamedTuple):
     def _cut(self, box: Box) -> Tensor:
         side = _BLOCK << self.exemplar.octaves
         rows, columns = self.places.shape
+        starts = self._starts(side)
         y, x = torch.arange(box.y, box.bottom), torch.arange(box.x, box.right)
-        parts = []
-        for row, down in _overlaps(y, side, rows):
-            for column, right in _overlaps(x, side, columns):
-                places, strength = (each[row[:, None], column] for each in self[1:])
-                px = self._pixels(places, (y - row * side)[:, None], x - column * side)
-                parts.append((px, down[:, None] * right * (places >= 0), strength))
-        texture = torch.zeros(3, box.height, box.width)
-        variance = torch.zeros(box.height, box.width)
-        for px, weight, strength in parts:
-            texture += self.exemplar.detail[:, px] * (weight * strength)
-            # A mean of different pixels has less variance; one of the same pixel is that pixel.
-            for other, weights, _ in parts:
-                variance += torch.where(px == other, weight * weights, 0.0)
-        return texture / variance.clamp(min=1e-6).sqrt()
+        row, row_beside, down = _overlaps(y, side, rows)
+        column, column_beside, right = _overlaps(x, side, columns)
 
-    def _pixels(self, places: Tensor, y: Tensor, x: Tensor) -> Tensor:
-        """Return the columns of the exemplar's detail at y and x in blocks, or just beside them."""
-        octaves = self.exemplar.octaves
-        side, places = SQUARE << octaves, places.clamp(min=0)
-        row = ((places // _PLACES % _PLACES + _AROUND) << octaves) + y
-        column = ((places % _PLACES + _AROUND) << octaves) + x
-        return (places // _PLACES**2 * side + row) * side + column
+        def copied(row: Tensor, column: Tensor, y: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+            px = starts[row[:, None], column] + y[:, None] * (SQUARE << self.exemplar.octaves) + x
+            return self.exemplar.detail[:, px] * (self.strength[row[:, None], column] * weight)
+
+        texture = copied(row, column, y, x, (1 - down)[:, None] * (1 - right))
+        at_y, at_x = torch.nonzero(down)[:, 0], torch.nonzero(right)[:, 0]
+        above, left = row_beside[at_y], column_beside[at_x]
+        weights = down[at_y, None], right[at_x]
+        texture[:, at_y] += copied(above, column, y[at_y], x, weights[0] * (1 - right))
+        texture[:, :, at_x] += copied(row, left, y, x[at_x], (1 - down)[:, None] * weights[1])
+        corners = copied(above, left, y[at_y], x[at_x], weights[0] * weights[1])
+        texture[:, at_y[:, None], at_x] += corners
+
+        # A mean of different pixels has less variance; a mean of the same pixel is that pixel.
+        same = starts[above[:, None], column] == starts[row[at_y, None], column]
+        texture[:, at_y] /= _deviation(weights[0], same)
+        same = starts[row[:, None], left] == starts[row[:, None], column[at_x]]
+        texture[:, :, at_x] /= _deviation(weights[1], same)
+        return texture
+
+    def _starts(self, side: int) -> Tensor:
+        """Return which columns of the exemplar's detail are at y = x = 0, [rows, columns]."""
+        octaves, places = self.exemplar.octaves, self.places.clamp(min=0)
+        square = SQUARE << octaves
+        y, x = torch.arange(places.shape[0])[:, None] * side, torch.arange(places.shape[1]) * side
+        row = ((places // _PLACES % _PLACES + _AROUND) << octaves) - y
+        column = ((places % _PLACES + _AROUND) << octaves) - x
+        return (places // _PLACES**2 * square + row) * square + column
 
 
-def _overlaps(px: Tensor, side: int, count: int) -> list[tuple[Tensor, Tensor]]:
-    """Return the block of each px, and the neighbor into which it fades, with weights."""
+def _deviation(weight: Tensor, same: Tensor) -> Tensor:
+    """Return the standard deviation of a mean with the weights w and 1 - w."""
+    variance = weight.square() + (1 - weight).square() + 2 * weight * (1 - weight) * same
+    return variance.sqrt()
+
+
+def _overlaps(px: Tensor, side: int, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the block of each px, the neighbor that fades into it, and its weight."""
     block, inside = px // side, px % side
     is_first = inside < side // 2
     distance = torch.where(is_first, inside, side - 1 - inside) + 0.5
-    share = (0.5 - distance / (2 * _FADE)).clamp(min=0)
-    step = torch.where(is_first, -1, 1) * (share > 0)
-    return [(block, 1 - share), ((block + step).clamp(0, count - 1), share)]
+    weight = (0.5 - distance / (2 * _FADE)).clamp(min=0)
+    beside = (block + torch.where(is_first, -1, 1)).clamp(0, count - 1)
+    return block, beside, weight
 
 
 def _compared(low: Tensor, stride: int) -> Tensor:

@@ -27,6 +27,7 @@ from inpaint_model.document.texture import (
     finest,
     texture_octaves,
 )
+from inpaint_model.pipeline.memory_estimate import working_bytes
 from scipy import ndimage
 
 SIDE, RESOLUTION, ENLARGED = 800, 128, 512
@@ -107,6 +108,14 @@ def test_the_missing_octave_comes_back() -> None:
 def test_texture_needs_no_grain() -> None:
     known = finest_energy(levels(strands()), AROUND)
     assert 0.8 < finest_energy(filled(BlendSettings(grain=False)), INSIDE) / known < 1.2
+
+
+def test_the_memory_estimate_covers_the_exemplar() -> None:
+    place = placed()
+    nothing = Box(0, 0, 0, 0)
+    estimate = working_bytes(Box(0, 0, SIDE, SIDE), nothing, 4) - working_bytes(nothing, nothing, 4)
+    assert place.exemplar(ENLARGED) is not None
+    assert 0 < place.texture_bytes <= estimate
 
 
 def test_outputs_without_detail_get_no_texture() -> None:
