@@ -42,6 +42,7 @@ _NUMBERS = 8  # that describe a place
 _ALIKE = 12  # places that are considered for a block
 _SWEEPS = 4
 _FADE = 2  # half of the width of the fade between blocks, px
+_MOST_PEAKED = 12.0  # kurtosis of a block; more is a speck, such as a highlight in an eye
 _STRIP = 64  # rows that are copied at once
 
 # Prices, in differences between a block and the place that is most like it:
@@ -113,11 +114,13 @@ class Exemplar:
             low, detail = finest(color.clamp(0, 1), octaves)
             details.append(detail.flatten(1).half())
             seen.append(_compared(low, 1))
-            energies.append(_energies(detail, unit))
+            energy = _place_means(detail.square(), unit)
+            speckled = _place_means(detail.square().square(), unit) > _MOST_PEAKED * energy.square()
+            energies.append(energy)
             hidden = F.max_pool2d((~known)[None].float(), unit)
             # One pixel more than is seen, because fading reaches beyond the block.
             near = F.max_pool2d(hidden, _SEEN + 2, stride=1, padding=1)
-            usable.append((near == 0).flatten())
+            usable.append((near == 0).flatten() & ~speckled)
         if not usable:
             return None
         places = torch.nonzero(torch.cat(usable))[:, 0]
@@ -300,7 +303,7 @@ def _compared(low: Tensor, stride: int) -> Tensor:
     return torch.cat([_SEEN * colors, patches - patches.mean(1, keepdim=True)], 1)
 
 
-def _energies(detail: Tensor, unit: int) -> Tensor:
-    """Return the mean square of a square's detail [3, S, S] at its places."""
-    means = F.avg_pool2d(block_means(detail.square().mean(0)[None], unit), _BLOCK, stride=1)[0]
+def _place_means(values: Tensor, unit: int) -> Tensor:
+    """Return the means of a square's values [3, S, S] in the blocks at its places."""
+    means = F.avg_pool2d(block_means(values.mean(0)[None], unit), _BLOCK, stride=1)[0]
     return means[_AROUND:-_AROUND, _AROUND:-_AROUND].flatten()
