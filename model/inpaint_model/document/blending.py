@@ -1,6 +1,7 @@
 """Fit a fill to its surroundings, inside the hole only.
 
-First, where the document is finer, the fill gets detail (`pipeline.enlarging`). The steps, each
+First, where the document is finer, the fill gets detail (`pipeline.enlarging`), and where it is
+much finer, texture replaces the second step in the finest octaves (`texture`). The steps, each
 optional; none changes a known pixel:
 
 1. Color and light: match the ring of known pixels (`color_matching`).
@@ -36,8 +37,10 @@ from inpaint_model.document.detail_matching import (
     laplacian_bands,
     octaves,
 )
+from inpaint_model.document.geometry import Box
 from inpaint_model.document.harmonic_fill import harmonic_fill
 from inpaint_model.document.smooth_fill import smooth_fill, smooth_grain
+from inpaint_model.document.texture import Exemplar, Needs
 
 MAX_FEATHER_PX = 256.0
 _BORDER = 2  # width of the border that bounds the membrane, px
@@ -78,7 +81,7 @@ class RegionFit(NamedTuple):
 
     settings: BlendSettings
     tone: ColorTransform | None
-    matches: list[DetailGain] | None  # sharpness and grain
+    matches: list[DetailGain]  # sharpness, grain and texture; may be empty
     matched: Tensor  # [3, H, W]: the fill before the membrane
     offset: Tensor | None  # [3, H, W]: the membrane
 
@@ -157,16 +160,35 @@ class BlendContext:
         if bool(self.beyond.any()):
             _ = self._grain_beyond if settings.grain else self.by_model
 
-    def fit(self, fill: Tensor, settings: BlendSettings) -> RegionFit:
-        """Return how to change an unedited fill [3, H, W]."""
-        tone, matches, offset = None, None, None
+    def fit(
+        self,
+        fill: Tensor,
+        settings: BlendSettings,
+        exemplar: Exemplar | None = None,
+        unmatched: int = 0,
+    ) -> RegionFit:
+        """Return how to change an unedited fill [3, H, W].
+
+        The octaves of an exemplar's texture, or the first `unmatched` ones, are not matched.
+        """
+        tone, offset = None, None
+        matches: list[DetailGain] = []
         if settings.colour_match and self.matchable:
             tone = self.ring_statistics.tone(fill)
             fill = tone.applied(fill)
         if settings.grain and self.matchable:
             fill_bands = laplacian_bands(fill, len(self.detail))
             matches = detail_gains(fill_bands, self.detail)
-            fill = apply_detail_gains(fill, fill_bands, matches)
+        if exemplar is not None:
+            unmatched = exemplar.octaves
+        if unmatched:
+            matches = [DetailGain(1.0, None)] * unmatched + matches[unmatched:]
+        if exemplar is not None:
+            texture = exemplar.texture(Needs.of(fill, self.hole, exemplar.octaves))
+            height, width = self.hole.shape
+            matches[0] = DetailGain(1.0, texture.cut(Box(0, 0, width, height)))
+        if matches:
+            fill = apply_detail_gains(fill, laplacian_bands(fill, len(matches)), matches)
         if settings.gradient and bool(self.border.any()):
             offset = self._membrane(self.color - fill)
         return RegionFit(settings, tone, matches, fill, offset)
@@ -212,7 +234,7 @@ class BlendContext:
         """
         if fit.tone is not None:
             fill = fit.tone.applied(fill)
-        if fit.matches is not None:
+        if fit.matches:
             fill = apply_detail_gains(fill, laplacian_bands(fill, len(fit.matches)), fit.matches)
         if fit.offset is not None:
             at_border = harmonic_fill(fit.matched - fill, self.border)

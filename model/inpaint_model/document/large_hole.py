@@ -2,9 +2,9 @@
 
 `blending` needs about 250 bytes per pixel, or 16 GB for a hole of 8000 px. A large hole is
 therefore reduced and fitted like any other. What the reduction removed is added tile by tile: the
-finest octaves of detail and grain, the feather, and the remaining difference at the border, most of
-which the reduced membrane has absorbed. Gains and grain follow from sums over the entire hole, and
-noise depends only on the position, so that tiles do not show.
+finest octaves of detail and grain or texture, the feather, and the remaining difference at the
+border, most of which the reduced membrane has absorbed. Gains, grain and the sources of texture
+follow from the entire hole, and noise depends only on the position, so that tiles do not show.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ from inpaint_model.document.geometry import Box
 from inpaint_model.document.harmonic_fill import harmonic_fill
 from inpaint_model.document.pyramid import block_means, doubled
 from inpaint_model.document.smooth_fill import OCTAVES_OF, RING
+from inpaint_model.document.texture import MOST_OCTAVES, Exemplar, Needs, Texture
 
 LARGE = 2 << 20  # px; larger regions are reduced to fit
 _TILE = 768  # side without the margin, px
 _AROUND = 64  # margin, px: the ring, and differences at the border
-_BLOCK = 4  # as in `detail_matching`
+_BLOCK = 4  # as in `detail_matching`, and in `texture`
 _CELL = 128  # side of a square of noise, px
 _NOISE_STD = 0.90355  # of the detail of white noise (`split`)
 
@@ -68,6 +69,7 @@ class LargeFit(NamedTuple):
     reduced: RegionFit
     grains: list[Grain]  # of the octaves that the reduction removed
     shown: Shown
+    texture: Texture | None
 
 
 class Tile(NamedTuple):
@@ -158,14 +160,20 @@ class LargeHole:
         known = self._known(min(self.octave, octaves(OCTAVES_OF)), ring)
         return [Grain(1.0, None if each.floor is None else root(each.floor)) for each in known]
 
-    def fit(self, shown: Shown, settings: BlendSettings) -> LargeFit:
-        """Return how to change an unedited fill."""
+    def fit(
+        self, shown: Shown, settings: BlendSettings, exemplar: Exemplar | None = None
+    ) -> LargeFit:
+        """Return how to change an unedited fill; the octaves of texture are not matched."""
         known = self.known if settings.grain else []
         fill, own = self._measured(shown, known)
-        fit = self.reduced.fit(fill, replace(settings, feather_px=0))
+        unmatched = 0 if exemplar is None else exemplar.octaves
+        settings_of_reduced = replace(settings, feather_px=0)
+        fit = self.reduced.fit(fill, settings_of_reduced, unmatched=max(unmatched - self.octave, 0))
         tone = torch.ones(3) if fit.tone is None else fit.tone.gain
         grains = [each.grain(octave, tone) for each, octave in zip(own, known, strict=True)]
-        return LargeFit(settings, fit, grains, shown)
+        grains[:unmatched] = [Grain(1.0, None)] * min(unmatched, len(grains))
+        texture = None if exemplar is None else exemplar.texture(self._needs(shown, fit, unmatched))
+        return LargeFit(settings, fit, grains, shown, texture)
 
     def fitted(self, fit: LargeFit) -> Iterator[tuple[Box, Tensor]]:
         """Yield boxes and the fitted fill in them, [3, H, W]."""
@@ -183,8 +191,8 @@ class LargeHole:
         return self._detailed(base, settings)
 
     def _tiles(self, around: int) -> Iterator[Tile]:
-        """Yield tiles that cut no block, with at least `around` px of margin."""
-        unit = _BLOCK << self.octave
+        """Yield tiles that cut no block, of texture either, with at least `around` px of margin."""
+        unit = _BLOCK << max(self.octave, MOST_OCTAVES)
         side, around = (-(-px // unit) * unit for px in (_TILE, around))
         for y in range(0, self.height, side):
             for x in range(0, self.width, side):
@@ -249,6 +257,31 @@ class LargeHole:
                 around, inside = block_means(around, 2), block_means(inside, 2)
         return small, own
 
+    def _needs(self, shown: Shown, fit: RegionFit, octaves: int) -> Needs:
+        """Return what a fill needs of texture, with the color of its fit."""
+
+        def empty(factor: int, dtype: torch.dtype) -> Tensor:
+            return torch.empty(-(-self.height // factor), -(-self.width // factor), dtype=dtype)
+
+        side = _BLOCK << octaves
+        low = torch.stack([empty(1 << octaves, torch.float32)] * 3)
+        energy, wanted = empty(side, torch.float32), empty(side, torch.bool)
+        gain = torch.ones(3) if fit.tone is None else fit.tone.gain
+        for tile in self._tiles(0):
+            box = tile.box
+            fill = shown(box) * gain[:, None, None]
+            part = Needs.of(fill, self.cut(box).hole, octaves)
+            small = halved(box, octaves)
+            low[:, small.y : small.bottom, small.x : small.right] = part.low
+            rows, columns = (
+                slice(start // side, start // side + count)
+                for start, count in zip((box.y, box.x), part.wanted.shape, strict=True)
+            )
+            energy[rows, columns], wanted[rows, columns] = part.energy, part.wanted
+        if fit.tone is not None:
+            low = fit.tone._replace(gain=torch.ones(3)).applied(low)
+        return Needs(low, energy, wanted)
+
     @cached_property
     def _reaches_beyond(self) -> bool:
         return bool(self.reduced.beyond.any())
@@ -267,7 +300,10 @@ class LargeHole:
             fill = self._enlarged(base, tile.around)
             by_model = self._by_model(part, tile) if shown is not None else torch.zeros(())
             if fit is not None and shown is not None:
-                fill += self._own(shown(tile.around), tone, fit.grains, tile) * by_model
+                own = self._own(shown(tile.around), tone, fit.grains, tile)
+                if fit.texture is not None:
+                    own += fit.texture.cut(tile.around)
+                fill += own * by_model
             if settings.grain and bool((by_model < 1).any()):
                 nothing, white = torch.zeros_like(fill), torch.ones(3)
                 fill += self._own(nothing, white, self.smooth_grains, tile) * (1 - by_model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,10 +26,20 @@ from inpaint_model.document.model_view import ModelInput, extract_model_view
 from inpaint_model.document.monochrome import Tint, find_tint, has_shades
 from inpaint_model.document.notices import Notice, RefusalError
 from inpaint_model.document.resampling import resample
+from inpaint_model.document.texture import (
+    MOST_PX,
+    MOST_SQUARES,
+    SQUARE,
+    Exemplar,
+    Square,
+    texture_octaves,
+)
 
 _NOTABLE_ENLARGEMENT = 1.5
 _SMALLEST_FRAME = 1.0  # document px
 _LARGEST_FRAME = 64.0  # times the document's larger side
+_KNOWN_SHARE = 0.5  # of a square from which texture is copied
+_GOLDEN = 0.618034  # multiples of it are spread evenly over 0..1
 _TRANSITION = 0.1  # width of the fade toward the part beyond, over the frame's side
 
 
@@ -62,6 +73,7 @@ class Placement:
     filled: Hole = field(repr=False)  # of all groups, of the image's size and origin
     whole: bool  # fill the group also beyond the frame
     most_px: int | None = None  # limit of pixels fitted at once; None: `LARGE`
+    _exemplars: dict[int, Exemplar | None] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def box(self) -> Box:
@@ -155,6 +167,51 @@ class Placement:
         around = self.surroundings
         around = around.reduced if isinstance(around, LargeHole) else around
         return bool(around.preserved.any())
+
+    def exemplar(self, resolution: int) -> Exemplar | None:
+        """Return where fills get their texture from, if they need any and enough is known.
+
+        `resolution` is that of fills with detail. Fills without get no texture: too much would be
+        missing below it.
+        """
+        octaves = texture_octaves(self.frame.side / resolution)
+        if resolution <= self.resolution or octaves == 0:
+            return None
+        if octaves not in self._exemplars:
+            parts = map(self._surroundings, self._known_squares(SQUARE << octaves))
+            squares = (Square(part.color, part.known) for part in parts)
+            self._exemplars[octaves] = Exemplar.of(squares, octaves)
+        return self._exemplars[octaves]
+
+    @property
+    def texture_bytes(self) -> int:
+        """Memory of `exemplar`."""
+        made = list(self._exemplars.values())
+        return sum(each.num_bytes for each in made if each is not None)
+
+    def _known_squares(self, side: int) -> list[Box]:
+        """Return squares near the hole of which half is known and in the frame, document px."""
+        R = self.resolution
+        to_document = geometry.document_from_model(self.frame, R)
+        corners = geometry.transform_points(to_document, [(0, 0), (R, 0), (0, R), (R, R)])
+        x, y = self.image.origin
+        height, width = self.image.pixels.shape[:2]
+        seen = geometry.bounding_box(corners).moved(-x, -y).clipped(width, height).moved(x, y)
+        ranked: list[tuple[float, float, Box]] = []
+        for top in range(seen.y, seen.bottom - side + 1, side):
+            for left in range(seen.x, seen.right - side + 1, side):
+                box = Box(left, top, side, side)
+                known = inside_frame(self.frame, box) & ~self.filled.cut(box).mask
+                if known.mean() < _KNOWN_SHARE:
+                    continue
+                away = (
+                    max(self.box.x - box.right, box.x - self.box.right, 0),
+                    max(self.box.y - box.bottom, box.y - self.box.bottom, 0),
+                )
+                # Of those equally far away, take some from all sides.
+                spread = len(ranked) * _GOLDEN % 1
+                ranked.append((math.hypot(*away) // side, spread, box))
+        return [box for *_, box in sorted(ranked)[: min(MOST_SQUARES, MOST_PX // side**2)]]
 
     def _cut(self, box: Box) -> BlendContext:
         return self._surroundings(box.moved(self.region.x, self.region.y))
@@ -297,9 +354,11 @@ class BlendFit:
         around, settings = placement.surroundings, blending or BlendSettings()
         tint = placement.tint if settings.colour_match else None
         part = _tinted(output, tint)
+        exemplar = placement.exemplar(part.resolution) if settings.detail else None
         if isinstance(around, LargeHole):
-            return cls(placement, around.fit(partial(_shown, placement, part), settings), tint)
-        return cls(placement, around.fit(_shown(placement, part), settings), tint)
+            shown = partial(_shown, placement, part)
+            return cls(placement, around.fit(shown, settings, exemplar), tint)
+        return cls(placement, around.fit(_shown(placement, part), settings, exemplar), tint)
 
     def to_patch(self) -> Patch:
         """Return the output as document pixels."""

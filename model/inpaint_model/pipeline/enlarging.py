@@ -5,7 +5,6 @@ The network runs on the CPU, beside the documents, and only around the hole.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -24,15 +23,20 @@ from inpaint_model.document.geometry import Box
 from inpaint_model.document.placement import FramePart, Placement
 from inpaint_model.networks.detail_network import DetailNetwork
 
-MOST_DOUBLINGS = 2
+_DOUBLED_FROM, _TWICE_FROM = 2**0.5, 2**2.5
 _MARGIN = 16  # context of the network around the pixels that are used, px of the model
 _SPECK = 3  # side of the median filter, px of the model
 _SUPPORT = 2  # of cubic interpolation, px
 
 
 def doublings(upscale_factor: float) -> int:
-    """Return how often fills are doubled, for document px per model px."""
-    return min(max(round(math.log2(upscale_factor)), 0), MOST_DOUBLINGS)
+    """Return how often fills are doubled, for document px per model px.
+
+    From 2.8 to 5.7, texture after one doubling is better than a second one (docs/decisions/0050).
+    """
+    if upscale_factor < _DOUBLED_FROM:
+        return 0
+    return 1 if upscale_factor < _TWICE_FROM else 2
 
 
 class Surroundings(NamedTuple):
@@ -62,6 +66,11 @@ class Enlarger:
                 fill = self.network(fill, *octave)
         pixels: FloatImage = ((fill[0].permute(1, 2, 0) + 1) / 2).contiguous().numpy()
         return FramePart(pixels, (box.x * scale, box.y * scale), self.placement.resolution * scale)
+
+    def prepare(self) -> None:
+        """Compute what all fills share."""
+        _ = self.octaves
+        self.placement.exemplar(self.placement.resolution << len(self.octaves))
 
     @property
     def num_bytes(self) -> int:

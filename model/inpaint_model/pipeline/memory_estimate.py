@@ -9,9 +9,11 @@ from __future__ import annotations
 from inpaint_model.document.blending import ring_px
 from inpaint_model.document.geometry import Box
 from inpaint_model.document.large_hole import LARGE
+from inpaint_model.document.texture import MOST_PX
 
 _FRAMING = 12  # bytes per pixel of the hole's box
 _BLENDING = 320  # bytes per pixel fitted at once
+_TEXTURE = 12  # bytes per pixel from which texture is copied
 _TILES = 160 << 20  # bytes to fit a large hole tile by tile
 _COPIES = 5  # of a candidate's pixels: fitted, converted, as bytes, in a message, on the wire
 _ALWAYS = 16 << 20  # bytes: codes, outputs, attachments
@@ -26,7 +28,8 @@ def working_bytes(crop: Box, hole: Box, pixel_bytes: int) -> int:
     ring = hole.grown(RING_PX).intersection(crop)
     region, px = ring.width * ring.height, hole.width * hole.height
     blending = _BLENDING * min(region, LARGE) + (_TILES if region > LARGE else 0)
-    return _ALWAYS + max(_FRAMING * px, blending + _COPIES * px * pixel_bytes)
+    texture = _TEXTURE * min(crop.width * crop.height, MOST_PX)
+    return _ALWAYS + texture + max(_FRAMING * px, blending + _COPIES * px * pixel_bytes)
 
 
 def largest_side(budget: int, image_bytes: int, pixel_bytes: int) -> int:

@@ -158,6 +158,7 @@ class FillSession:
         rendered = sum(part.nbytes for parts in list(self.unedited.values()) for part in parts)
         fitting = FITTING_BYTES * self.fitted_px
         fitting += sum(enlarger.num_bytes for enlarger in self.enlargers)
+        fitting += sum(placement.texture_bytes for placement in self.placements)
         images = self.image.pixels.nbytes + self.hole.coverage.nbytes
         if self.image.context is not None:
             images += self.image.context.pixels.nbytes
@@ -175,7 +176,7 @@ class FillSession:
             placement.surroundings.prepare(self.blending)
         if self.blending.detail:
             for enlarger in self.enlargers:
-                _ = enlarger.octaves
+                enlarger.prepare()
         for assessor in self.assessors:
             _ = assessor.original
 

@@ -20,6 +20,7 @@ from inpaint_model.document.resampling import resample
 from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_model.networks.detail_network import DetailConfig, DetailNetwork
 from inpaint_model.pipeline.enlarging import Enlarger, doublings
+from inpaint_model.pipeline.session import Task
 
 R = 32  # of the tiny model
 
@@ -214,3 +215,23 @@ def _task(session: Any) -> Any:
 def test_a_frame_part_of_all_is_the_output() -> None:
     output = np.zeros((R, R, 3), np.float32)
     assert FramePart.of(output) == (output, (0, 0), R)
+
+
+def test_a_reopened_fill_has_the_same_texture() -> None:
+    side = 340
+    grain = np.random.default_rng(0).integers(-20, 21, (side, side, 1))
+    image = (waves(side, side).astype(np.int64) + grain).clip(0, 255).astype(np.uint8)
+    hole, frame = disc(side, side, 290, 290, 30), Frame(side / 2, side / 2, side)
+    document = DocumentInpainter(inpainter(network(0.01)))
+    session = document.open(image, hole, frame=frame)
+    (fill,) = document.fill(session, [3])
+    assert session.placements[0].exemplar(4 * R) is not None
+    again = document.reopen(fill.recipe, session.attachment(), image, hole)
+    (rendering,) = document.render(again, [Task(0, -1, again.candidates[0])])
+    assert np.array_equal(again.patches(rendering)[0].fill, fill.patches[0].fill)
+    assert again.placements[0].texture_bytes > 0
+
+    plain = document.open(image, hole, frame=frame, blending=BlendSettings(detail=False))
+    (without,) = document.fill(plain, [3])
+    assert without.patches
+    assert plain.placements[0].texture_bytes == 0
