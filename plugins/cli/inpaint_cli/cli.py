@@ -209,7 +209,8 @@ def _add_select(select: argparse.ArgumentParser) -> None:
         type=_room,
         metavar="FRACTION",
         help="how far the mask reaches beyond the part, relative to the width of the face's frame, "
-        "0 to 0.2 (default: 0.025 for hair, so that no strands stay behind a fill; otherwise 0)",
+        "0 to 0.2 (default: 0.025 for hair and 0.0125 for the mouth, so that nothing of them stays "
+        "behind a fill; otherwise 0)",
     )
     select.add_argument(
         "--out", type=_mask_file, required=True, metavar="MASK.png", help="file to write"

@@ -32,9 +32,10 @@ class Part(IntEnum):
 def room_to_fill(part: Part) -> float:
     """Return the `SegmentJob.room` with which a part is filled best.
 
-    The fine strands beside a mask of hair would stay behind, and the model would continue them.
+    The fine strands beside a mask of hair would stay behind, and the model would continue them;
+    the corners of a mouth would fix its width.
     """
-    return 0.025 if part is Part.HAIR else 0.0
+    return {Part.HAIR: 0.025, Part.MOUTH: 0.0125}.get(part, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)

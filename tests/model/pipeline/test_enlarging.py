@@ -62,7 +62,7 @@ def placed(side: float, angle: float = 0.0, size: int = 200) -> Placement:
 
 
 @pytest.mark.parametrize(
-    ("factor", "count"), [(0.3, 0), (1.0, 0), (1.4, 0), (1.5, 1), (2.8, 1), (2.9, 2), (40.0, 2)]
+    ("factor", "count"), [(0.3, 0), (1.0, 0), (1.4, 0), (1.5, 1), (5.6, 1), (5.7, 2), (40.0, 2)]
 )
 def test_fills_are_doubled_as_often_as_the_document_is_finer(factor: float, count: int) -> None:
     assert doublings(factor) == count
@@ -118,7 +118,7 @@ def test_any_hole_in_any_frame_is_enlarged(
 
 @pytest.mark.parametrize("angle", [0.0, 30.0])
 def test_the_network_sees_the_document_at_the_place_of_the_fill(angle: float) -> None:
-    placement = placed(120, angle)
+    placement = placed(190, angle, 300)
     enlarge = Enlarger(network(), placement)
     assert [octave.known.shape[-1] for octave in enlarge.octaves] == [
         enlarge.box.width * 2,
@@ -137,7 +137,7 @@ def test_the_network_sees_the_document_at_the_place_of_the_fill(angle: float) ->
 
 
 def test_nothing_of_the_old_content_is_seen() -> None:
-    placement = placed(120, 15)
+    placement = placed(190, 15, 300)
     changed = placement.image.pixels.copy()
     changed[placement.filled.mask] = 255 - changed[placement.filled.mask]
     other = place(DocumentImage(changed), placement.filled, placement.frame, R)
