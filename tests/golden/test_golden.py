@@ -405,7 +405,7 @@ class TestWire:
                 assert (patch.box, patch.coverage) == (old.box, old.coverage)
                 assert patch.fill.sample_type == old.fill.sample_type
                 off = np.abs(samples(patch.fill) - samples(old.fill)).max()
-                assert off <= LEVELS / 255
+                assert round(255 * off, 3) <= LEVELS
 
 
 def candidates(messages: list[bytes]) -> list[Candidate]:

@@ -48,7 +48,7 @@ _STRIP = 64  # rows that are copied at once
 # Prices, in differences between a block and the place that is most like it:
 _APART = 2.0  # for each neighbor that is not continued
 _REPEATED = 8.0  # for a place that another block nearby has
-_UNUSUAL = 2.0  # for detail of twice the usual energy, such as a stray hair
+_UNUSUAL = 6.0  # for detail of twice the usual energy, such as a stray hair
 _MOST_UNUSUAL = 10.0
 
 
