@@ -42,7 +42,8 @@ _NUMBERS = 8  # that describe a place
 _ALIKE = 12  # places that are considered for a block
 _SWEEPS = 4
 _FADE = 2  # half of the width of the fade between blocks, px
-_MOST_PEAKED = 12.0  # kurtosis of a block; more is a speck, such as a highlight in an eye
+_MOST_PEAKED = 10.0
+_UNLIKE = 0.1  # squared difference from the most similar place at which nothing is copied
 _STRIP = 64  # rows that are copied at once
 
 # Prices, in differences between a block and the place that is most like it:
@@ -169,8 +170,10 @@ class Exemplar:
         places = self._coherent(blocks, rows, columns)
         energy = self.energy[places[y, x]].clamp(min=1e-12)
         added = torch.minimum(energy, usual) - needs.energy[y, x]
+        # What is like nothing that is known, such as hair where all hair is replaced, gets none.
+        known = (1 - (least / _UNLIKE) ** 2).clamp(min=0)
         strength = torch.zeros(rows, columns)
-        strength[y, x] = (added / energy).clamp(min=0).sqrt()
+        strength[y, x] = (added / energy).clamp(min=0).sqrt() * known
         return Texture(self, places, strength)
 
     def _coherent(self, blocks: _Blocks, rows: int, columns: int) -> Tensor:
