@@ -39,6 +39,7 @@ _NOTABLE_ENLARGEMENT = 1.5
 _SMALLEST_FRAME = 1.0  # document px
 _LARGEST_FRAME = 64.0  # times the document's larger side
 _KNOWN_SHARE = 0.5  # of a square from which texture is copied
+_BESIDE = 0.25  # how far from the frame texture is copied, over its side: the wall behind hair
 _GOLDEN = 0.618034  # multiples of it are spread evenly over 0..1
 _TRANSITION = 0.1  # width of the fade toward the part beyond, over the frame's side
 
@@ -179,7 +180,7 @@ class Placement:
             return None
         if octaves not in self._exemplars:
             parts = map(self._surroundings, self._known_squares(SQUARE << octaves))
-            squares = (Square(part.color, part.known) for part in parts)
+            squares = (Square(part.color, part.preserved) for part in parts)
             self._exemplars[octaves] = Exemplar.of(squares, octaves)
         return self._exemplars[octaves]
 
@@ -190,19 +191,19 @@ class Placement:
         return sum(each.num_bytes for each in made if each is not None)
 
     def _known_squares(self, side: int) -> list[Box]:
-        """Return squares near the hole of which half is known and in the frame, document px."""
+        """Return squares near the hole of which half is known, document px."""
         R = self.resolution
         to_document = geometry.document_from_model(self.frame, R)
         corners = geometry.transform_points(to_document, [(0, 0), (R, 0), (0, R), (R, R)])
         x, y = self.image.origin
         height, width = self.image.pixels.shape[:2]
-        seen = geometry.bounding_box(corners).moved(-x, -y).clipped(width, height).moved(x, y)
+        seen = geometry.bounding_box(corners).grown(round(_BESIDE * self.frame.side))
+        seen = seen.moved(-x, -y).clipped(width, height).moved(x, y)
         ranked: list[tuple[float, float, Box]] = []
         for top in range(seen.y, seen.bottom - side + 1, side):
             for left in range(seen.x, seen.right - side + 1, side):
                 box = Box(left, top, side, side)
-                known = inside_frame(self.frame, box) & ~self.filled.cut(box).mask
-                if known.mean() < _KNOWN_SHARE:
+                if self.filled.cut(box).mask.mean() > 1 - _KNOWN_SHARE:
                     continue
                 away = (
                     max(self.box.x - box.right, box.x - self.box.right, 0),
