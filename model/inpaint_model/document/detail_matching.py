@@ -119,7 +119,7 @@ def apply_detail_gains(fill: Tensor, fill_bands: list[Tensor], matches: list[Det
 
 
 def grain_like(known: list[KnownDetail]) -> Tensor:
-    """Return noise [3, H, W] with the grain of a document."""
+    """Return noise [3, H, W] with the grain of a document, of which an octave or more is known."""
     total = torch.zeros_like(known[-1].band)
     for octave in reversed(known):
         total = doubled(total, *octave.band.shape[1:]) if octave is not known[-1] else total

@@ -48,5 +48,8 @@ def smooth_grain(fill: Tensor, hole: Tensor, known: Tensor, seed: int, octave: i
     if int(ring.sum()) < _MIN_RING:
         return torch.zeros_like(fill)
     count = octaves(OCTAVES_OF) - octave
-    rough = grain_like(known_detail(fill, hole, ring, count, seed))
+    found = known_detail(fill, hole, ring, count, seed)
+    if not found:  # the image is too small
+        return torch.zeros_like(fill)
+    rough = grain_like(found)
     return rough - harmonic_fill(rough, grown(hole, _BORDER) & known)

@@ -41,6 +41,13 @@ def test_the_grain_is_that_around_the_hole(strength: float) -> None:
     assert float((smooth - slope())[:, 36:54, 46:84].std()) < 0.3 * strength
 
 
+def test_an_image_too_small_for_its_grain_is_filled() -> None:
+    values = torch.full((3, 7, 40), 0.5)
+    hole = torch.zeros(7, 40, dtype=torch.bool)
+    hole[2:5, 10:20] = True
+    assert torch.allclose(smooth_fill(values, hole, ~hole, seed=0), values)
+
+
 def test_grain_ends_at_the_known_pixels_and_needs_some() -> None:
     hole = a_hole()
     noisy = slope() + 0.04 * torch.randn(3, 96, 128, generator=Generator().manual_seed(0))
