@@ -82,3 +82,16 @@ def test_an_image_without_faces_has_no_parts_but_a_background(
     assert not (tmp_path / "mask.png").exists()
     ended = inpaint("select", "gray.png", "--part", "background", "--out", "mask.png")
     assert ended.returncode == 0, ended.stderr
+
+
+def test_hair_has_room_to_be_filled_unless_none_is_wanted(inpaint: Command, tmp_path: Path) -> None:
+    areas = []
+    for room in ((), ("--room", "0"), ("--room", "0.05")):
+        ended = inpaint("select", PORTRAIT, "--part", "hair", *room, "--out", "hair.png")
+        assert ended.returncode == 0, ended.stderr
+        with Image.open(tmp_path / "hair.png") as mask:
+            areas.append(int((np.asarray(mask) > 127).sum()))
+    assert areas[1] < areas[0] < areas[2]
+    refused = inpaint("select", PORTRAIT, "--part", "hair", "--room", "0.5", "--out", "hair.png")
+    assert refused.returncode == 2
+    assert "0.5 is not between 0 and 0.2" in refused.stderr

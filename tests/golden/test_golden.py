@@ -52,7 +52,7 @@ GOLDEN = Path(__file__).parent / "format-1"
 SHARED_HISTORY = Path(__file__).parent / "shared-history-1"
 CLAMPED = Path(__file__).parent / "clamped-discriminators"
 HOLE = Box(40, 24, 28, 30)
-LEVELS = 4  # by which a fill may differ: CPUs round differently, and resampling is more exact now
+LEVELS = 3  # by which a fill may differ: CPUs round differently, and resampling is more exact now
 
 
 @pytest.mark.parametrize(
@@ -404,8 +404,9 @@ class TestWire:
             for patch, old in zip(again.patches, before.patches, strict=True):
                 assert (patch.box, patch.coverage) == (old.box, old.coverage)
                 assert patch.fill.sample_type == old.fill.sample_type
-                off = np.abs(samples(patch.fill) - samples(old.fill)).max()
-                assert off <= (LEVELS + 0.5) / 255
+                off = np.abs(samples(patch.fill) - samples(old.fill))
+                assert off.max() <= (LEVELS + 0.5) / 255
+                assert off.mean() <= 0.5 / 255
 
 
 def candidates(messages: list[bytes]) -> list[Candidate]:

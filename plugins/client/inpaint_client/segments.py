@@ -45,9 +45,8 @@ class SegmentJob:
     image: Picture  # a document or part of one, at most `Limits.max_segment_side` px
     parts: tuple[Part, ...] = tuple(Part)  # none = only find the faces
     faces: tuple[int, ...] = ()  # whose masks, as indices from an earlier answer; none = all
-    room: float = (
-        0.0  # how far masks reach beyond the parts, over the side of a face's frame, 0..0.2
-    )
+    # How far masks reach beyond the parts, over the side of a face's frame, 0..0.2.
+    room: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from collections.abc import (
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar, TypeVarTuple
+from typing import TypeVar
 
 import numpy as np
 from inpaint_model.document.color import converted
@@ -68,7 +68,6 @@ from .pixel_threads import PixelThreads
 from .upkeep import STALL_S, UpkeepTimes, Use, free_unused, probe_devices, warm_up
 
 T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
 
 
 @dataclass(frozen=True)
