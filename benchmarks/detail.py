@@ -109,7 +109,8 @@ def main() -> None:
                 faces.append(face_crop(pixels, frame))
                 for method, blending in METHODS.items():
                     session = document.open(pixels, hole, frame=frame, blending=blending)
-                    session.prepare_blending()
+                    for prepare in session.preparations():
+                        prepare()
                     (fill,) = document.fill(session, [0])
                     start = time.monotonic()
                     filled = fill.composite

@@ -32,7 +32,7 @@ from inpaint_model.pipeline.session import FillSession, Rendering
 from inpaint_protos.v1 import inpaint_pb2 as pb
 from inpaint_server.filling.filling import ServedSession
 from inpaint_server.models.registry import BundleLoader, ModelRegistry, RegisteredModel
-from inpaint_server.serving.local_backend import finished_candidate
+from inpaint_server.serving.finishing import finished_candidate
 from inpaint_server.wire.messages import event_message
 
 RESOLUTION = 32

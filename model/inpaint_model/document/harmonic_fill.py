@@ -7,17 +7,21 @@ sweeps.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
 
+from inpaint_model.document.borders import grown
 from inpaint_model.document.geometry import Box, union
-from inpaint_model.document.pyramid import block_sums, doubled, known_block_means
+from inpaint_model.document.pyramid import block_sums, doubled
 
 _CELL = 16  # px: holes closer than this are solved together
 _MARGIN = 8  # px
 _MOST_PARTS = 64
+_REACHES = 6  # beyond this many reaches, a fill has faded to 0.3 %
 
 
 def harmonic_fill(
@@ -27,24 +31,33 @@ def harmonic_fill(
 
     Unknown values are ignored and may be NaN; `known` is bool [H, W]. `sweeps` are at full
     resolution and double with each coarser level. With a `reach`, the fill fades to 0 over about as
-    many px (screened equation, laplacian(u) = u / reach^2).
+    many px (screened equation, laplacian(u) = u / reach^2), and is 0 farther away.
     """
     if bool(known.all()):
         return values
-    result = values.clone()
-    for part in _parts(~known):
+    cells = _cells(~known)
+    if reach is None:
+        result = values.clone()
+    else:
+        result = values.nan_to_num() * known
+        sources = _cells((result != 0).any(0))
+        cells &= grown(sources, math.ceil(_REACHES * reach / _CELL))
+    for part in _parts(cells, *known.shape):
         result[:, *part] = _solved(values[:, *part], known[part], sweeps, reach)
     return result
 
 
-def _parts(unknown: Tensor) -> list[tuple[slice, slice]]:
-    """Return disjoint boxes around the unknown pixels, with a margin of known ones.
+def _cells(mask: Tensor) -> Tensor:
+    """Return which cells of `_CELL` px have pixels of a mask [H, W]."""
+    return block_sums(mask[None].float(), _CELL)[0] > 0
+
+
+def _parts(cells: Tensor, height: int, width: int) -> list[tuple[slice, slice]]:
+    """Return disjoint boxes around cells, with a margin, clipped to an image's size.
 
     Separate holes are solved separately: what lies between them would take as long as they do.
     """
-    height, width = unknown.shape
-    coarse = block_sums(unknown[None].float(), _CELL)[0].numpy() > 0
-    labels, count = ndimage.label(coarse, np.ones((3, 3)))
+    labels, count = ndimage.label(cells.numpy(), np.ones((3, 3)))
     boxes = [
         Box(x.start, y.start, x.stop - x.start, y.stop - y.start)
         for y, x in ndimage.find_objects(labels)
@@ -68,11 +81,13 @@ def _parts(unknown: Tensor) -> list[tuple[slice, slice]]:
 
 def _solved(values: Tensor, known: Tensor, sweeps: int, reach: float | None) -> Tensor:
     levels = [(values.nan_to_num() * known, known)]  # unknown values may be NaN
-    while min(levels[-1][1].shape) > 2 and not bool(levels[-1][1].all()):
-        levels.append(known_block_means(*levels[-1], 2))
+    most = math.inf if reach is None else _REACHES * reach  # beyond, all would be 0
+    while (
+        min(levels[-1][1].shape) > 2 and 2 ** len(levels) < most and not bool(levels[-1][1].all())
+    ):
+        levels.append(_halved(*levels[-1]))
     coarse, coarse_known = levels[-1]
-    weight = coarse_known.to(values.dtype)
-    mean = (coarse * weight).sum((1, 2)) / weight.sum().clamp(min=1)
+    mean = coarse.sum((1, 2)) / coarse_known.sum().clamp(min=1) * (reach is None)
     solution = torch.where(coarse_known, coarse, mean[:, None, None])
     for depth in reversed(range(len(levels))):
         level, level_known = levels[depth]
@@ -81,6 +96,12 @@ def _solved(values: Tensor, known: Tensor, sweeps: int, reach: float | None) -> 
         count = min(sweeps * 2**depth, max(sweeps, 64), max(level_known.shape) ** 2)
         solution = _relaxed(start, level, level_known, screening, count)
     return solution
+
+
+def _halved(values: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """Return `known_block_means` of values that are 0 where they are unknown."""
+    count = block_sums(known[None].to(values.dtype), 2)
+    return block_sums(values, 2) / count.clamp(min=1), count[0] > 0
 
 
 def _relaxed(start: Tensor, values: Tensor, known: Tensor, screening: float, sweeps: int) -> Tensor:
@@ -94,7 +115,7 @@ def _relaxed(start: Tensor, values: Tensor, known: Tensor, screening: float, swe
     padded = values.new_empty(len(values), known.shape[0] + 2, known.shape[1] + 2)
     solution = padded[:, 1:-1, 1:-1]
     torch.addcmul(values, start, unknown, out=solution)
-    around = torch.empty_like(values)
+    around = torch.empty_like(solution)
     for _ in range(sweeps):
         for edge, nearest in ((0, 1), (-1, -2)):
             padded[:, edge] = padded[:, nearest]

@@ -49,16 +49,19 @@ def known_block_means(planes: Tensor, known: Tensor, size: int) -> tuple[Tensor,
 
 def doubled(planes: Tensor, rows: int, columns: int) -> Tensor:
     """Double planes [C, H, W] bilinearly, cut to `rows` and `columns`; edges are replicated."""
-    return _interleaved(_interleaved(planes, 1), 2)[:, :rows, :columns]
+    return _interleaved(_interleaved(planes, 2), 1)[:, :rows, :columns]
 
 
 def _interleaved(planes: Tensor, axis: int) -> Tensor:
-    inner = planes.shape[axis] - 1
-    far = 0.25 * planes
-    fine = torch.stack([0.75 * planes] * 2, dim=axis + 1)
-    before, after = fine.unbind(axis + 1)
-    before.narrow(axis, 1, inner).add_(far.narrow(axis, 0, inner))
-    before.narrow(axis, 0, 1).add_(far.narrow(axis, 0, 1))
-    after.narrow(axis, 0, inner).add_(far.narrow(axis, 1, inner))
-    after.narrow(axis, inner, 1).add_(far.narrow(axis, inner, 1))
-    return fine.flatten(axis, axis + 1)
+    """Double along an axis: write the means with the neighbors before and after in turn."""
+    last = planes.shape[axis] - 1
+    shape = list(planes.shape)
+    shape[axis] *= 2
+    fine = planes.new_empty(shape)
+    before, after = fine.unflatten(axis, (-1, 2)).unbind(axis + 1)
+    left, right = planes.narrow(axis, 0, last), planes.narrow(axis, 1, last)
+    torch.lerp(right, left, 0.25, out=before.narrow(axis, 1, last))
+    torch.lerp(left, right, 0.25, out=after.narrow(axis, 0, last))
+    for edge, at in ((before, 0), (after, last)):
+        edge.select(axis, at).copy_(planes.select(axis, at))
+    return fine

@@ -56,6 +56,10 @@ class GroupAssessor:
         alike = None if self.original is None else likeness(features, self.original)
         return Assessment(alike, self.assessor.naturalness(features))
 
+    def prepare(self) -> None:
+        """Compute what all fills share."""
+        _ = self.original
+
     @cached_property
     def original(self) -> Tensor | None:
         """Features of the image before; None if too much of the face is or was hidden."""

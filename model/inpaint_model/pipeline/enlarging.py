@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import median_filter
 from torch import Tensor
 
 from inpaint_model.document import geometry
@@ -25,7 +24,6 @@ from inpaint_model.networks.detail_network import DetailNetwork
 
 _DOUBLED_FROM, _TWICE_FROM = 2**0.5, 2**2.5
 _MARGIN = 16  # context of the network around the pixels that are used, px of the model
-_SPECK = 3  # side of the median filter, px of the model
 _SUPPORT = 2  # of cubic interpolation, px
 
 
@@ -58,9 +56,8 @@ class Enlarger:
         if not self.octaves:
             return FramePart.of(output)
         box, scale = self.box, 1 << len(self.octaves)
-        # Generators draw specks, which the network would sharpen.
-        smooth = median_filter(box.cut(output), (_SPECK, _SPECK, 1), mode="nearest")
-        fill = torch.from_numpy(smooth).permute(2, 0, 1)[None] * 2 - 1
+        fill = torch.from_numpy(box.cut(output)).permute(2, 0, 1)[None] * 2 - 1
+        fill = without_specks(fill)  # generators draw some, which the network would sharpen
         with torch.inference_mode():
             for octave in self.octaves:
                 fill = self.network(fill, *octave)
@@ -137,6 +134,32 @@ class Enlarger:
         inside = F.grid_sample(1 - unknown, grid, "bilinear", "zeros", align_corners=False)
         hole = (inside < 1 - 1e-3).float()
         return Surroundings((known.clamp(0, 1) * 2 - 1) * (1 - hole), hole)
+
+
+def without_specks(image: Tensor) -> Tensor:
+    """Return the median of 3 x 3 px around each one, [1, C, H, W]; edges are replicated.
+
+    It is the median of three numbers: the largest of the minima of the rows, the median of their
+    medians, and the smallest of their maxima. Ten times as fast as sorting nine values.
+    """
+    padded = F.pad(image, (1, 1, 1, 1), mode="replicate")
+    low, middle, high = _sorted(*_three(padded, 3))
+    largest, middlemost, smallest = (
+        _sorted(*_three(low, 2))[2],
+        _sorted(*_three(middle, 2))[1],
+        _sorted(*_three(high, 2))[0],
+    )
+    return _sorted(largest, middlemost, smallest)[1]
+
+
+def _three(planes: Tensor, axis: int) -> list[Tensor]:
+    """Return planes without their last two, outer two, and first two px along an axis."""
+    return [planes.narrow(axis, start, planes.shape[axis] - 2) for start in range(3)]
+
+
+def _sorted(a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    low, high = torch.minimum(a, b), torch.maximum(a, b)
+    return torch.minimum(low, c), torch.maximum(low, torch.minimum(high, c)), torch.maximum(high, c)
 
 
 def _grid(matrix: Matrix, width: int, height: int, part: Box) -> Tensor:

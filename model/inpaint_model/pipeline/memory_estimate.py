@@ -27,7 +27,8 @@ def working_bytes(crop: Box, hole: Box, pixel_bytes: int) -> int:
     """
     ring = hole.grown(RING_PX).intersection(crop)
     region, px = ring.width * ring.height, hole.width * hole.height
-    blending = _BLENDING * min(region, LARGE) + (_TILES if region > LARGE else 0)
+    # Two candidates are fitted at once where both together are not large.
+    blending = _BLENDING * min(2 * region, LARGE) + (_TILES if region > LARGE else 0)
     texture = _TEXTURE * min(crop.width * crop.height, MOST_PX)
     return _ALWAYS + texture + max(_FRAMING * px, blending + _COPIES * px * pixel_bytes)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from inpaint_model.document import geometry
@@ -12,6 +13,7 @@ from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.compositing import Patch
 from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.hole import Hole
+from inpaint_model.document.large_hole import LARGE
 from inpaint_model.document.notices import RefusalError
 from inpaint_model.document.placement import BlendFit, FramePart, Placement
 from inpaint_model.networks.inpainting_model import Encoding
@@ -170,15 +172,19 @@ class FillSession:
         for oldest in list(self.unedited)[:-UNEDITED_KEPT]:
             self.unedited.pop(oldest, None)  # another worker may have removed it
 
-    def prepare_blending(self) -> None:
-        """Precompute what all fits share."""
-        for placement in self.placements:
-            placement.surroundings.prepare(self.blending)
+    def preparations(self) -> list[Callable[[], object]]:
+        """Return functions that precompute what all fits share, each in a thread of its own."""
+        prepared: list[Callable[[], object]] = [
+            partial(placement.surroundings.prepare, self.blending) for placement in self.placements
+        ]
         if self.blending.detail:
-            for enlarger in self.enlargers:
-                enlarger.prepare()
-        for assessor in self.assessors:
-            _ = assessor.original
+            prepared += [enlarger.prepare for enlarger in self.enlargers]
+        return prepared + [assessor.prepare for assessor in self.assessors]
+
+    @property
+    def fits_two(self) -> bool:
+        """Whether memory was reserved to fit two candidates at once (see `memory_estimate`)."""
+        return 2 * self.fitted_px <= LARGE
 
     @property
     def has_surroundings(self) -> bool:

@@ -18,19 +18,16 @@ from functools import partial
 from typing import TypeVar
 
 import numpy as np
-from inpaint_model.document.color import converted
 from inpaint_model.document.notices import Notice
 from inpaint_model.inference.host_memory import resident_bytes
-from inpaint_model.pipeline.assessing import UNKNOWN
-from inpaint_model.pipeline.recipe import AttachmentError, read_recipe, write_recipe
+from inpaint_model.pipeline.recipe import AttachmentError, read_recipe
 from inpaint_model.pipeline.reopening import reopened
-from inpaint_model.pipeline.session import FillSession, Rendering
 from inpaint_model.segmentation.parts import Segmentation
 
 from .. import spans
 from ..errors import InvalidRequestError, NotFoundError
 from ..filling import received_images
-from ..filling.filling import Encoded, Event, ServedSession, edit_steps, fill_steps
+from ..filling.filling import Event, ServedSession, edit_steps, fill_steps
 from ..filling.memory_estimates import (
     MemoryEstimate,
     memory_for_edit,
@@ -64,6 +61,7 @@ from .answers import (
     SegmentAnswer,
 )
 from .backend import Caller, Upload
+from .finishing import Finishing
 from .pixel_threads import PixelThreads
 from .upkeep import STALL_S, UpkeepTimes, Use, free_unused, probe_devices, warm_up
 
@@ -293,54 +291,33 @@ class LocalBackend:
             shown: session with the blend settings to use; None = the session of the job.
         """
         done = 0
-        arrived = time.monotonic()
         encode_s = first_candidate_s = 0.0
+        finishing = Finishing(self._parts.pixels, shown)
         try:
             yield Accepted(session_id, position)
-            kept, answered = None, shown
-            async for event in job.results():
-                if isinstance(event, Encoded):
+            async with aclosing(finishing.finished(job.results())) as events:
+                async for event in events:
+                    if isinstance(event, FinishedCandidate):
+                        yield event
+                        done += 1
+                        first_candidate_s = first_candidate_s or _since(job.started)
+                        yield Progress(done, total)
+                        continue
                     arrived = time.monotonic()
                     spans.add("queue", job.submitted, job.started)
                     spans.add("encode", arrived - event.encode_s, arrived)
                     self._parts.sessions.put(session_id, event.served)
-                    kept, answered = event.served.session, shown or event.served
                     encode_s = event.encode_s
+                    answered = shown or event.served
                     for frame in _frames_chosen(answered, event.smooth):
                         yield frame
                     total += event.smooth
                     yield Progress(0, total)
-                    # Prepare blending while the device renders.
-                    session = answered.session
-                    await self._parts.pixels.run(session.prepare_blending, px=session.fitted_px)
-                if isinstance(event, list):
-                    spans.add("render", arrived, renderings=len(event))
-                for rendering in event if isinstance(event, list) else ():
-                    assert kept is not None
-                    assert answered is not None
-                    yield await self._finished(answered, kept, rendering)
-                    done += 1
-                    first_candidate_s = first_candidate_s or _since(job.started)
-                    yield Progress(done, total)
-                arrived = time.monotonic()
+                    await finishing.prepare(answered.session)  # while the device renders
             queue_s = (job.started or job.submitted) - job.submitted
             yield Done(queue_s, encode_s, first_candidate_s, _since(job.started))
         finally:
             job.cancel()
-
-    async def _finished(
-        self, answered: ServedSession, kept: FillSession, rendering: Rendering
-    ) -> FinishedCandidate:
-        """Blend a rendering into the document, judge it, and encode the attachment, in threads."""
-        run, px = self._parts.pixels.run, answered.session.fitted_px
-        with spans.span("blend"):
-            finished, assessment, attachment = await asyncio.gather(
-                run(finished_candidate, answered, rendering, px=px),
-                run(kept.assess, rendering),
-                run(kept.attachment),
-            )
-        finished = replace(finished, assessment=assessment)
-        return replace(finished, attachment=attachment) if rendering.variant < 0 else finished
 
     @asynccontextmanager
     async def _room(
@@ -462,26 +439,6 @@ def faces_in(found: Segmentation) -> FacesFound:
     """Return the answer that describes the faces of an image."""
     return FacesFound(
         tuple(FoundFace(face.frame, face.confidence, face.box) for face in found.faces)
-    )
-
-
-def finished_candidate(served: ServedSession, rendering: Rendering) -> FinishedCandidate:
-    """Return a candidate at the document's resolution; attachment and assessment follow."""
-    session, made = served.session, rendering.candidate
-    patches = (
-        patch._replace(fill=converted(patch.fill, served.output_dtype))
-        for patch in session.patches(rendering)
-    )
-    return FinishedCandidate(
-        index=rendering.index,
-        variant=rendering.variant,
-        seed=made.seed,
-        method=made.method,
-        patches=tuple(patches),
-        linear=session.image.linear,
-        recipe=write_recipe(session.recipe(made)),
-        attachment=b"",
-        assessment=UNKNOWN,
     )
 
 

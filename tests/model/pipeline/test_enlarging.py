@@ -181,7 +181,8 @@ def fills(detail: DetailNetwork | None, blending: BlendSettings | None = None) -
     frame = Frame(100, 100, 120)
     mask = disc(200, 200, 100, 100, 25)
     session = document.open(waves(200, 200), mask, frame=frame, blending=blending)
-    session.prepare_blending()
+    for prepare in session.preparations():
+        prepare()
     (first,) = document.fill(session, [1])
     second = document.edit(session, first.candidate, {}, seed=2)
     return [first.composite, second.composite]
