@@ -6,9 +6,10 @@ optional; none changes a known pixel:
 
 1. Color and light: match the ring of known pixels (`color_matching`).
 2. Sharpness and grain: match the ring, octave by octave (`detail_matching`).
-3. Gradient domain: extend the remaining difference at the border into the hole with a membrane
+3. Background: a plain one is continued behind what the fill shows (`backdrop`).
+4. Gradient domain: extend the remaining difference at the border into the hole with a membrane
    (Perez, Gangnet and Blake 2003, Poisson image editing, in its offset form).
-4. Feather: fade from the document's old pixels at the border to the fill.
+5. Feather: fade from the document's old pixels at the border to the fill.
 
 Edits use the fit of the unedited fill, so that fitting does not undo them. Where the hole extends
 beyond the model's frame, the fill always blends into a smooth one, before the feather. See
@@ -26,6 +27,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from inpaint_model.document.backdrop import Matte
 from inpaint_model.document.borders import distance_to, fading_in, grown
 from inpaint_model.document.color_matching import ColorTransform, RingStatistics
 from inpaint_model.document.detail_matching import (
@@ -84,6 +86,7 @@ class RegionFit(NamedTuple):
     matches: list[DetailGain]  # sharpness, grain and texture; may be empty
     matched: Tensor  # [3, H, W]: the fill before the membrane
     offset: Tensor | None  # [3, H, W]: the membrane
+    shares: Tensor | None  # [H, W]: how much of the fill is shown before the wall; None: all
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +103,7 @@ class BlendContext:
     transition: float  # width of the blend toward `beyond`, px
     seed: int  # of the grain
     octave: int = 0  # how often the document was halved (`large_hole`)
+    background: Tensor | None = field(default=None, repr=False)  # preserved pixels of a plain one
 
     @cached_property
     def ring_px(self) -> int:
@@ -157,8 +161,12 @@ class BlendContext:
             _ = self.border
         if settings.feather_px:
             _ = self.depth
+        if settings.grain and (self.background is not None or bool(self.beyond.any())):
+            _ = self._grain
+        if settings.gradient and self.background is not None:
+            _ = self.wall
         if bool(self.beyond.any()):
-            _ = self._grain_beyond if settings.grain else self.by_model
+            _ = self.by_model
 
     def fit(
         self,
@@ -166,12 +174,15 @@ class BlendContext:
         settings: BlendSettings,
         exemplar: Exemplar | None = None,
         unmatched: int = 0,
+        matte: Matte | None = None,
     ) -> RegionFit:
         """Return how to change an unedited fill [3, H, W].
 
-        The octaves of an exemplar's texture, or the first `unmatched` ones, are not matched.
+        The octaves of an exemplar's texture, or the first `unmatched` ones, are not matched. The
+        matte says what is in front of the background.
         """
         tone, offset = None, None
+        shares = self.shares(fill, settings, matte)
         matches: list[DetailGain] = []
         if settings.colour_match and self.matchable:
             tone = self.ring_statistics.tone(fill)
@@ -190,8 +201,25 @@ class BlendContext:
         if matches:
             fill = apply_detail_gains(fill, laplacian_bands(fill, len(matches)), matches)
         if settings.gradient and bool(self.border.any()):
-            offset = self._membrane(self.color - fill)
-        return RegionFit(settings, tone, matches, fill, offset)
+            shown = fill if shares is None else self._before_wall(fill, shares, settings)
+            offset = self._membrane(self.color - shown)
+        return RegionFit(settings, tone, matches, fill, offset, shares)
+
+    def shares(self, fill: Tensor, settings: BlendSettings, matte: Matte | None) -> Tensor | None:
+        """Return how much of a fill [3, H, W] is shown before the wall, [H, W]; None: all of it."""
+        if matte is None or self.background is None or not settings.gradient:
+            return None
+        return matte.shares(fill, self.hole, self.octave)
+
+    @cached_property
+    def wall(self) -> Tensor:
+        """The background, continued behind the person, without grain, [3, H, W]."""
+        assert self.background is not None
+        return harmonic_fill(self.color, self.background)
+
+    def _before_wall(self, fill: Tensor, shares: Tensor, settings: BlendSettings) -> Tensor:
+        wall = self.wall + self._grain if settings.grain else self.wall
+        return wall + (fill - wall) * shares
 
     def _membrane(self, difference: Tensor) -> Tensor:
         """Continue the difference at the border [3, H, W] into the hole.
@@ -206,13 +234,12 @@ class BlendContext:
         offset = harmonic_fill(difference, alike)
         if bool((alike == self.border).all()):
             return offset
-        rest = torch.where(self.border, difference - offset, 0.0)
-        return offset + harmonic_fill(rest, self.border, reach=self.upscale_factor / 2**self.octave)
+        return offset + self._near_border(torch.where(self.border, difference - offset, 0.0))
 
     def fitted(self, fit: RegionFit) -> Tensor:
         """Return the fitted fill, [3, H, W]; it is meaningless outside the hole."""
         fill = fit.matched if fit.offset is None else fit.matched + fit.offset
-        return self._completed(fill, fit.settings)
+        return self._completed(fill, fit.settings, fit.shares)
 
     def smooth(self, settings: BlendSettings) -> Tensor:
         """Return a fill made by `smooth_fill`, [3, H, W]."""
@@ -226,12 +253,13 @@ class BlendContext:
         )
         return self.feathered(fill, settings.feather_px)
 
-    def fit_edit(self, fill: Tensor, fit: RegionFit) -> Tensor:
-        """Apply the fit of a fill to an edit or mixture of it, [3, H, W].
+    def fit_edit(self, fill: Tensor, fit: RegionFit, matte: Matte | None = None) -> Tensor:
+        """Apply the fit of a fill to an edit or mixture of it, [3, H, W], with its own matte.
 
         Its changes around the hole, such as lighter hair, are not corrected; near the border, the
         edit is faded in.
         """
+        shares = self.shares(fill, fit.settings, matte)
         if fit.tone is not None:
             fill = fit.tone.applied(fill)
         if fit.matches:
@@ -239,16 +267,23 @@ class BlendContext:
         if fit.offset is not None:
             at_border = harmonic_fill(fit.matched - fill, self.border)
             fill = fill + fit.offset + at_border * (1 - self.inwards(self.ring_px))
-        return self._completed(fill, fit.settings)
+        return self._completed(fill, fit.settings, shares)
 
     def inwards(self, width: float) -> Tensor:
         """Return weights [H, W] from 0 at the border to 1 at `width` px inside."""
         return fading_in(self.depth, width)
 
-    def _completed(self, fill: Tensor, settings: BlendSettings) -> Tensor:
+    def _completed(self, fill: Tensor, settings: BlendSettings, shares: Tensor | None) -> Tensor:
         if bool(self.beyond.any()):
             fill = self._continued_beyond(fill, settings)
+        if shares is not None:
+            fill = self._before_wall(fill, shares, settings)
+            fill = fill + self._near_border(torch.where(self.border, self.color - fill, 0.0))
         return self.feathered(fill, settings.feather_px)
+
+    def _near_border(self, difference: Tensor) -> Tensor:
+        """Continue a difference at the border [3, H, W] a few pixels into the hole."""
+        return harmonic_fill(difference, self.border, reach=self.upscale_factor / 2**self.octave)
 
     def _continued_beyond(self, fill: Tensor, settings: BlendSettings) -> Tensor:
         known = self.preserved | self._kept
@@ -257,7 +292,7 @@ class BlendContext:
         values = torch.where(self._kept, fill, self.color)
         smooth = smooth_fill(values, self._continued, known, self.seed, grain=False)
         if settings.grain:
-            smooth += self._grain_beyond
+            smooth += self._grain
         mixed = torch.where(self.hole, smooth + (fill - smooth) * self.by_model, smooth)
         return torch.where(self._continued, mixed, fill)
 
@@ -272,10 +307,10 @@ class BlendContext:
         return self.whole & ~self._kept
 
     @cached_property
-    def _grain_beyond(self) -> Tensor:
-        """The grain of the smooth fill there; that of the document, so all fills share it."""
+    def _grain(self) -> Tensor:
+        """The grain of smooth parts; that of the document, so all fills share it."""
         smooth = harmonic_fill(self.color, self.preserved, sweeps=1)
-        return smooth_grain(smooth, self._continued, self.preserved, self.seed, self.octave)
+        return smooth_grain(smooth, self.whole, self.preserved, self.seed, self.octave)
 
     def feathered(self, fill: Tensor, width: float) -> Tensor:
         """Fade a fill in over the document, within `width` px of the border."""

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from inpaint_model.document.backdrop import Matte
 from inpaint_model.document.blending import BlendContext, BlendSettings, RegionFit
 from inpaint_model.document.borders import grown
 from inpaint_model.document.detail_matching import (
@@ -111,8 +112,8 @@ class LargeHole:
     def reduced(self) -> BlendContext:
         """The reduced region; a pixel is known if all that it averages are."""
         color = torch.empty(3, *self._reduced_size)
-        hole, beyond, known, preserved, visible = (
-            torch.empty(self._reduced_size, dtype=torch.bool) for _ in range(5)
+        hole, beyond, known, preserved, visible, background = (
+            torch.empty(self._reduced_size, dtype=torch.bool) for _ in range(6)
         )
         for tile in self._tiles(0):
             part, at = self.cut(tile.box), self._place(tile.box)
@@ -122,6 +123,8 @@ class LargeHole:
             known[at] = ~self._any(~part.known)
             preserved[at] = ~self._any(~part.preserved)
             visible[at] = ~self._any(~part.visible)
+            if part.background is not None:
+                background[at] = ~self._any(~part.background)
         return BlendContext(
             color,
             hole,
@@ -133,6 +136,7 @@ class LargeHole:
             part.transition / 2**self.octave,
             part.seed,
             self.octave,
+            None if part.background is None else background,
         )
 
     def prepare(self, settings: BlendSettings) -> None:
@@ -140,7 +144,7 @@ class LargeHole:
         self.reduced.prepare(replace(settings, feather_px=0))
         if settings.grain:
             _ = self.known
-        if settings.grain and self._reaches_beyond:
+        if settings.grain and (self._reaches_beyond or self.reduced.background is not None):
             _ = self.smooth_grains
 
     @cached_property
@@ -161,14 +165,22 @@ class LargeHole:
         return [Grain(1.0, None if each.floor is None else root(each.floor)) for each in known]
 
     def fit(
-        self, shown: Shown, settings: BlendSettings, exemplar: Exemplar | None = None
+        self,
+        shown: Shown,
+        settings: BlendSettings,
+        exemplar: Exemplar | None = None,
+        matte: Matte | None = None,
     ) -> LargeFit:
         """Return how to change an unedited fill; the octaves of texture are not matched."""
         known = self.known if settings.grain else []
         fill, own = self._measured(shown, known)
         unmatched = 0 if exemplar is None else exemplar.octaves
-        settings_of_reduced = replace(settings, feather_px=0)
-        fit = self.reduced.fit(fill, settings_of_reduced, unmatched=max(unmatched - self.octave, 0))
+        fit = self.reduced.fit(
+            fill,
+            replace(settings, feather_px=0),
+            unmatched=max(unmatched - self.octave, 0),
+            matte=matte,
+        )
         tone = torch.ones(3) if fit.tone is None else fit.tone.gain
         grains = [each.grain(octave, tone) for each, octave in zip(own, known, strict=True)]
         grains[:unmatched] = [Grain(1.0, None)] * min(unmatched, len(grains))
@@ -177,13 +189,17 @@ class LargeHole:
 
     def fitted(self, fit: LargeFit) -> Iterator[tuple[Box, Tensor]]:
         """Yield boxes and the fitted fill in them, [3, H, W]."""
-        return self._detailed(self.reduced.fitted(fit.reduced), fit.settings, fit, fit.shown)
+        base, shares = self.reduced.fitted(fit.reduced), fit.reduced.shares
+        return self._detailed(base, fit.settings, fit, fit.shown, shares)
 
-    def fit_edit(self, shown: Shown, fit: LargeFit) -> Iterator[tuple[Box, Tensor]]:
-        """Yield an edit or mixture with the fit of its fill."""
+    def fit_edit(
+        self, shown: Shown, fit: LargeFit, matte: Matte | None = None
+    ) -> Iterator[tuple[Box, Tensor]]:
+        """Yield an edit or mixture with the fit of its fill, and its own matte."""
         fill, _ = self._measured(shown, [])
-        base = self.reduced.fit_edit(fill, fit.reduced)
-        return self._detailed(base, fit.settings, fit, shown)
+        base = self.reduced.fit_edit(fill, fit.reduced, matte)
+        shares = self.reduced.shares(fill, fit.settings, matte)
+        return self._detailed(base, fit.settings, fit, shown, shares)
 
     def smooth(self, settings: BlendSettings) -> Iterator[tuple[Box, Tensor]]:
         """Yield a fill made without a model."""
@@ -292,13 +308,17 @@ class LargeHole:
         settings: BlendSettings,
         fit: LargeFit | None = None,
         shown: Shown | None = None,
+        shares: Tensor | None = None,
     ) -> Iterator[tuple[Box, Tensor]]:
-        """Yield a reduced fill [3, h, w] with its finest detail; it is smooth without `fit`."""
+        """Yield a reduced fill [3, h, w] with its finest detail; it is smooth without `fit`.
+
+        `shares` [h, w] say how much of the fill is shown before the wall.
+        """
         tone = torch.ones(3) if fit is None or fit.reduced.tone is None else fit.reduced.tone.gain
         for tile in self._tiles(max(_AROUND, int(settings.feather_px) + 2)):
             part = self.cut(tile.around)
             fill = self._enlarged(base, tile.around)
-            by_model = self._by_model(part, tile) if shown is not None else torch.zeros(())
+            by_model = torch.zeros(()) if shown is None else self._by_model(part, tile, shares)
             if fit is not None and shown is not None:
                 own = self._own(shown(tile.around), tone, fit.grains, tile)
                 if fit.texture is not None:
@@ -313,12 +333,15 @@ class LargeHole:
                 fill += difference if settings.gradient else difference * (1 - by_model)
             yield tile.box, tile.inner(part.feathered(fill, settings.feather_px))
 
-    def _by_model(self, part: BlendContext, tile: Tile) -> Tensor:
+    def _by_model(self, part: BlendContext, tile: Tile, shares: Tensor | None) -> Tensor:
         """Return the model's weight, 0..1: [H, W], or [] if it is 1 everywhere."""
-        if not self._reaches_beyond:
-            return torch.ones(())
-        shares = self._enlarged(self.reduced.by_model[None], tile.around)[0]
-        return torch.where(part.beyond, 0.0, shares)
+        by_model = torch.ones(())
+        if self._reaches_beyond:
+            enlarged = self._enlarged(self.reduced.by_model[None], tile.around)[0]
+            by_model = torch.where(part.beyond, 0.0, enlarged)
+        if shares is not None:
+            by_model = by_model * self._enlarged(shares[None], tile.around)[0]
+        return by_model
 
     def _own(self, fill: Tensor, tone: Tensor, grains: list[Grain], tile: Tile) -> Tensor:
         """Return a fill's matched detail that the reduction removes, [3, H, W]."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import NamedTuple
@@ -14,6 +14,7 @@ import torch
 
 from inpaint_model.document import geometry
 from inpaint_model.document.arrays import FloatImage, Pixels
+from inpaint_model.document.backdrop import Backdrop, Matte
 from inpaint_model.document.blending import BlendContext, BlendSettings, RegionFit, ring_px
 from inpaint_model.document.borders import distance_within, fading_in
 from inpaint_model.document.color import display_from_document, document_from_display
@@ -74,6 +75,7 @@ class Placement:
     filled: Hole = field(repr=False)  # of all groups, of the image's size and origin
     whole: bool  # fill the group also beyond the frame
     most_px: int | None = None  # limit of pixels fitted at once; None: `LARGE`
+    find_backdrop: Callable[[Placement], Backdrop | None] | None = field(default=None, repr=False)
     _exemplars: dict[int, Exemplar | None] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -133,11 +135,16 @@ class Placement:
         return grown.clipped(width, height).moved(x, y)
 
     @cached_property
+    def backdrop(self) -> Backdrop | None:
+        """The plain background around the hole, if there is one and it was looked for."""
+        return None if self.find_backdrop is None else self.find_backdrop(self)
+
+    @cached_property
     def surroundings(self) -> BlendContext | LargeHole:
         """What all fills are fitted to."""
         region = self.region
         if self.fitted_px == region.width * region.height:
-            return self._surroundings(region)
+            return self._surroundings(region, self.backdrop)
         return LargeHole(region.width, region.height, self.fitted_px, self._cut)
 
     def _all(self, values: torch.Tensor) -> list[tuple[Box, torch.Tensor]]:
@@ -215,9 +222,9 @@ class Placement:
         return [box for *_, box in sorted(ranked)[: min(MOST_SQUARES, MOST_PX // side**2)]]
 
     def _cut(self, box: Box) -> BlendContext:
-        return self._surroundings(box.moved(self.region.x, self.region.y))
+        return self._surroundings(box.moved(self.region.x, self.region.y), self.backdrop)
 
-    def _surroundings(self, region: Box) -> BlendContext:
+    def _surroundings(self, region: Box, backdrop: Backdrop | None = None) -> BlendContext:
         x, y = self.image.origin
         part = region.moved(-x, -y)
         color, alpha = display_from_document(part.cut(self.image.pixels), self.image.linear)
@@ -227,8 +234,12 @@ class Placement:
         inside = inside_frame(self.frame, region)
         visible = np.ones_like(hole) if alpha is None else alpha >= OPAQUE
         preserved = visible & ~self.filled.cut(region).mask
+        planes = torch.from_numpy(color).permute(2, 0, 1).contiguous()
+        background = None
+        if backdrop is not None:
+            background = torch.from_numpy(preserved) & backdrop.background(region, planes)
         return BlendContext(
-            torch.from_numpy(color).permute(2, 0, 1).contiguous(),
+            planes,
             torch.from_numpy(hole & inside),
             torch.from_numpy(hole & ~inside),
             torch.from_numpy(preserved & inside),
@@ -237,6 +248,7 @@ class Placement:
             self.upscale_factor,
             transition=_TRANSITION * self.frame.side,
             seed=zlib.crc32(repr(self.box).encode()),
+            background=background,
         )
 
 
@@ -350,16 +362,21 @@ class BlendFit:
         placement: Placement,
         output: FloatImage | FramePart,
         blending: BlendSettings | None = None,
+        matte: Matte | None = None,
     ) -> BlendFit:
-        """Fit an unedited output: [R, R, 3], nominally 0..1, or a part around the hole."""
+        """Fit an unedited output: [R, R, 3], nominally 0..1, or a part around the hole.
+
+        With a matte, only what is in front of the background is shown.
+        """
         around, settings = placement.surroundings, blending or BlendSettings()
         tint = placement.tint if settings.colour_match else None
         part = _tinted(output, tint)
         exemplar = placement.exemplar(part.resolution) if settings.detail else None
         if isinstance(around, LargeHole):
             shown = partial(_shown, placement, part)
-            return cls(placement, around.fit(shown, settings, exemplar), tint)
-        return cls(placement, around.fit(_shown(placement, part), settings, exemplar), tint)
+            return cls(placement, around.fit(shown, settings, exemplar, matte), tint)
+        fill = _shown(placement, part)
+        return cls(placement, around.fit(fill, settings, exemplar, matte=matte), tint)
 
     def to_patch(self) -> Patch:
         """Return the output as document pixels."""
@@ -370,16 +387,16 @@ class BlendFit:
         assert isinstance(fit, RegionFit)
         return _patch(self.placement, self.placement._all(around.fitted(fit)), self.tint)
 
-    def edit_to_patch(self, output: FloatImage | FramePart) -> Patch:
+    def edit_to_patch(self, output: FloatImage | FramePart, matte: Matte | None = None) -> Patch:
         """Return an edit or mixture of the output, of the same size, as document pixels."""
         around, fit = self.placement.surroundings, self.fit
         part = _tinted(output, self.tint)
         if isinstance(around, LargeHole):
             assert isinstance(fit, LargeFit)
             shown = partial(_shown, self.placement, part)
-            return _patch(self.placement, around.fit_edit(shown, fit), self.tint)
+            return _patch(self.placement, around.fit_edit(shown, fit, matte), self.tint)
         assert isinstance(fit, RegionFit)
-        fill = around.fit_edit(_shown(self.placement, part), fit)
+        fill = around.fit_edit(_shown(self.placement, part), fit, matte)
         return _patch(self.placement, self.placement._all(fill), self.tint)
 
 

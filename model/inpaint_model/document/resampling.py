@@ -61,6 +61,24 @@ def resample(image: FloatImage, matrix: Matrix, width: int, height: int) -> Floa
     return np.ascontiguousarray(target.permute(1, 2, 0).numpy())
 
 
+def enlarge(image: FloatImage, matrix: Matrix, width: int, height: int) -> FloatImage:
+    """Sample a smooth image [h, w, C] bilinearly; the matrix maps target px to source px.
+
+    Its edge pixels continue beyond the edges.
+    """
+    rows, columns = image.shape[:2]
+    # grid_sample's coordinates are -1..1, and so are those of affine_grid.
+    unit = compose(scaling(2 / columns, 2 / rows), matrix)
+    unit[:, 2] -= 1
+    unit = compose(unit, compose(scaling(width / 2, height / 2), translation(1, 1)))
+    theta = torch.from_numpy(unit).float()[None]
+    grid = F.affine_grid(theta, [1, 1, height, width], align_corners=False)
+    source = torch.from_numpy(image).permute(2, 0, 1)[None]
+    target = F.grid_sample(source, grid, padding_mode="border", align_corners=False)
+    enlarged: FloatImage = target[0].permute(1, 2, 0).numpy()
+    return enlarged
+
+
 def pixels_per_pixel(matrix: Matrix) -> float:
     """Return the width of a target px in source px."""
     return math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))

@@ -9,7 +9,7 @@ steps (`open`, `encode`, `tasks`, `render`) and may unload the model between any
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 
@@ -26,6 +26,7 @@ from inpaint_model.inference.abilities import check_count, check_editable
 from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.networks.inpainting_model import Encoding
 from inpaint_model.pipeline.assessing import Assessment, GroupAssessor, can_judge
+from inpaint_model.pipeline.backdrops import find_backdrop
 from inpaint_model.pipeline.enlarging import Enlarger
 from inpaint_model.pipeline.recipe import (
     Codes,
@@ -394,10 +395,14 @@ class DocumentInpainter:
 
 def _prepared(session: FillSession, inpainter: Inpainter) -> FillSession:
     """Let a session use the networks that run beside the model, if it has them and they apply."""
+    known_faces = can_judge(inpainter.info.card.alignment, session.placements)
+    if known_faces:
+        found = [replace(each, find_backdrop=find_backdrop) for each in session.placements]
+        session.placements = found
     placements = session.placements
     if inpainter.detail is not None:
         session.enlargers = [Enlarger(inpainter.detail, placement) for placement in placements]
-    if can_judge(inpainter.info.card.alignment, placements):
+    if known_faces:
         session.assessors = [GroupAssessor(inpainter.assessor, place) for place in placements]
     return session
 

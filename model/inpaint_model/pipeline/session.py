@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from inpaint_model.document import geometry
 from inpaint_model.document.arrays import FloatImage
+from inpaint_model.document.backdrop import Matte
 from inpaint_model.document.blending import BlendSettings
 from inpaint_model.document.compositing import Patch
 from inpaint_model.document.document_image import DocumentImage
@@ -18,6 +19,7 @@ from inpaint_model.document.notices import RefusalError
 from inpaint_model.document.placement import BlendFit, FramePart, Placement
 from inpaint_model.networks.inpainting_model import Encoding
 from inpaint_model.pipeline.assessing import UNKNOWN, Assessment, GroupAssessor, assess
+from inpaint_model.pipeline.backdrops import matte_of
 from inpaint_model.pipeline.enlarging import Enlarger
 from inpaint_model.pipeline.recipe import (
     Codes,
@@ -212,8 +214,9 @@ class FillSession:
         fittings = self._fitted(rendering)
         if rendering.unedited is None:
             return [fitting.to_patch() for fitting in fittings]
-        parts = zip(fittings, self._parts(rendering.outputs), strict=True)
-        return [fitting.edit_to_patch(part) for fitting, part in parts]
+        outputs = rendering.outputs
+        edited = zip(fittings, self._parts(outputs), self._mattes(outputs), strict=True)
+        return [fitting.edit_to_patch(part, matte) for fitting, part, matte in edited]
 
     def assess(self, rendering: Rendering) -> Assessment:
         """Judge a rendering; nothing is known of smooth fills, or where there is no face."""
@@ -227,13 +230,21 @@ class FillSession:
             return [FramePart.of(output) for output in outputs]
         return [enlarge(own) for enlarge, own in zip(self.enlargers, outputs, strict=True)]
 
+    def _mattes(self, outputs: Outputs) -> list[Matte | None]:
+        """Return what outputs show in front of the background, where that is continued."""
+        if not self.blending.gradient:
+            return [None] * len(outputs)
+        return [matte_of(*pair) for pair in zip(self.placements, outputs, strict=True)]
+
     def _fitted(self, rendering: Rendering) -> list[BlendFit]:
         key = rendering.candidate.origin, self.blending
         fittings = self._fittings.get(key)
         if fittings is None:
             outputs = rendering.outputs if rendering.unedited is None else rendering.unedited
-            pairs = zip(self.placements, self._parts(outputs), strict=True)
-            fittings = [BlendFit.of(place, part, self.blending) for place, part in pairs]
+            groups = zip(self.placements, self._parts(outputs), self._mattes(outputs), strict=True)
+            fittings = [
+                BlendFit.of(place, part, self.blending, matte) for place, part, matte in groups
+            ]
             self._fittings.clear()
             self._fittings[key] = fittings
         return fittings

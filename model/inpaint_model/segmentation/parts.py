@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, maximum_filter
 from scipy.spatial import ConvexHull
-from torch.nn.functional import affine_grid, grid_sample
 
 from inpaint_model.document.arrays import FloatImage, MaskU8, Matrix, Points
 from inpaint_model.document.geometry import (
@@ -21,7 +20,7 @@ from inpaint_model.document.geometry import (
     transform_points,
     translation,
 )
-from inpaint_model.document.resampling import resample
+from inpaint_model.document.resampling import enlarge, resample
 from inpaint_model.segmentation import mesh_points, person_network
 from inpaint_model.segmentation.eyes import eye_outlines
 from inpaint_model.segmentation.faces import Face, find_faces
@@ -149,7 +148,7 @@ class Segmentation:
         mask, from_view = lips(self.image, face)
         box = _seen(from_view, LIPS_SIDE).intersection(self._whole)
         to_view = compose(inverse(from_view), translation(box.x, box.y))
-        return box, _enlarged(mask[..., None], to_view, box.width, box.height)[..., 0]
+        return box, enlarge(mask[..., None], to_view, box.width, box.height)[..., 0]
 
     def _filtered(self, head: Head, mask: FloatImage) -> tuple[Box, FloatImage]:
         """Move a mask of a view to the image, and let it follow the image's edges."""
@@ -226,24 +225,9 @@ def _guided(small: FloatImage, mask: FloatImage, image: FloatImage, to_small: Ma
     """
     a, b = guided_coefficients(small, mask.astype(np.float32), RADIUS, EPSILON)
     height, width = image.shape[:2]
-    model = _enlarged(np.dstack([a, b]).astype(np.float32), to_small, width, height)
+    model = enlarge(np.dstack([a, b]).astype(np.float32), to_small, width, height)
     combined: FloatImage = (model[..., :3] * image).sum(axis=2) + model[..., 3]
     return combined
-
-
-def _enlarged(image: FloatImage, matrix: Matrix, width: int, height: int) -> FloatImage:
-    """Sample a smooth image [h, w, C] bilinearly; the matrix maps target px to its px."""
-    rows, columns = image.shape[:2]
-    # grid_sample's coordinates are -1..1, and so are those of affine_grid.
-    unit = compose(scaling(2 / columns, 2 / rows), matrix)
-    unit[:, 2] -= 1
-    unit = compose(unit, compose(scaling(width / 2, height / 2), translation(1, 1)))
-    theta = torch.from_numpy(unit).float()[None]
-    grid = affine_grid(theta, [1, 1, height, width], align_corners=False)
-    source = torch.from_numpy(image).permute(2, 0, 1)[None]
-    target = grid_sample(source, grid, padding_mode="border", align_corners=False)
-    enlarged: FloatImage = target[0].permute(1, 2, 0).numpy()
-    return enlarged
 
 
 def _hull(points: Points) -> Points:
