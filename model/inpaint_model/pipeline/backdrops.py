@@ -82,9 +82,12 @@ def matte_of(placement: Placement, output: FloatImage) -> Matte | None:
     shown = resample(output.clip(0, 1), inverse(view_from_model), SIDE, SIDE)
     inside = np.zeros((SIDE, SIDE), np.bool_)
     inside[_TOP:-_TOP, _TOP:-_TOP] = True
-    image = np.where((inside & backdrop.hidden)[..., None], shown, backdrop.image).clip(0, 1)
-    person = _with_crown(_person(image), backdrop)
-    a, b = guided_coefficients(image, person, _RADIUS, _EPSILON)
+    # On another shade of the wall around the head, the network would see a large head.
+    even = shown + _shade(backdrop, shown, inside)
+    hole = (inside & backdrop.hidden)[..., None]
+    person = _with_crown(_person(np.where(hole, even, backdrop.image).clip(0, 1)), backdrop)
+    guide = np.where(hole, shown, backdrop.image)
+    a, b = guided_coefficients(guide, person, _RADIUS, _EPSILON)
     return Matte(placement.region, backdrop.from_document, person, np.dstack([a, b]))
 
 
@@ -94,6 +97,15 @@ def _person(image: FloatImage) -> FloatImage:
     with torch.inference_mode():
         probability: FloatImage = face_networks().person(pixels * 2 - 1)[0, 0].numpy()
     return probability
+
+
+def _shade(backdrop: Backdrop, shown: FloatImage, inside: BoolMask) -> FloatImage:
+    """Return how the background differs from what an output shows there, continued, [S, S, 3]."""
+    background = inside & ~backdrop.hidden & (backdrop.person < _BACKGROUND)
+    difference = torch.from_numpy(backdrop.image - shown).permute(2, 0, 1).contiguous()
+    continued = harmonic_fill(difference, torch.from_numpy(background))
+    shade: FloatImage = continued.permute(1, 2, 0).contiguous().numpy()
+    return shade
 
 
 def _is_plain(colors: Tensor, background: BoolMask, hidden: BoolMask) -> bool:
