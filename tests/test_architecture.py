@@ -148,7 +148,7 @@ ROOMS: dict[str, dict[str, set[str]]] = {
         "bundle": {"baselines", "framing", "networks"},
         "data": {"bundle", "document"},
         "inference": {"data", "bundle", "baselines", "framing", "document", "networks"},
-        "pipeline": {"inference", "framing", "document", "networks"},
+        "pipeline": {"inference", "framing", "segmentation", "document", "networks"},
         "importing": {"bundle", "networks"},
         "training": {"data", "bundle", "framing", "networks"},
         "evaluation": {"inference", "data", "bundle", "document", "networks"},
@@ -295,7 +295,7 @@ def test_the_model_has_few_rooms() -> None:
     entries = {p.name for p in package.iterdir() if p.is_file() or any(p.rglob("*.py"))}
     assert entries == {*rooms, "__init__.py", "py.typed"}
     assert len(rooms) <= 14
-    assert sum(map(len, rooms.values())) <= 46
+    assert sum(map(len, rooms.values())) <= 47
 
 
 def test_a_planted_arrow_is_found(tmp_path: Path) -> None:

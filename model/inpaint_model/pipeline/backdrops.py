@@ -40,6 +40,7 @@ _PERSON = 0.5
 _BACKGROUND = 0.2
 _RADIUS, _EPSILON = 4, 1e-3  # of the guided filter
 _CROWN = 0.14  # height in which a head that reaches the frame's top is rounded, in its sides
+_BESIDE = 4  # px of the view: nearer to the hole, a known pixel may be taken for a person
 _CROWN_SOFT = 3.0  # width of its edge, px of the view
 
 
@@ -131,8 +132,8 @@ def _with_crown(person: FloatImage, backdrop: Backdrop) -> FloatImage:
     if not top.any() or not len(head):
         return person
     first, last = int(head[0]), int(head[-1])
-    known = ~backdrop.hidden[:line, first : last + 1]
-    if (known & (backdrop.person[:line, first : last + 1] > _PERSON)).any():
+    apart = ~maximum_filter(backdrop.hidden, 2 * _BESIDE + 1)
+    if (apart & (backdrop.person > _PERSON))[:line, first : last + 1].any():
         return person
     y, x = np.arange(line)[:, None], np.arange(SIDE)
     half = (last - first + 1) / 2

@@ -17,6 +17,7 @@ from inpaint_model.document.placement import BlendFit, Placement, place
 
 SIDE, R = 160, 40
 FRAME = Frame(80, 80, 160)
+HAIR = (0.4, 0.3, 0.25)
 HEAD = 76  # rows from here on show the head
 SAME = scaling(1, 1)  # document px are px of the view
 EVERYTHING = Box(0, 0, SIDE, SIDE)
@@ -24,13 +25,14 @@ EVERYTHING = Box(0, 0, SIDE, SIDE)
 
 def wall() -> np.ndarray:
     """A wall, darker toward the right, float32 [SIDE, SIDE, 3]."""
-    shade = np.linspace(0.7, 0.6, SIDE, dtype=np.float32)[None, :, None]
-    return np.broadcast_to(shade * np.array([1, 0.95, 0.9], np.float32), (SIDE, SIDE, 3)).copy()
+    image: np.ndarray = np.empty((SIDE, SIDE, 3), np.float32)
+    image[...] = np.linspace(0.7, 0.6, SIDE)[None, :, None] * np.array([1, 0.95, 0.9])
+    return image
 
 
 def document() -> np.ndarray:
     image = wall()
-    image[HEAD:, 40:120] = (0.4, 0.3, 0.25)
+    image[HEAD:, 40:120] = HAIR
     return np.rint(image * 255).astype(np.uint8)
 
 
@@ -67,7 +69,7 @@ def placed() -> Placement:
 def output() -> np.ndarray:
     """What a model draws: hair from row 60 on, and another wall above."""
     image = np.full((R, R, 3), (0.3, 0.5, 0.8), np.float32)
-    image[15:, 10:30] = (0.4, 0.3, 0.25)
+    image[15:, 10:30] = HAIR
     return image
 
 
@@ -127,7 +129,7 @@ def test_the_wall_goes_on_behind_the_head(
     result = filled(placed(), settings, person())
     above, head = np.s_[42:56, 34:126], np.s_[68:88, 46:114]
     assert np.abs(result - wall())[above].max() < 0.012
-    assert np.abs(result - np.float32((0.4, 0.3, 0.25)))[head].mean() < 0.06
+    assert np.abs(result - np.array(HAIR))[head].mean() < 0.06
     veiled = filled(placed(), settings, None)
     assert np.abs(veiled - wall())[above].max() > 0.025
 
@@ -142,7 +144,7 @@ def test_an_edit_is_shown_before_the_same_wall() -> None:
     taller = person()
     taller[50:60, 40:120] = 1
     edit = output()
-    edit[12:15, 10:30] = (0.4, 0.3, 0.25)
+    edit[12:15, 10:30] = HAIR
     patch = fit.edit_to_patch(edit, matte(where.region, taller))
     result = document()
     patch.box.cut(result)[...] = patch.fill

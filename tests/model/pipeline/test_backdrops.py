@@ -34,7 +34,8 @@ def on_a_wall(noise: float = 0.0) -> np.ndarray:
     shown = ((at / 0.42) ** 2 + ((at[:, None] - 0.06) / 0.5) ** 2 < 1)[..., None]
     inner = image[MARGIN:-MARGIN, MARGIN:-MARGIN]
     inner[...] = np.where(shown, face, inner)
-    return np.rint(image.clip(0, 1) * 255).astype(np.uint8)
+    pixels: np.ndarray = np.rint(image.clip(0, 1) * 255).astype(np.uint8)
+    return pixels
 
 
 def hair() -> np.ndarray:
