@@ -53,7 +53,7 @@ class Matte:
     region: Box  # document px
     from_document: Matrix
     person: FloatImage = field(repr=False)  # [S, S], 0..1
-    guided: FloatImage = field(repr=False)  # [S, S, 4]: factors of the fill's color, and an offset
+    guided: FloatImage = field(repr=False)  # [s, s, 4]: factors of the fill's color, and an offset
 
     def shares(self, fill: Tensor, inside: Tensor, octave: int) -> Tensor:
         """Return how much of a fill [3, H, W] to show, 0..1: [H, W].
@@ -65,10 +65,16 @@ class Matte:
         matrix = compose(
             _from_box(self.from_document, self.region), scaling(1 << octave, 1 << octave)
         )
-        planes = np.dstack([self.guided, self.person])
-        sampled = torch.from_numpy(enlarge(planes, matrix, width, height)).permute(2, 0, 1)
-        along_edges = (sampled[:3] * fill).sum(0) + sampled[3]
-        return torch.where(inside, along_edges, sampled[4]).clamp(0, 1)
+        scale = len(self.guided) / len(self.person)
+        (*factors, offset), (person,) = (
+            torch.from_numpy(enlarge(planes, to_planes, width, height)).permute(2, 0, 1)
+            for planes, to_planes in (
+                (self.guided, compose(scaling(scale, scale), matrix)),
+                (self.person[..., None], matrix),
+            )
+        )
+        along_edges = offset + sum(a * plane for a, plane in zip(factors, fill, strict=True))
+        return torch.where(inside, along_edges, person).clamp(0, 1)
 
 
 def _from_box(from_document: Matrix, box: Box) -> Matrix:

@@ -201,8 +201,11 @@ class BlendContext:
         if matches:
             fill = apply_detail_gains(fill, laplacian_bands(fill, len(matches)), matches)
         if settings.gradient and bool(self.border.any()):
-            shown = fill if shares is None else self._before_wall(fill, shares, settings)
-            offset = self._membrane(self.color - shown)
+            if shares is None:
+                offset = self._membrane(self.color - fill)
+            else:  # what it leaves out is continued last, together with the wall
+                difference = self.color - self._before_wall(fill, shares, settings)
+                offset = harmonic_fill(difference, self._alike(difference))
         return RegionFit(settings, tone, matches, fill, offset, shares)
 
     def shares(self, fill: Tensor, settings: BlendSettings, matte: Matte | None) -> Tensor | None:
@@ -221,16 +224,23 @@ class BlendContext:
         wall = self.wall + self._grain if settings.grain else self.wall
         return wall + (fill - wall) * shares
 
-    def _membrane(self, difference: Tensor) -> Tensor:
-        """Continue the difference at the border [3, H, W] into the hole.
+    def _alike(self, difference: Tensor) -> Tensor:
+        """Return at which pixels of the border a difference [3, H, W] can be continued, [H, W].
 
         Where a few pixels of the border differ much more than the others, the model shows something
         else there, for example a wall beside an ear. That is not another light, and would stain the
-        hole. Such a difference only continues over a few pixels.
+        hole.
         """
         size = difference.abs().amax(dim=0)
         limit = max(_MOST_ALIKE * float(size[self.border].median()), _ALIKE)
-        alike = self.border & (size <= limit)
+        return self.border & (size <= limit)
+
+    def _membrane(self, difference: Tensor) -> Tensor:
+        """Continue the difference at the border [3, H, W] into the hole.
+
+        Where it differs from that of the rest of the border, it continues only over a few pixels.
+        """
+        alike = self._alike(difference)
         offset = harmonic_fill(difference, alike)
         if bool((alike == self.border).all()):
             return offset

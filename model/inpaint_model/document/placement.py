@@ -147,6 +147,10 @@ class Placement:
             return self._surroundings(region, self.backdrop)
         return LargeHole(region.width, region.height, self.fitted_px, self._cut)
 
+    def prepare(self, settings: BlendSettings) -> None:
+        """Compute what all fits share."""
+        self.surroundings.prepare(settings)
+
     def _all(self, values: torch.Tensor) -> list[tuple[Box, torch.Tensor]]:
         return [(Box(0, 0, self.region.width, self.region.height), values)]
 

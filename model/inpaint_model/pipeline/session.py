@@ -177,7 +177,7 @@ class FillSession:
     def preparations(self) -> list[Callable[[], object]]:
         """Return functions that precompute what all fits share, each in a thread of its own."""
         prepared: list[Callable[[], object]] = [
-            partial(placement.surroundings.prepare, self.blending) for placement in self.placements
+            partial(placement.prepare, self.blending) for placement in self.placements
         ]
         if self.blending.detail:
             prepared += [enlarger.prepare for enlarger in self.enlargers]

@@ -33,7 +33,8 @@ def wall() -> np.ndarray:
 def document() -> np.ndarray:
     image = wall()
     image[HEAD:, 40:120] = HAIR
-    return np.rint(image * 255).astype(np.uint8)
+    pixels: np.ndarray = np.rint(image * 255).astype(np.uint8)
+    return pixels
 
 
 def hole() -> np.ndarray:
