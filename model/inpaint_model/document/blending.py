@@ -46,7 +46,7 @@ from inpaint_model.document.texture import Exemplar, Needs
 
 MAX_FEATHER_PX = 256.0
 _BORDER = 2  # width of the border that bounds the membrane, px
-_MIN_RING = 64  # fewest known pixels for matching
+_MIN_RING = 64  # fewest known pixels for matching, or for a background
 _ALIKE = 0.08  # difference at the border up to which all of it is continued into the hole
 _MOST_ALIKE = 3.0  # or this many times its median
 
@@ -161,10 +161,10 @@ class BlendContext:
             _ = self.border
         if settings.feather_px:
             _ = self.depth
-        if settings.grain and (self.background is not None or bool(self.beyond.any())):
-            _ = self._grain
-        if settings.gradient and self.background is not None:
+        if settings.gradient:
             _ = self.wall
+        if settings.grain and (self.wall is not None or bool(self.beyond.any())):
+            _ = self._grain
         if bool(self.beyond.any()):
             _ = self.by_model
 
@@ -210,17 +210,19 @@ class BlendContext:
 
     def shares(self, fill: Tensor, settings: BlendSettings, matte: Matte | None) -> Tensor | None:
         """Return how much of a fill [3, H, W] is shown before the wall, [H, W]; None: all of it."""
-        if matte is None or self.background is None or not settings.gradient:
+        if matte is None or not settings.gradient or self.wall is None:
             return None
         return matte.shares(fill, self.hole, self.octave)
 
     @cached_property
-    def wall(self) -> Tensor:
-        """The background, continued behind the person, without grain, [3, H, W]."""
-        assert self.background is not None
+    def wall(self) -> Tensor | None:
+        """The background, continued behind the person, without grain, [3, H, W], if known."""
+        if self.background is None or int(self.background.sum()) < _MIN_RING:
+            return None
         return harmonic_fill(self.color, self.background)
 
     def _before_wall(self, fill: Tensor, shares: Tensor, settings: BlendSettings) -> Tensor:
+        assert self.wall is not None
         wall = self.wall + self._grain if settings.grain else self.wall
         return wall + (fill - wall) * shares
 

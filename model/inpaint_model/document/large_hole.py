@@ -144,7 +144,7 @@ class LargeHole:
         self.reduced.prepare(replace(settings, feather_px=0))
         if settings.grain:
             _ = self.known
-        if settings.grain and (self._reaches_beyond or self.reduced.background is not None):
+        if settings.grain and (self._reaches_beyond or self.reduced.wall is not None):
             _ = self.smooth_grains
 
     @cached_property

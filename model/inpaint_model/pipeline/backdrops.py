@@ -73,11 +73,16 @@ def find_backdrop(placement: Placement) -> Backdrop | None:
     )
 
 
-def matte_of(placement: Placement, output: FloatImage) -> Matte | None:
-    """Return what an output [R, R, 3], nominally 0..1, shows in front of a plain background."""
+def matte_of(placement: Placement, output: FloatImage, matched: bool = True) -> Matte | None:
+    """Return what an output [R, R, 3], nominally 0..1, shows in front of a plain background.
+
+    With `matched` colors, an output in a monochrome document has its tint.
+    """
     backdrop = placement.backdrop
     if backdrop is None:
         return None
+    if matched and placement.tint is not None:
+        output = placement.tint.applied(output)
     R = placement.resolution
     view_from_model = compose(backdrop.from_document, document_from_model(placement.frame, R))
     shown = resample(output.clip(0, 1), inverse(view_from_model), SIDE, SIDE)

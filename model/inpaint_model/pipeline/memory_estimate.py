@@ -12,7 +12,7 @@ from inpaint_model.document.large_hole import LARGE
 from inpaint_model.document.texture import MOST_PX
 
 _FRAMING = 12  # bytes per pixel of the hole's box
-_BLENDING = 320  # bytes per pixel fitted at once
+_BLENDING = 352  # bytes per pixel fitted at once
 _TEXTURE = 12  # bytes per pixel from which texture is copied
 _TILES = 160 << 20  # bytes to fit a large hole tile by tile
 _COPIES = 5  # of a candidate's pixels: fitted, converted, as bytes, in a message, on the wire

@@ -39,7 +39,7 @@ Edits = Mapping[str, float]
 """Distances in units, by name of direction."""
 
 UNEDITED_KEPT = 16  # candidates
-FITTING_BYTES = 96  # per pixel around a hole, for `_fittings`
+FITTING_BYTES = 112  # per pixel around a hole, for `_fittings`
 
 
 class UneditableError(UnusableError):
@@ -234,7 +234,8 @@ class FillSession:
         """Return what outputs show in front of the background, where that is continued."""
         if not self.blending.gradient:
             return [None] * len(outputs)
-        return [matte_of(*pair) for pair in zip(self.placements, outputs, strict=True)]
+        matched = self.blending.colour_match
+        return [matte_of(*pair, matched) for pair in zip(self.placements, outputs, strict=True)]
 
     def _fitted(self, rendering: Rendering) -> list[BlendFit]:
         key = rendering.candidate.origin, self.blending
