@@ -22,6 +22,7 @@ from inpaint_model.document.resampling import enlarge
 
 _BACKGROUND = 0.2  # probability of a person below which a known pixel shows the background
 _UNLIKE = 0.08  # difference from the wall above which it does not, such as a stray hair
+_GUIDED_FROM = 4  # 1 / the model's weight from which edges follow the fill
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +56,11 @@ class Matte:
     person: FloatImage = field(repr=False)  # [S, S], 0..1
     guided: FloatImage = field(repr=False)  # [s, s, 4]: factors of the fill's color, and an offset
 
-    def shares(self, fill: Tensor, inside: Tensor, octave: int) -> Tensor:
+    def shares(self, fill: Tensor, by_model: Tensor, octave: int) -> Tensor:
         """Return how much of a fill [3, H, W] to show, 0..1: [H, W].
 
-        The fill is that of the region, halved `octave` times. Inside the frame, bool [H, W], the
-        edges follow the fill.
+        The fill is that of the region, halved `octave` times. Where the model made it, the edges
+        follow it; `by_model` [H, W] is the model's weight, 0..1.
         """
         height, width = fill.shape[1:]
         matrix = compose(
@@ -74,7 +75,9 @@ class Matte:
             )
         )
         along_edges = offset + sum(a * plane for a, plane in zip(factors, fill, strict=True))
-        return torch.where(inside, along_edges, person).clamp(0, 1)
+        guided = (by_model * _GUIDED_FROM).clamp(max=1)
+        shares: Tensor = person + (along_edges - person) * guided
+        return shares.clamp(0, 1)
 
 
 def _from_box(from_document: Matrix, box: Box) -> Matrix:

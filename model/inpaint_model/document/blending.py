@@ -212,7 +212,8 @@ class BlendContext:
         """Return how much of a fill [3, H, W] is shown before the wall, [H, W]; None: all of it."""
         if matte is None or not settings.gradient or self.wall is None:
             return None
-        return matte.shares(fill, self.hole, self.octave)
+        by_model = self.by_model if bool(self.beyond.any()) else torch.ones(fill.shape[1:])
+        return matte.shares(fill, by_model, self.octave)
 
     @cached_property
     def wall(self) -> Tensor | None:

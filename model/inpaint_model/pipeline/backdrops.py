@@ -36,10 +36,11 @@ _NEAR = 24  # px of the view: how far from the hole the background is judged
 _LEAST_NEAR = 256  # px of the view that must show it
 _SMOOTH = 6.0  # standard deviation of a Gaussian, px of the view
 _PLAIN = 0.03  # most standard deviation of the colors (0..1) of a plain background
+_SURE = 0.1  # a probability that counts as 0
 _PERSON = 0.5
 _BACKGROUND = 0.2
 _RADIUS, _EPSILON = 2, 1e-3  # of the guided filter, at half the view's resolution
-_CROWN = 0.14  # height in which a head that reaches the frame's top is rounded, in its sides
+_CROWN = 0.18  # height in which a head that reaches the frame's top is rounded, in its sides
 _BESIDE = 4  # px of the view: nearer to the hole, a known pixel may be taken for a person
 _CROWN_SOFT = 3.0  # width of its edge, px of the view
 
@@ -107,11 +108,15 @@ def _halved(image: FloatImage) -> FloatImage:
 
 
 def _person(image: FloatImage) -> FloatImage:
-    """Return the probability of a person, [S, S], in an image [S, S, 3] in 0..1."""
+    """Return the probability of a person, [S, S], in an image [S, S, 3] in 0..1.
+
+    What is almost certain counts as certain, since a hundredth of another wall is visible.
+    """
     pixels = torch.from_numpy(image).permute(2, 0, 1)[None]
     with torch.inference_mode():
-        probability: FloatImage = face_networks().person(pixels * 2 - 1)[0, 0].numpy()
-    return probability
+        probability = face_networks().person(pixels * 2 - 1)[0, 0]
+    certain: FloatImage = ((probability - _SURE) / (1 - 2 * _SURE)).clamp(0, 1).numpy()
+    return certain
 
 
 def _shade(backdrop: Backdrop, shown: FloatImage, inside: BoolMask) -> FloatImage:
@@ -154,7 +159,7 @@ def _with_crown(person: FloatImage, backdrop: Backdrop) -> FloatImage:
     height = ((line - y) / (line - _TOP - 1.0)).clip(0, 1)
     edge = half * np.sqrt(1 - height**2) - np.abs(x - (first + last) / 2)
     rounded = person.copy()
-    rounded[:line] *= np.where(backdrop.hidden[:line], (edge / _CROWN_SOFT + 0.5).clip(0, 1), 1)
+    rounded[:line] *= np.where(backdrop.hidden[:line], (edge / _CROWN_SOFT).clip(0, 1), 1)
     return rounded
 
 

@@ -92,16 +92,16 @@ def test_the_background_is_known_wall_that_looks_like_the_wall() -> None:
 
 
 @pytest.mark.parametrize("octave", [0, 1, 2])
-def test_a_matte_follows_the_fill_inside_the_frame_only(octave: int) -> None:
+def test_a_matte_follows_the_fill_only_where_the_model_made_it(octave: int) -> None:
     region = Box(16, 8, 64, 32)
     guided = np.zeros((SIDE, SIDE, 4), np.float32)
     guided[..., 0], guided[..., 3] = 0.5, 0.25
     outside = np.full((SIDE, SIDE), 0.9, np.float32)
     fill = torch.full((3, 32 >> octave, 64 >> octave), 0.5)
     fill[0, :, 0] = 4.0
-    inside = torch.ones(fill.shape[1:], dtype=torch.bool)
-    inside[0] = False
-    shares = Matte(region, SAME, outside, guided).shares(fill, inside, octave)
+    by_model = torch.ones(fill.shape[1:])
+    by_model[0] = 0
+    shares = Matte(region, SAME, outside, guided).shares(fill, by_model, octave)
     assert torch.allclose(shares[0], torch.tensor(0.9))
     assert torch.allclose(shares[1:, 1:], torch.tensor(0.5))
     assert torch.allclose(shares[1:, 0], torch.tensor(1.0))  # clamped
@@ -112,7 +112,7 @@ def test_a_reduced_matte_is_that_of_the_means() -> None:
     ramp = np.broadcast_to(np.linspace(0, 1, SIDE, dtype=np.float32), (SIDE, SIDE)).copy()
     finest, halved = (
         matte(region, ramp).shares(
-            torch.zeros(3, 40 >> k, 80 >> k), torch.ones(40 >> k, 80 >> k, dtype=torch.bool), k
+            torch.zeros(3, 40 >> k, 80 >> k), torch.ones(40 >> k, 80 >> k), k
         )
         for k in (0, 1)
     )
