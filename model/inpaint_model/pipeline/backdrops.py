@@ -6,6 +6,8 @@ hole is filled smoothly for the first decision, so that its old content does not
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, maximum_filter
@@ -48,10 +50,12 @@ _CROWN_SOFT = 3.0  # width of its edge, px of the view
 def find_backdrop(placement: Placement) -> Backdrop | None:
     """Return the plain background around a placement's hole, whose frame shows a face.
 
-    None if the hole is inside the face, or the background is not plain or hardly known.
+    None if the hole is inside the face, or the background is not plain or hardly known. The image's
+    context does not count: a recipe, which must find the same, is opened without it.
     """
+    image = replace(placement.image, context=None)
     frame = placement.frame._replace(side=SCALE * placement.frame.side)
-    view = extract_model_view(placement.image, placement.filled, frame, SIDE)
+    view = extract_model_view(image, placement.filled, frame, SIDE)
     hidden = view.hole > 0
     if np.count_nonzero(hidden & ~_face()) < _LEAST_BESIDE:
         return None

@@ -3,7 +3,7 @@
 Codes follow from seed and truncation, then mixing, then edits.
 
 `DocumentInpainter.fill` does all of it. A scheduler that shares a device among fills calls the
-steps (`open`, `encode`, `tasks`, `render`) and may unload the model between any two.
+steps (`open`, `equip`, `encode`, `tasks`, `render`) and may unload the model between any two.
 """
 
 from __future__ import annotations
@@ -201,7 +201,8 @@ class DocumentInpainter:
         session = FillSession(
             identity_of(inpainter), image, hole, placements, blending or BlendSettings()
         )
-        return _prepared(session, inpainter)
+        self.equip(session)
+        return session
 
     def take_over(self, session: FillSession, overview: DocumentImage | None = None) -> FillSession:
         """Open what another model of the same alignment has opened, with the frames it found."""
@@ -209,7 +210,8 @@ class DocumentInpainter:
         image, hole = session.image, session.hole
         placements = frame_alike(session.placements, image, hole, inpainter.resolution, overview)
         opened = FillSession(identity_of(inpainter), image, hole, placements, session.blending)
-        return _prepared(opened, inpainter)
+        self.equip(opened)
+        return opened
 
     def reopen(
         self,
@@ -232,10 +234,29 @@ class DocumentInpainter:
         inpainter = self._model()
         read, model = read_recipe(recipe), identity_of(inpainter)
         if image is None or mask is None:
-            return _prepared(reopened(read, attachment, model), inpainter)
-        image = _as_image(image)
-        hole = _as_hole(mask, image)
-        return _prepared(reopened(read, attachment, model, image, hole), inpainter)
+            session = reopened(read, attachment, model)
+        else:
+            image = _as_image(image)
+            session = reopened(read, attachment, model, image, _as_hole(mask, image))
+        self.equip(session)
+        return session
+
+    def equip(self, session: FillSession) -> None:
+        """Give a session the networks that run beside the model, if it has them and they apply."""
+        if session.is_equipped:
+            return
+        inpainter = self._model()
+        shows_faces = can_judge(inpainter.info.card.alignment, session.placements)
+        if shows_faces:
+            session.placements = [
+                replace(each, find_backdrop=find_backdrop) for each in session.placements
+            ]
+            session.assessors = [
+                GroupAssessor(inpainter.assessor, each) for each in session.placements
+            ]
+        if inpainter.detail is not None:
+            session.enlargers = [Enlarger(inpainter.detail, each) for each in session.placements]
+        session.is_equipped = True
 
     def encode(self, session: FillSession) -> Iterator[None]:
         """Encode a session's groups now, one per step, rather than when needed."""
@@ -391,20 +412,6 @@ class DocumentInpainter:
                 pass
             held = session.encodings
         return held.groups
-
-
-def _prepared(session: FillSession, inpainter: Inpainter) -> FillSession:
-    """Let a session use the networks that run beside the model, if it has them and they apply."""
-    known_faces = can_judge(inpainter.info.card.alignment, session.placements)
-    if known_faces:
-        found = [replace(each, find_backdrop=find_backdrop) for each in session.placements]
-        session.placements = found
-    placements = session.placements
-    if inpainter.detail is not None:
-        session.enlargers = [Enlarger(inpainter.detail, placement) for placement in placements]
-    if known_faces:
-        session.assessors = [GroupAssessor(inpainter.assessor, place) for place in placements]
-    return session
 
 
 def _as_image(image: DocumentImage | Pixels) -> DocumentImage:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from inpaint_model.document import geometry
 from inpaint_model.document.document_image import DocumentImage
-from inpaint_model.document.geometry import Box, Frame
+from inpaint_model.document.geometry import Box, Frame, Mode
 from inpaint_model.document.grouping import Choice, Part
 from inpaint_model.document.hole import Hole
 from inpaint_model.document.notices import RefusalError
@@ -51,7 +53,15 @@ def reopened(
         sources = sources[:1]
     placements = [
         replace(
-            place(image, part, group.frame, resolution, selection=hole, whole=group.whole),
+            place(
+                image,
+                part,
+                group.frame,
+                resolution,
+                mode=_mode(group, image, resolution),
+                selection=hole,
+                whole=group.whole,
+            ),
             source=source,
         )
         for part, group, source in zip(_parts(hole, recipe), recipe.groups, sources, strict=True)
@@ -65,6 +75,12 @@ def reopened(
         )
     )
     return session
+
+
+def _mode(group: Group, image: DocumentImage, resolution: int) -> Mode:
+    """Return whether a frame shows a face or is just the square around its hole."""
+    square = geometry.box_frame(group.box, *image.document_size, resolution)
+    return "box" if np.allclose(group.frame, square) else "explicit"
 
 
 def _parts(hole: Hole, recipe: Recipe) -> list[Hole]:

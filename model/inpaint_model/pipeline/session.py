@@ -133,6 +133,7 @@ class FillSession:
     blending: BlendSettings
     enlargers: Sequence[Enlarger] = ()  # one per group, if the model has a detail network
     assessors: Sequence[GroupAssessor] = ()  # one per group, if all frames show faces
+    is_equipped: bool = False  # whether it has the networks that run beside the model
     encodings: Encodings | None = None  # None when the model has left the device
     candidates: dict[int, Candidate] = field(default_factory=dict)
     # Outputs without edits and mixing, by seed and truncation, latest last.

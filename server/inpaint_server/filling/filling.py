@@ -165,7 +165,7 @@ def _wants_smooth(spec: FillSpec, session: FillSession) -> bool:
 def edit_steps(
     models: DeviceModels, served: ServedSession, index: int, spec: EditSpec
 ) -> Steps[Event]:
-    """Render one candidate of a session again, with changes. The session is not modified."""
+    """Render one candidate of a session again, with changes, which the session does not keep."""
     entry, session = served.entry, served.session
     if index not in session.candidates:
         raise NotFoundError("candidate", str(index), map(str, session.candidates))
@@ -176,6 +176,7 @@ def edit_steps(
     if not candidate.is_smooth:
         models.use(entry)
         began = time.monotonic()
+        document.equip(session)
         if session.home is not models:
             yield from document.encode(session)
     try:

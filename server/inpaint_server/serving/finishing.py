@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
 
 from inpaint_model.document.color import converted
@@ -22,9 +22,11 @@ from .pixel_threads import LARGE_PX, PixelThreads
 class Finishing:
     """Finishes the candidates of a request in the order in which they were rendered."""
 
-    def __init__(self, pixels: PixelThreads, shown: ServedSession | None) -> None:
-        """Take the session with the blend settings to use; None = the session of the job."""
-        self._pixels, self._shown = pixels, shown
+    def __init__(
+        self, pixels: PixelThreads, adjusted: Callable[[ServedSession], ServedSession]
+    ) -> None:
+        """Take a function that returns the session of the job with the settings to use."""
+        self._pixels, self._adjusted = pixels, adjusted
 
     async def prepare(self, session: FillSession) -> None:
         """Compute what all fits share."""
@@ -39,19 +41,19 @@ class Finishing:
         two at a time, since one of them cannot keep several cores busy.
         """
         finishing = deque[asyncio.Task[FinishedCandidate]]()
-        served: Encoded | None = None
+        sessions: tuple[ServedSession, FillSession] | None = None
         at_once = 1
         arrived = time.monotonic()
         try:
             async for event in events:
                 if isinstance(event, Encoded):
-                    served = event
+                    sessions = self._adjusted(event.served), event.served.session
                     yield event
                 if isinstance(event, list):
                     spans.add("render", arrived, renderings=len(event))
                 for rendering in event if isinstance(event, list) else ():
-                    assert served is not None
-                    answered, kept = self._shown or served.served, served.served.session
+                    assert sessions is not None
+                    answered, kept = sessions
                     work = self._finish(answered, kept, rendering, at_once)
                     finishing.append(asyncio.create_task(work))
                     while len(finishing) >= at_once:

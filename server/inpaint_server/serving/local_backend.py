@@ -233,12 +233,15 @@ class LocalBackend:
         self, served: ServedSession, spec: EditSpec, index: int, session_id: str, caller: Caller
     ) -> AsyncGenerator[Answer, None]:
         self._parts.models.check_edits(served.entry, spec.edits)
-        session = served.session
-        shown = replace(
-            served,
-            session=replace(session, blending=spec.blending or session.blending),
-            output_dtype=spec.output_dtype or served.output_dtype,
-        )
+
+        def adjusted(served: ServedSession) -> ServedSession:
+            session = served.session
+            return replace(
+                served,
+                session=replace(session, blending=spec.blending or session.blending),
+                output_dtype=spec.output_dtype or served.output_dtype,
+            )
+
         job, position = self._parts.engine.submit(
             lambda models: edit_steps(models, served, index, spec),
             Priority.EDIT,
@@ -246,7 +249,7 @@ class LocalBackend:
             served.home,
             caller.client,
         )
-        return self._answers(job, position, session_id, 1, shown)
+        return self._answers(job, position, session_id, 1, adjusted)
 
     # -- Segment --------------------------------------------------------------------------------
 
@@ -279,7 +282,7 @@ class LocalBackend:
         position: int,
         session_id: str,
         total: int,
-        shown: ServedSession | None = None,
+        adjusted: Callable[[ServedSession], ServedSession] = lambda served: served,
     ) -> AsyncGenerator[Answer, None]:
         """Yield the results of a job.
 
@@ -288,11 +291,11 @@ class LocalBackend:
             position: its position in the queue.
             session_id: ID of the session that is kept for edits.
             total: number of renderings.
-            shown: session with the blend settings to use; None = the session of the job.
+            adjusted: returns the session of the job with the settings to use.
         """
         done = 0
         encode_s = first_candidate_s = 0.0
-        finishing = Finishing(self._parts.pixels, shown)
+        finishing = Finishing(self._parts.pixels, adjusted)
         try:
             yield Accepted(session_id, position)
             async with aclosing(finishing.finished(job.results())) as events:
@@ -308,7 +311,7 @@ class LocalBackend:
                     spans.add("encode", arrived - event.encode_s, arrived)
                     self._parts.sessions.put(session_id, event.served)
                     encode_s = event.encode_s
-                    answered = shown or event.served
+                    answered = adjusted(event.served)
                     for frame in _frames_chosen(answered, event.smooth):
                         yield frame
                     total += event.smooth

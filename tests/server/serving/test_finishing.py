@@ -45,7 +45,7 @@ async def events_of(served: ServedSession, renderings: list[Rendering]) -> Async
 
 def finished(served: ServedSession, renderings: list[Rendering]) -> list[FinishedCandidate]:
     async def run() -> list[FinishedCandidate]:
-        events = Finishing(pixels, None).finished(events_of(served, renderings))
+        events = Finishing(pixels, lambda session: session).finished(events_of(served, renderings))
         return [each async for each in events if isinstance(each, FinishedCandidate)]
 
     pixels = PixelThreads(2)

@@ -101,7 +101,7 @@ def test_who_waits_can_cancel_and_has_a_deadline(tight: Caller) -> None:
 
 
 def test_kept_sessions_leave_for_a_request_that_needs_their_room(tmp_path: Path) -> None:
-    config = "limits: {max_pending_bytes: 110100480}"
+    config = "limits: {max_pending_bytes: 209715200}"
     with DaemonProcess(tmp_path, config=config) as daemon, daemon.caller() as caller:
         assert eventually(caller.is_serving, 60)
         small = caller.fill(of_side(350, seeds=[1]))

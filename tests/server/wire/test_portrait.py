@@ -90,6 +90,32 @@ def test_the_recipe_fills_the_entire_selection_again(image: np.ndarray, caller: 
     assert again.patches == candidate.patches
 
 
+@pytest.mark.parametrize("part", ["mouth", "hair"])
+def test_a_recipe_has_detail_texture_and_background_again(
+    image: np.ndarray, caller: Caller, part: str
+) -> None:
+    """In a document that is three times as fine as the model."""
+    large = np.kron(image, np.ones((3, 3, 1), np.uint8))
+    noise = np.random.default_rng(1).normal(0, 2, large.shape)
+    large = (large + noise).clip(0, 255).astype(np.uint8)
+    hole = np.zeros(large.shape[:2], np.uint8)
+    x, y = 3 * LEFT, 3 * TOP
+    if part == "mouth":
+        hole[y + 500 : y + 620, x + 250 : x + 520] = 255
+    else:
+        hole[: y + 260, x - 60 : x + 830] = 255
+    fill = header(large, hole, seeds=[1])
+    answer = caller.fill(fill)
+    assert answer.frames[0].enlargement > 2
+    (candidate,) = answer.candidates
+    source = recipe_source(fill, candidate)
+    (again,) = caller.edit(pb.EditHeader(source=source)).candidates
+    assert again.patches == candidate.patches
+    plain = pb.Blending(detail=False)
+    (other,) = caller.edit(pb.EditHeader(source=source, blending=plain)).candidates
+    assert other.patches != candidate.patches
+
+
 @pytest.mark.parametrize(
     ("box", "offered"),
     [
