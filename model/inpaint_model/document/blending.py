@@ -20,6 +20,7 @@ All values are display values (`color`), float32 [3, H, W].
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -103,7 +104,8 @@ class BlendContext:
     transition: float  # width of the blend toward `beyond`, px
     seed: int  # of the grain
     octave: int = 0  # how often the document was halved (`large_hole`)
-    background: Tensor | None = field(default=None, repr=False)  # preserved pixels of a plain one
+    # Returns the preserved pixels of a plain background, if there is one.
+    find_background: Callable[[], Tensor | None] | None = field(default=None, repr=False)
 
     @cached_property
     def ring_px(self) -> int:
@@ -152,7 +154,7 @@ class BlendContext:
         return RingStatistics.of(self.color, self.ring, self.upscale_factor / 2**self.octave)
 
     def prepare(self, settings: BlendSettings) -> None:
-        """Compute what all fits share."""
+        """Compute what all fits share, but for the wall, which waits for a network."""
         if settings.colour_match and self.matchable:
             _ = self.ring_statistics
         if settings.grain and self.matchable:
@@ -161,12 +163,10 @@ class BlendContext:
             _ = self.border
         if settings.feather_px:
             _ = self.depth
-        if settings.gradient:
-            _ = self.wall
-        if settings.grain and (self.wall is not None or bool(self.beyond.any())):
-            _ = self._grain
         if bool(self.beyond.any()):
             _ = self.by_model
+            if settings.grain:
+                _ = self._grain
 
     def fit(
         self,
@@ -218,9 +218,10 @@ class BlendContext:
     @cached_property
     def wall(self) -> Tensor | None:
         """The background, continued behind the person, without grain, [3, H, W], if known."""
-        if self.background is None or int(self.background.sum()) < _MIN_RING:
+        background = None if self.find_background is None else self.find_background()
+        if background is None or int(background.sum()) < _MIN_RING:
             return None
-        return harmonic_fill(self.color, self.background)
+        return harmonic_fill(self.color, background)
 
     def _before_wall(self, fill: Tensor, shares: Tensor, settings: BlendSettings) -> Tensor:
         assert self.wall is not None

@@ -112,8 +112,8 @@ class LargeHole:
     def reduced(self) -> BlendContext:
         """The reduced region; a pixel is known if all that it averages are."""
         color = torch.empty(3, *self._reduced_size)
-        hole, beyond, known, preserved, visible, background = (
-            torch.empty(self._reduced_size, dtype=torch.bool) for _ in range(6)
+        hole, beyond, known, preserved, visible = (
+            torch.empty(self._reduced_size, dtype=torch.bool) for _ in range(5)
         )
         for tile in self._tiles(0):
             part, at = self.cut(tile.box), self._place(tile.box)
@@ -123,8 +123,6 @@ class LargeHole:
             known[at] = ~self._any(~part.known)
             preserved[at] = ~self._any(~part.preserved)
             visible[at] = ~self._any(~part.visible)
-            if part.background is not None:
-                background[at] = ~self._any(~part.background)
         return BlendContext(
             color,
             hole,
@@ -136,15 +134,26 @@ class LargeHole:
             part.transition / 2**self.octave,
             part.seed,
             self.octave,
-            None if part.background is None else background,
+            self._background,
         )
+
+    def _background(self) -> Tensor | None:
+        """Return the reduced `BlendContext.find_background`."""
+        background = torch.empty(self._reduced_size, dtype=torch.bool)
+        for tile in self._tiles(0):
+            find = self.cut(tile.box).find_background
+            part = None if find is None else find()
+            if part is None:
+                return None
+            background[self._place(tile.box)] = ~self._any(~part)
+        return background
 
     def prepare(self, settings: BlendSettings) -> None:
         """Compute what all fits share."""
         self.reduced.prepare(replace(settings, feather_px=0))
         if settings.grain:
             _ = self.known
-        if settings.grain and (self._reaches_beyond or self.reduced.wall is not None):
+        if settings.grain and self._reaches_beyond:
             _ = self.smooth_grains
 
     @cached_property

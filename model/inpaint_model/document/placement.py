@@ -144,12 +144,15 @@ class Placement:
         """What all fills are fitted to."""
         region = self.region
         if self.fitted_px == region.width * region.height:
-            return self._surroundings(region, self.backdrop)
+            return self._surroundings(region)
         return LargeHole(region.width, region.height, self.fitted_px, self._cut)
 
-    def prepare(self, settings: BlendSettings) -> None:
-        """Compute what all fits share."""
-        self.surroundings.prepare(settings)
+    def preparations(self, settings: BlendSettings) -> list[Callable[[], object]]:
+        """Return functions that compute what all fits share, each in a thread of its own."""
+        prepared: list[Callable[[], object]] = [lambda: self.surroundings.prepare(settings)]
+        if settings.gradient:
+            prepared.append(lambda: self.backdrop)
+        return prepared
 
     def _all(self, values: torch.Tensor) -> list[tuple[Box, torch.Tensor]]:
         return [(Box(0, 0, self.region.width, self.region.height), values)]
@@ -226,9 +229,9 @@ class Placement:
         return [box for *_, box in sorted(ranked)[: min(MOST_SQUARES, MOST_PX // side**2)]]
 
     def _cut(self, box: Box) -> BlendContext:
-        return self._surroundings(box.moved(self.region.x, self.region.y), self.backdrop)
+        return self._surroundings(box.moved(self.region.x, self.region.y))
 
-    def _surroundings(self, region: Box, backdrop: Backdrop | None = None) -> BlendContext:
+    def _surroundings(self, region: Box) -> BlendContext:
         x, y = self.image.origin
         part = region.moved(-x, -y)
         color, alpha = display_from_document(part.cut(self.image.pixels), self.image.linear)
@@ -237,23 +240,28 @@ class Placement:
         shared.moved(-region.x, -region.y).cut(hole)[...] = self.hole.cut(shared).mask
         inside = inside_frame(self.frame, region)
         visible = np.ones_like(hole) if alpha is None else alpha >= OPAQUE
-        preserved = visible & ~self.filled.cut(region).mask
+        preserved = torch.from_numpy(visible & ~self.filled.cut(region).mask)
         planes = torch.from_numpy(color).permute(2, 0, 1).contiguous()
-        background = None
-        if backdrop is not None:
-            background = torch.from_numpy(preserved) & backdrop.background(region, planes)
         return BlendContext(
             planes,
             torch.from_numpy(hole & inside),
             torch.from_numpy(hole & ~inside),
-            torch.from_numpy(preserved & inside),
-            torch.from_numpy(preserved),
+            preserved & torch.from_numpy(inside),
+            preserved,
             torch.from_numpy(visible),
             self.upscale_factor,
             transition=_TRANSITION * self.frame.side,
             seed=zlib.crc32(repr(self.box).encode()),
-            background=background,
+            find_background=partial(self._background, region, preserved, planes),
         )
+
+    def _background(
+        self, region: Box, preserved: torch.Tensor, color: torch.Tensor
+    ) -> torch.Tensor | None:
+        """Return which preserved pixels of a region show a plain background, if there is one."""
+        if self.backdrop is None:
+            return None
+        return preserved & self.backdrop.background(region, color)
 
 
 def place(

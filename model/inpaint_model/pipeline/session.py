@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import NamedTuple
 
 from inpaint_model.document import geometry
@@ -177,9 +176,9 @@ class FillSession:
 
     def preparations(self) -> list[Callable[[], object]]:
         """Return functions that precompute what all fits share, each in a thread of its own."""
-        prepared: list[Callable[[], object]] = [
-            partial(placement.prepare, self.blending) for placement in self.placements
-        ]
+        prepared: list[Callable[[], object]] = []
+        for placement in self.placements:
+            prepared += placement.preparations(self.blending)
         if self.blending.detail:
             prepared += [enlarger.prepare for enlarger in self.enlargers]
         return prepared + [assessor.prepare for assessor in self.assessors]
