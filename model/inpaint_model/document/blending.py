@@ -205,7 +205,7 @@ class BlendContext:
                 offset = self._membrane(self.color - fill)
             else:  # what it leaves out is continued last, together with the wall
                 difference = self.color - self._before_wall(fill, shares, settings)
-                offset = harmonic_fill(difference, self._alike(difference))
+                offset = harmonic_fill(difference, self._alike(difference, shares > 0.5))
         return RegionFit(settings, tone, matches, fill, offset, shares)
 
     def shares(self, fill: Tensor, settings: BlendSettings, matte: Matte | None) -> Tensor | None:
@@ -228,15 +228,17 @@ class BlendContext:
         wall = self.wall + self._grain if settings.grain else self.wall
         return wall + (fill - wall) * shares
 
-    def _alike(self, difference: Tensor) -> Tensor:
+    def _alike(self, difference: Tensor, shown: Tensor | None = None) -> Tensor:
         """Return at which pixels of the border a difference [3, H, W] can be continued, [H, W].
 
         Where a few pixels of the border differ much more than the others, the model shows something
         else there, for example a wall beside an ear. That is not another light, and would stain the
-        hole.
+        hole. At the wall there is no difference, so what is usual follows from where the fill is
+        `shown`, bool [H, W] (None: everywhere).
         """
         size = difference.abs().amax(dim=0)
-        limit = max(_MOST_ALIKE * float(size[self.border].median()), _ALIKE)
+        usual = size[self.border if shown is None else self.border & shown]
+        limit = max(_MOST_ALIKE * float(usual.median()), _ALIKE) if len(usual) else _ALIKE
         return self.border & (size <= limit)
 
     def _membrane(self, difference: Tensor) -> Tensor:
