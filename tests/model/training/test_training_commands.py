@@ -130,7 +130,7 @@ class TestCommand:
     @pytest.mark.slow
     def test_a_second_interrupt_does_not_save(self, data: Path, tmp_path: Path) -> None:
         out = tmp_path / "interrupted"
-        rare = ["--tick-kimg", "1000", "--snapshot-kimg", "1000", "--batch-size", "64"]
+        rare = ["--tick-kimg", "1000", "--snapshot-kimg", "1000", "--batch-size", "512"]
         process = subprocess.Popen(
             [*COMMAND, *arguments(data, out, 400), *rare], stderr=subprocess.PIPE, text=True
         )
