@@ -49,6 +49,7 @@ MAX_FEATHER_PX = 256.0
 _BORDER = 2  # width of the border that bounds the membrane, px
 _MIN_RING = 64  # fewest known pixels for matching, or for a background
 _ALIKE = 0.08  # difference at the border up to which all of it is continued into the hole
+_IN_FRONT = 0.5  # share of the fill from which a pixel of the border does not show the wall
 _MOST_ALIKE = 3.0  # or this many times its median
 
 
@@ -203,9 +204,10 @@ class BlendContext:
         if settings.gradient and bool(self.border.any()):
             if shares is None:
                 offset = self._membrane(self.color - fill)
-            else:  # what it leaves out is continued last, together with the wall
-                difference = self.color - self._before_wall(fill, shares, settings)
-                offset = harmonic_fill(difference, self._alike(difference, shares > 0.5))
+            else:  # the light of what is in front; the rest is continued last, with the wall
+                border = self.border & (shares > _IN_FRONT)
+                difference = self.color - fill
+                offset = harmonic_fill(difference, self._alike(difference, border))
         return RegionFit(settings, tone, matches, fill, offset, shares)
 
     def shares(self, fill: Tensor, settings: BlendSettings, matte: Matte | None) -> Tensor | None:
@@ -228,25 +230,23 @@ class BlendContext:
         wall = self.wall + self._grain if settings.grain else self.wall
         return wall + (fill - wall) * shares
 
-    def _alike(self, difference: Tensor, shown: Tensor | None = None) -> Tensor:
-        """Return at which pixels of the border a difference [3, H, W] can be continued, [H, W].
+    def _alike(self, difference: Tensor, border: Tensor) -> Tensor:
+        """Return at which pixels of a border a difference [3, H, W] can be continued, [H, W].
 
         Where a few pixels of the border differ much more than the others, the model shows something
         else there, for example a wall beside an ear. That is not another light, and would stain the
-        hole. At the wall there is no difference, so what is usual follows from where the fill is
-        `shown`, bool [H, W] (None: everywhere).
+        hole.
         """
         size = difference.abs().amax(dim=0)
-        usual = size[self.border if shown is None else self.border & shown]
-        limit = max(_MOST_ALIKE * float(usual.median()), _ALIKE) if len(usual) else _ALIKE
-        return self.border & (size <= limit)
+        usual = float(size[border].median()) if bool(border.any()) else 0.0
+        return border & (size <= max(_MOST_ALIKE * usual, _ALIKE))
 
     def _membrane(self, difference: Tensor) -> Tensor:
         """Continue the difference at the border [3, H, W] into the hole.
 
         Where it differs from that of the rest of the border, it continues only over a few pixels.
         """
-        alike = self._alike(difference)
+        alike = self._alike(difference, self.border)
         offset = harmonic_fill(difference, alike)
         if bool((alike == self.border).all()):
             return offset

@@ -74,9 +74,11 @@ def output() -> np.ndarray:
     return image
 
 
-def filled(where: Placement, settings: BlendSettings, shown: np.ndarray | None) -> np.ndarray:
+def filled(
+    where: Placement, settings: BlendSettings, shown: np.ndarray | None, lighter: float = 0.0
+) -> np.ndarray:
     matted = None if shown is None else matte(where.region, shown)
-    patch = BlendFit.of(where, output(), settings, matted).to_patch()
+    patch = BlendFit.of(where, output() + np.float32(lighter), settings, matted).to_patch()
     result = document()
     patch.box.cut(result)[...] = patch.fill
     return result.astype(np.float32) / 255
@@ -133,6 +135,13 @@ def test_the_wall_goes_on_behind_the_head(
     assert np.abs(result - np.array(HAIR))[head].mean() < 0.06
     veiled = filled(placed(), settings, None)
     assert np.abs(veiled - wall())[above].max() > 0.025
+
+
+def test_the_light_of_the_head_is_corrected_though_most_of_the_border_is_wall() -> None:
+    settings = BlendSettings(colour_match=False, grain=False)
+    result = filled(placed(), settings, person(), lighter=0.15)
+    head = result[64:88, 46:114]
+    assert np.abs(head - np.array(HAIR)).mean() < 0.05
 
 
 def test_without_the_gradient_the_fill_stays_as_it_is() -> None:
