@@ -20,7 +20,7 @@ from inpaint_model.document.arrays import BoolMask, FloatImage, Matrix
 from inpaint_model.document.geometry import Box, compose, scaling, translation
 from inpaint_model.document.resampling import enlarge
 
-_BACKGROUND = 0.2  # probability of a person below which a known pixel shows the background
+BACKGROUND = 0.2  # probability of a person below which a known pixel shows the background
 _UNLIKE = 0.08  # difference from the wall above which it does not, such as a stray hair
 _GUIDED_FROM = 4  # 1 / the model's weight from which edges follow the fill
 
@@ -44,7 +44,7 @@ class Backdrop:
         planes = enlarge(np.dstack([self.wall, self.person]), matrix, box.width, box.height)
         sampled = torch.from_numpy(planes).permute(2, 0, 1)
         alike = (color - sampled[:3]).abs().amax(0) < _UNLIKE
-        return alike & (sampled[3] < _BACKGROUND)
+        return alike & (sampled[3] < BACKGROUND)
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,7 +64,7 @@ class GroupAssessor:
     def original(self) -> Tensor | None:
         """Features of the image before; None if too much of the face is or was hidden."""
         place, source = self.placement, self.placement.source
-        if source.hole[_face(place.resolution)].mean() > 255 * _MOST_HIDDEN:
+        if source.hole[face_mask(place.resolution)].mean() > 255 * _MOST_HIDDEN:
             return None
         before = extract_model_view(place.image, None, place.frame, place.resolution)
         hole = source.hole > 0
@@ -96,9 +96,9 @@ def assess(assessors: Sequence[GroupAssessor], outputs: Sequence[FloatImage]) ->
     return Assessment(min(alike, default=None), sum(natural) / len(natural) if natural else None)
 
 
-def _face(resolution: int) -> BoolMask:
-    """Return where the face is in a frame, [R, R]."""
+def face_mask(side: int, scale: float = 1.0) -> BoolMask:
+    """Return where the face is in a view of `scale` frames, [side, side]."""
     x, y, across, down = _FACE
-    at = (np.arange(resolution) + 0.5) / resolution
+    at = ((np.arange(side) + 0.5) / side - 0.5) * scale + 0.5
     inside: BoolMask = ((at - x) / across) ** 2 + ((at[:, None] - y) / down) ** 2 <= 1
     return inside

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 from torch import Tensor
 
 from inpaint_model.document.arrays import BoolMask, FloatImage
-from inpaint_model.document.backdrop import Backdrop, Matte
+from inpaint_model.document.backdrop import BACKGROUND, Backdrop, Matte
 from inpaint_model.document.geometry import (
     compose,
     document_from_model,
@@ -25,14 +25,14 @@ from inpaint_model.document.harmonic_fill import harmonic_fill
 from inpaint_model.document.model_view import extract_model_view
 from inpaint_model.document.placement import Placement
 from inpaint_model.document.resampling import resample
+from inpaint_model.pipeline.assessing import face_mask
 from inpaint_model.segmentation.guided_filter import guided_coefficients
-from inpaint_model.segmentation.networks import face_networks
+from inpaint_model.segmentation.networks import person_probability
 from inpaint_model.segmentation.person_network import SIDE
 
 SCALE = 1.6  # side of the view over that of the frame, so that it contains most hair
 _UNIT = SIDE / SCALE  # px of the view: side of the frame
 _TOP = round((SIDE - _UNIT) / 2)  # first row inside the frame
-_FACE = (0.5, 0.56, 0.26, 0.36)  # center x, y and radii of the face, in sides of the frame
 _LEAST_BESIDE = 64  # px of the view: a hole that covers less beside the face needs no background
 _NEAR = 24  # px of the view: how far from the hole the background is judged
 _LEAST_NEAR = 256  # px of the view that must show it
@@ -40,7 +40,6 @@ _SMOOTH = 6.0  # standard deviation of a Gaussian, px of the view
 _PLAIN = 0.03  # most standard deviation of the colors (0..1) of a plain background
 _SURE = 0.1  # a probability that counts as 0
 _PERSON = 0.5
-_BACKGROUND = 0.2
 _RADIUS, _EPSILON = 2, 1e-3  # of the guided filter, at half the view's resolution
 _CROWN = 0.18  # height in which a head that reaches the frame's top is rounded, in its sides
 _BESIDE = 4  # px of the view: nearer to the hole, a known pixel may be taken for a person
@@ -57,13 +56,13 @@ def find_backdrop(placement: Placement) -> Backdrop | None:
     frame = placement.frame._replace(side=SCALE * placement.frame.side)
     view = extract_model_view(image, placement.filled, frame, SIDE)
     hidden = view.hole > 0
-    if np.count_nonzero(hidden & ~_face()) < _LEAST_BESIDE:
+    if np.count_nonzero(hidden & ~face_mask(SIDE, SCALE)) < _LEAST_BESIDE:
         return None
     known = torch.from_numpy(~hidden)
     colors = torch.from_numpy(view.erased).permute(2, 0, 1).float() / 255
     smooth = harmonic_fill(colors, known)
     person = _person(smooth.permute(1, 2, 0).contiguous().numpy())
-    background = ~hidden & (person < _BACKGROUND)
+    background = ~hidden & (person < BACKGROUND)
     if not _is_plain(colors, background, hidden):
         return None
     # Above, the hole is likely to show the background; below, what is beside it.
@@ -116,16 +115,14 @@ def _person(image: FloatImage) -> FloatImage:
 
     What is almost certain counts as certain, since a hundredth of another wall is visible.
     """
-    pixels = torch.from_numpy(image).permute(2, 0, 1)[None]
-    with torch.inference_mode():
-        probability = face_networks().person(pixels * 2 - 1)[0, 0]
-    certain: FloatImage = ((probability - _SURE) / (1 - 2 * _SURE)).clamp(0, 1).numpy()
+    probability = person_probability(image.astype(np.float32, copy=False))
+    certain: FloatImage = ((probability - _SURE) / (1 - 2 * _SURE)).clip(0, 1)
     return certain
 
 
 def _shade(backdrop: Backdrop, shown: FloatImage, inside: BoolMask) -> FloatImage:
     """Return how the background differs from what an output shows there, continued, [S, S, 3]."""
-    background = inside & ~backdrop.hidden & (backdrop.person < _BACKGROUND)
+    background = inside & ~backdrop.hidden & (backdrop.person < BACKGROUND)
     difference = torch.from_numpy(backdrop.image - shown).permute(2, 0, 1).contiguous()
     continued = harmonic_fill(difference, torch.from_numpy(background))
     shade: FloatImage = continued.permute(1, 2, 0).contiguous().numpy()
@@ -165,11 +162,3 @@ def _with_crown(person: FloatImage, backdrop: Backdrop) -> FloatImage:
     rounded = person.copy()
     rounded[:line] *= np.where(backdrop.hidden[:line], (edge / _CROWN_SOFT).clip(0, 1), 1)
     return rounded
-
-
-def _face() -> BoolMask:
-    """Return where the face is in the view, [S, S]."""
-    x, y, across, down = _FACE
-    at = (np.arange(SIDE) + 0.5 - SIDE / 2) / _UNIT + 0.5
-    inside: BoolMask = ((at - x) / across) ** 2 + ((at[:, None] - y) / down) ** 2 <= 1
-    return inside

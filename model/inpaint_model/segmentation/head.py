@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from scipy.ndimage import distance_transform_edt, gaussian_filter, label
 
 from inpaint_model.document.arrays import BoolMask, Float64Array, FloatImage, Matrix, Points
@@ -21,7 +20,7 @@ from inpaint_model.document.resampling import resample
 from inpaint_model.segmentation import mesh_points, person_network
 from inpaint_model.segmentation.color_models import LEAST_SPREAD, color_density, opponent_colors
 from inpaint_model.segmentation.faces import Face
-from inpaint_model.segmentation.networks import face_networks
+from inpaint_model.segmentation.networks import person_probability
 from inpaint_model.segmentation.outlines import filled
 
 SIDE = 256  # px of the view
@@ -62,10 +61,7 @@ class Head:
     def person(self) -> FloatImage:
         """The probability that a pixel shows a person, 0..1."""
         assert person_network.SIDE == SIDE
-        pixels = torch.from_numpy(self.image).permute(2, 0, 1)[None]
-        with torch.inference_mode():
-            probability: FloatImage = face_networks().person(pixels * 2 - 1)[0, 0].numpy()
-        return probability
+        return person_probability(self.image)
 
     @cached_property
     def face(self) -> FloatImage:

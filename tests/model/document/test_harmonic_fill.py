@@ -78,3 +78,15 @@ def test_many_specks_are_filled_together() -> None:
     known[10::40, 10::40] = False
     values = torch.full((1, 400, 400), 0.25)
     assert torch.allclose(harmonic_fill(torch.where(known, values, 9.0), known), values)
+
+
+def test_with_a_reach_a_fill_is_zero_far_from_what_is_not() -> None:
+    known = torch.zeros(80, 600, dtype=torch.bool)
+    known[40] = True
+    values = torch.zeros(1, 80, 600)
+    values[0, 40, :100] = 0.5
+    filled = harmonic_fill(values, known, reach=3.0)
+    assert filled[0, 39, 50] > 0.3
+    assert not filled[..., 200:].any()
+    near = harmonic_fill(values[..., :200], known[:, :200], reach=3.0)
+    assert torch.allclose(filled[..., :120], near[..., :120], atol=2e-3)

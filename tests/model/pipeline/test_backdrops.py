@@ -135,3 +135,13 @@ def test_new_hair_is_shown_before_the_wall_itself() -> None:
     box = session.placements[0].box
     above = np.s_[CROWN[0].start - box.y : CROWN[0].stop - box.y]
     assert np.abs(before[above, 100:-100] / 255 - WALL).max() > 0.1
+
+
+@pytest.mark.slow
+def test_a_gray_portrait_stays_exactly_gray() -> None:
+    document = DocumentInpainter(load_bundle("portrait"))
+    gray = on_a_wall().mean(axis=2, keepdims=True).round().astype(np.uint8).repeat(3, axis=2)
+    session = document.open(gray, hair(), frame=FRAME)
+    assert session.placements[0].backdrop is not None
+    (fill,) = document.fill(session, [1])
+    assert (np.ptp(fill.composite, axis=2) == 0).all()

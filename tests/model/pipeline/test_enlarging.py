@@ -19,8 +19,9 @@ from inpaint_model.document.placement import BlendFit, FramePart, Placement, pla
 from inpaint_model.document.resampling import resample
 from inpaint_model.inference.tiny import tiny_inpainter
 from inpaint_model.networks.detail_network import DetailConfig, DetailNetwork
-from inpaint_model.pipeline.enlarging import Enlarger, doublings
+from inpaint_model.pipeline.enlarging import Enlarger, doublings, without_specks
 from inpaint_model.pipeline.session import Task
+from scipy import ndimage
 
 R = 32  # of the tiny model
 
@@ -236,3 +237,10 @@ def test_a_reopened_fill_has_the_same_texture() -> None:
     (without,) = document.fill(plain, [3])
     assert without.patches
     assert plain.placements[0].texture_bytes == 0
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 1), (3, 2, 5), (1, 64, 80)])
+def test_specks_are_taken_by_a_median_of_nine(shape: tuple[int, int, int]) -> None:
+    image = np.random.default_rng(0).random(shape, np.float32)
+    expected = ndimage.median_filter(image, (1, 3, 3), mode="nearest")
+    assert np.array_equal(without_specks(torch.from_numpy(image)[None])[0].numpy(), expected)
