@@ -28,7 +28,7 @@ def one(base, precision, path):
     kit.fill_with_noise(layer)
     kit.select_soft(image, 40, 30, 60, 50)
     kit.save(image, f"{path}-before.xcf")
-    mask = kit.get(image.get_selection(), "Y u8")
+    mask = kit.get(image.get_selection(), "Y double")
     encoding, before = kit.composite(image)
     # What GIMP's own compositing does to pixels as soon as there is a second layer, even one that
     # is empty: with 32-bit integers and doubles it computes in floats.
