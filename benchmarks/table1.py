@@ -6,7 +6,8 @@ r"""Repeat Table 1 of the paper: all methods trained alike around one generator.
 
 The options after `--` are for `train inpainter`; all methods get them. Writes table1.md with the
 scores, the costs and which of the paper's orderings hold, and table1.png with the same holes filled
-by all methods. When started again, it continues.
+by all methods. When started again, it continues. To share the work between machines, copy the
+reports of finished runs (VARIANT-SEED/report/report.json) and costs.json to the other machine.
 """
 
 from __future__ import annotations
@@ -248,8 +249,12 @@ def main(arguments: list[str] | None = None) -> None:
     costs = _costs(bundles, args.out / "costs.json", args.device)
     text = page(results, costs, args)
     (args.out / "table1.md").write_text(text, "utf-8")
-    draw_sheet(bundles, args.images, args.out / "cache", args.device).save(args.out / "table1.png")
     print(text)
+    if all(bundle.exists() for bundle in bundles.values()):
+        sheet = draw_sheet(bundles, args.images, args.out / "cache", args.device)
+        sheet.save(args.out / "table1.png")
+    else:
+        print("no sheet of fills: some models of the first seed were evaluated on another machine")
 
 
 def _costs(bundles: Mapping[Arch, Path], kept: Path, device: str) -> dict[Arch, Costs]:

@@ -1,8 +1,9 @@
 """Train and evaluate several variants of the inpainter around one generator, for comparisons.
 
 Each variant is trained with each seed, `--jobs` at a time, and evaluated with `inpaint-model
-evaluate`. When started again, it continues. Trainings with the same seed use the same holes and
-images, so that the comparison is fair.
+evaluate`. When started again, it continues; a run whose report exists is not trained again, so
+reports may come from other machines. Trainings with the same seed use the same holes and images,
+so that the comparison is fair.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ def results_of(
 
 
 def _train(args: argparse.Namespace, run: Run) -> None:
-    """Start or continue a training."""
+    """Start or continue a training, unless it has been evaluated."""
+    if _report(args, run).exists():
+        return
     command = ["train", "inpainter", "--generator", args.generator, "--preset", args.preset]
     command += ["--seed", run.seed, "--out", run.folder(args.out), *run.arguments]
     command += ["--total-kimg", args.kimg, "--batch-size", args.batch_size, "--lr", args.lr]
@@ -104,7 +107,7 @@ def _train(args: argparse.Namespace, run: Run) -> None:
 def _judge(args: argparse.Namespace, measures: Sequence[Measure], run: Run) -> Scores:
     """Evaluate a finished training."""
     torch.set_num_threads(_threads(args))
-    report = run.folder(args.out) / "report" / "report.json"
+    report = _report(args, run)
     if not report.exists():
         diversity = 24 if any("diversity" in measure.number for measure in measures) else 0
         command = ["evaluate", run.folder(args.out) / "bundle", "--images", *args.images]
@@ -114,6 +117,10 @@ def _judge(args: argparse.Namespace, measures: Sequence[Measure], run: Run) -> S
         command += ["--no-baselines", "--cache", args.out / "cache", "--device", args.device]
         _inpaint_model_or_exit(run, command)
     return scores_of(json.loads(report.read_text("utf-8")), measures)
+
+
+def _report(args: argparse.Namespace, run: Run) -> Path:
+    return run.folder(args.out) / "report" / "report.json"
 
 
 def _inpaint_model_or_exit(run: Run, command: Sequence[object]) -> None:

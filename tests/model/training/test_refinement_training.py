@@ -17,7 +17,7 @@ from inpaint_model.inference.freeze import freeze_for_inference
 from inpaint_model.inference.inpainter import load_bundle
 from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.networks.refinement_network import RefinementConfig, RefinementNetwork, strength
-from inpaint_model.training.refinement.examples import EYES, RefinementInputs
+from inpaint_model.training.refinement.examples import EYES, RefinementInputs, selected
 from inpaint_model.training.refinement.loop import Judges, train_refinement
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import RefinementTraining
@@ -58,7 +58,8 @@ def test_close_ups_lie_in_the_examples_and_mostly_in_the_hole() -> None:
     assert int(shown.place.max()) <= 32 - 14
     close = shown.close(shown.hole)
     assert close.shape == (64, 1, 32, 32)
-    assert float((close.mean(dim=(1, 2, 3)) > 0.45).float().mean()) > 0.7
+    middle = close[..., 8:24, 8:24].mean(dim=(1, 2, 3))
+    assert float((middle > 0.45).float().mean()) > 0.7
 
 
 def test_most_examples_show_the_places() -> None:
@@ -74,6 +75,24 @@ def test_most_examples_show_the_places() -> None:
     far = anywhere(0, 128)
     other = far.close(far.image)[:, 0, 12:20].mean(dim=(1, 2)) > -0.5
     assert float(bright.float().mean()) > float(other.float().mean()) + 0.2
+
+
+def test_selections_are_ovals_over_some_of_the_places() -> None:
+    generator = torch.Generator().manual_seed(0)
+    holes = torch.stack([selected(EYES, 64, generator)[0] for _ in range(200)])
+    assert set(holes.unique().tolist()) == {0.0, 1.0}
+    left, right = (
+        holes[:, 23:38, columns].mean(dim=(1, 2)) for columns in (slice(0, 32), slice(32, 64))
+    )
+    both, one = (left > 0) & (right > 0), (left > 0) ^ (right > 0)
+    assert torch.equal(both | one, torch.ones(200, dtype=torch.bool)), "none is empty"
+    assert 0.2 < float(one.float().mean()) < 0.6
+    at = (torch.arange(64) + 0.5) / 64
+    reach = torch.stack([torch.hypot(at - x, (at - y)[:, None]) / r for x, y, r in EYES])
+    assert float(holes[:, reach.amin(dim=0) > 1.5].max()) == 0, "near the places only"
+    assert float(holes.mean(dim=(1, 2)).max()) < 0.1
+    sizes = holes.sum(dim=(1, 2))[one]
+    assert float(sizes.max()) > 3 * float(sizes.min()), "of many sizes"
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ alignment has put in known places.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,8 +30,16 @@ _PLACED = 0.75  # fraction of the examples that show one of the places
 _SCATTER = 0.012  # deviation of the places, in sides of the image
 PARTS = 2  # examples of an image
 CLOSE = 7 / 16  # side of a close-up, in sides of the example
-_FILLED = 0.5  # least fraction of a close-up that is in the hole
+_FILLED = 0.5  # least fraction of the middle of a close-up that is in the hole
 _DRAWS = 4  # of holes, until one covers a place
+# Selections of the places themselves, as *Select eyes* makes them: in half of the images.
+_SELECTED = 0.5
+_LOWER = 0.01  # in sides of the image: eyes are below the middle of eyes and brows
+_CHOSEN = 0.6  # probability of each place to be in a selection
+_WIDTH = (0.33, 0.8)  # half the width of an oval, in radii of the place
+_HEIGHT = (0.45, 1.0)  # its height over its width
+_TURNED = 4.0  # deviation of their angles, degrees
+_ROUND = (1.5, 3.0)  # exponent of the superellipse: from an almond to a rounded rectangle
 
 
 class RefinementExamples(NamedTuple):
@@ -95,17 +105,20 @@ class RefinementInputs:
         return round(CLOSE * self.crop)
 
     def _hole(self, generator: Generator) -> Tensor:
-        """Draw a hole [1, R, R] that covers one of the places, if one of a few does."""
+        """Draw a hole [1, R, R]: a selection of places, or one that covers one of them."""
         R = self.images.resolution
+        if self.places and float(torch.rand((), generator=generator)) < _SELECTED:
+            return selected(self.places, R, generator)
         holes = training_holes(_DRAWS, R, generator, SHARES)
         middles = [(int(x * R), int(y * R)) for x, y, _ in self.places]
         covering = [hole for hole in holes if any(self._covered(hole[0], *m) for m in middles)]
         return covering[0] if covering else holes[0]
 
     def _covered(self, hole: Tensor, x: int, y: int) -> bool:
-        """Return whether enough of the close-up around (x, y) is in the hole [R, R]."""
-        half = self.near // 2
-        return float(hole[y - half : y + half, x - half : x + half].mean()) >= _FILLED
+        """Return whether the middle of the close-up around (x, y) is in the hole [R, R]."""
+        quarter = self.near // 4
+        middle = hole[y - quarter : y + quarter, x - quarter : x + quarter]
+        return float(middle.mean()) >= _FILLED
 
     def _center(self, hole: Tensor, generator: Generator) -> tuple[int, int]:
         """Return the middle of a close-up: a place in the hole [R, R], or anywhere in it."""
@@ -136,3 +149,32 @@ class RefinementInputs:
             most = min(center - half, R - self.crop)
             corner.append(least + int(share * (most - least + 1)))
         return corner[0], corner[1]
+
+
+def selected(
+    places: Sequence[tuple[float, float, float]], resolution: int, generator: Generator
+) -> Tensor:
+    """Draw a hole [1, R, R] of ovals of the same shape over some of `places`.
+
+    These are centers and radii in sides of the image. The ovals may be turned by some degrees and
+    lie beside the centers by some hundredths of the side.
+    """
+
+    def uniform(low: float, high: float) -> float:
+        return low + (high - low) * float(torch.rand((), generator=generator))
+
+    width, height, exponent = uniform(*_WIDTH), uniform(*_HEIGHT), uniform(*_ROUND)
+    certain = int(torch.randint(len(places), (), generator=generator))
+    chosen = [p for k, p in enumerate(places) if uniform(0, 1) < _CHOSEN or k == certain]
+    at = (torch.arange(resolution) + 0.5) / resolution
+    hole = torch.zeros(1, resolution, resolution)
+    for x, y, radius in chosen:
+        moved = _SCATTER * torch.randn(2, generator=generator)
+        turn = math.radians(_TURNED) * float(torch.randn((), generator=generator))
+        across, down = at - x - moved[0], (at - y - _LOWER - moved[1])[:, None]
+        along = across * math.cos(turn) + down * math.sin(turn)
+        aside = down * math.cos(turn) - across * math.sin(turn)
+        a, b = width * radius, height * width * radius
+        inside = (along / a).abs() ** exponent + (aside / b).abs() ** exponent < 1
+        hole[0][inside] = 1
+    return hole
