@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -31,6 +31,10 @@ _THIN = 0.02  # largest width of a speck or hairline over the document's smaller
 _MIN_THIN = 4  # px
 
 
+Align = Callable[[DocumentImage, Frame, DocumentImage | None], Frame | None]
+"""From a document, an approximate frame and the overview to the exact frame, if it is found."""
+
+
 class Model(Reconstructor, Protocol):
     """The part of an inpainter that framing uses."""
 
@@ -46,12 +50,13 @@ def frame_holes(
     *,
     frame: FrameChoice = "auto",
     overview: DocumentImage | None = None,
+    align: Align | None = None,
 ) -> list[Placement]:
     """Find a frame for each group of the hole, and place the group in it.
 
     "auto" asks the framer and falls back to "box", the square around the group with context. An
     explicit frame is in document px and takes the hole as one group. The overview shows what lies
-    beyond a crop.
+    beyond a crop. `align` makes the framer's frames exact.
 
     Raises:
         ValueError: The selection is empty, does not overlap the frame, forms too many groups, or
@@ -60,7 +65,7 @@ def frame_holes(
     check_hole(image, hole)
     if isinstance(frame, Frame):
         return [place(image, hole, frame, model.resolution, overview=overview)]
-    choose = partial(_choice, model, image, hole, overview, search=frame == "auto")
+    choose = partial(_choice, model, image, hole, overview, align, search=frame == "auto")
     placements = [
         place(
             image,
@@ -110,6 +115,7 @@ def _choice(
     image: DocumentImage,
     hole: Hole,
     overview: DocumentImage | None,
+    align: Align | None,
     box: Box,
     search: bool,
 ) -> Choice:
@@ -130,7 +136,10 @@ def _choice(
     if not enough:
         return Choice(square, "box", best.confidence, (Notice("BESIDE_THE_KNOWN"),))
     frame = best.frame
-    if is_cheap(model):
+    exact = align(image, frame, overview) if align else None
+    if exact is not None:
+        frame = exact
+    elif is_cheap(model):
         frame = refine_by_reconstruction(model, image, hole, [frame], overview)
     frame = _expand_to_contain(frame, box)
     if not is_usable(frame, image):  # smaller than a pixel, for example

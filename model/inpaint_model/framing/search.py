@@ -104,6 +104,23 @@ def first_views(box: Box, coarsest: DocumentImage) -> list[Frame]:
     return [Frame(*center, float(side)) for side in sides]
 
 
+def seen_through(frame: Frame, layers: Sequence[Layer], size: int) -> Tensor:
+    """Return the framer's input [4, S, S]: erased RGB in -1..1, then 1 - hole; `size` is S, px."""
+    first, *others = layers
+    shown, known = coarse_view(*first, frame, size)
+    reached = _reached(first.image, frame, size)
+    for layer in others:
+        if reached.all():
+            break
+        far, far_known = coarse_view(*layer, frame, size)
+        shown = np.where(reached[..., None], shown, far)
+        known = np.where(reached, known, far_known)
+        reached |= _reached(layer.image, frame, size)
+    seen = torch.from_numpy(known).float()
+    color = torch.from_numpy(shown).permute(2, 0, 1) * 2 - 1
+    return torch.cat([color * seen, seen[None]])
+
+
 def coarse_view(
     image: DocumentImage, hole: Hole | None, frame: Frame, size: int
 ) -> tuple[FloatImage, BoolMask]:
@@ -143,7 +160,7 @@ def _nearest(
 
 
 def _propose(framer: Framer, shown: Sequence[Layer], frames: Sequence[Frame]) -> list[Proposal]:
-    views = [_view(shown, frame, framer.config.view) for frame in frames]
+    views = [seen_through(frame, shown, framer.config.view) for frame in frames]
     device = next(framer.parameters()).device
     with torch.inference_mode():
         found = framer(torch.stack(views).to(device).float())
@@ -156,23 +173,6 @@ def _propose(framer: Framer, shown: Sequence[Layer], frames: Sequence[Frame]) ->
         Proposal(_in_document(frame, *row[:4]), row[4])
         for frame, row in zip(frames, numbers.cpu().tolist(), strict=True)
     ]
-
-
-def _view(layered: Sequence[Layer], frame: Frame, size: int) -> Tensor:
-    """Return the framer's input [4, S, S]: erased RGB in -1..1, then 1 - hole."""
-    first, *others = layered
-    shown, known = coarse_view(*first, frame, size)
-    reached = _reached(first.image, frame, size)
-    for layer in others:
-        if reached.all():
-            break
-        far, far_known = coarse_view(*layer, frame, size)
-        shown = np.where(reached[..., None], shown, far)
-        known = np.where(reached, known, far_known)
-        reached |= _reached(layer.image, frame, size)
-    seen = torch.from_numpy(known).float()
-    color = torch.from_numpy(shown).permute(2, 0, 1) * 2 - 1
-    return torch.cat([color * seen, seen[None]])
 
 
 def _reached(image: DocumentImage, frame: Frame, size: int) -> BoolMask:

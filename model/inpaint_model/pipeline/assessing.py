@@ -20,7 +20,7 @@ from inpaint_model.document.placement import Placement
 from inpaint_model.inference.assessor import Assessor, likeness
 from inpaint_model.networks.color_shift import blended
 
-_ALIGNMENT = "ffhq"  # of the models whose fills can be judged
+FACES = "ffhq"  # alignment of the models whose frames show faces
 _SMALLEST = 64  # px: resolution from which faces can be recognized
 _FACE = (0.5, 0.56, 0.26, 0.36)  # center x, y and radii of the face in it, in sides of the frame
 _MOST_HIDDEN = 0.5  # fraction of the face that a hole may cover for the likeness to mean anything
@@ -28,7 +28,7 @@ _MOST_HIDDEN = 0.5  # fraction of the face that a hole may cover for the likenes
 
 def can_judge(alignment: str, placements: Sequence[Placement]) -> bool:
     """Return whether every frame shows a face as the recognition network knows them."""
-    return alignment == _ALIGNMENT and all(
+    return alignment == FACES and all(
         place.mode != "box" and place.resolution >= _SMALLEST for place in placements
     )
 

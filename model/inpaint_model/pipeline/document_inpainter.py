@@ -25,9 +25,10 @@ from inpaint_model.framing.frame_holes import frame_alike, frame_holes
 from inpaint_model.inference.abilities import check_count, check_editable
 from inpaint_model.inference.inpainter import Inpainter
 from inpaint_model.networks.inpainting_model import Encoding
-from inpaint_model.pipeline.assessing import Assessment, GroupAssessor, can_judge
+from inpaint_model.pipeline.assessing import FACES, Assessment, GroupAssessor, can_judge
 from inpaint_model.pipeline.backdrops import find_backdrop
 from inpaint_model.pipeline.enlarging import Enlarger
+from inpaint_model.pipeline.face_frames import aligned
 from inpaint_model.pipeline.recipe import (
     Codes,
     ModelIdentity,
@@ -197,7 +198,10 @@ class DocumentInpainter:
         inpainter = self._model()
         image = _as_image(image)
         hole = _as_hole(mask, image)
-        placements = frame_holes(inpainter, image, hole, frame=frame, overview=overview)
+        align = aligned if inpainter.info.card.alignment == FACES else None
+        placements = frame_holes(
+            inpainter, image, hole, frame=frame, overview=overview, align=align
+        )
         session = FillSession(
             identity_of(inpainter), image, hole, placements, blending or BlendSettings()
         )
