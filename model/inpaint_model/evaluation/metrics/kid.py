@@ -71,7 +71,7 @@ def _paired(a: Float64Array, b: Float64Array, rng: np.random.Generator, resample
     return _bootstrap(
         lambda weights: _off_diagonal_mean(statistic, weights),
         np.ones(count),
-        lambda: rng.multinomial(count, np.full(count, 1 / count)).astype(np.float64),
+        lambda: _drawn(rng, count),
         resamples,
     )
 
@@ -92,9 +92,20 @@ def _unpaired(
         )
 
     def draw() -> Float64Array:
-        return np.concatenate([rng.multinomial(n, np.full(n, 1 / n)) for n in sizes]).astype(float)
+        return np.concatenate([_drawn(rng, n) for n in sizes])
 
     return _bootstrap(distance, np.ones(sum(sizes)), draw, resamples)
+
+
+def _drawn(rng: np.random.Generator, count: int) -> Float64Array:
+    """Draw `count` images with replacement; return how often each was drawn.
+
+    At least two different ones, without which there is no pair. This matters only for a few images.
+    """
+    times = rng.multinomial(count, np.full(count, 1 / count))
+    while count > 1 and times.max() == count:
+        times = rng.multinomial(count, np.full(count, 1 / count))
+    return times.astype(np.float64)
 
 
 def _off_diagonal_mean(matrix: Float64Array, weights: Float64Array) -> float:

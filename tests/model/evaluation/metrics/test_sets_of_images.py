@@ -100,6 +100,15 @@ def test_the_bootstrap_interval_covers_the_truth_at_its_nominal_rate() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("count", [2, 3])
+def test_two_images_have_an_interval_too(count: int, paired: bool) -> None:
+    """A resample of one image alone would have no pairs."""
+    a, b = features(count, 6, 0), features(count, 6, 1)
+    estimate = (paired_kernel_distance if paired else kernel_distance)(a, b)
+    assert np.isfinite(estimate).all()
+
+
 def test_large_sets_are_cut_into_blocks() -> None:
     a, b = features(2400, 3, 0), features(2400, 3, 1, 0.1)
     split_half = [
