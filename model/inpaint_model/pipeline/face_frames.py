@@ -19,7 +19,7 @@ from inpaint_model.framing.search import seen_through
 from inpaint_model.pipeline.assessing import face_mask
 from inpaint_model.segmentation.faces import face_near
 
-SCALE = 1.4  # side of the view over that of the frame
+_SCALE = 1.4  # side of the view over that of the frame
 _SIDE = 384  # px of the view
 _MOST_HIDDEN = 0.02  # fraction of the face that may be transparent or outside the image
 # Largest differences to the given frame. Beyond them, the landmarks are of another face, or of what
@@ -41,12 +41,12 @@ def aligned(
         frame: approximate frame, in document px.
         overview: what lies beyond a crop.
     """
-    wide = frame._replace(side=SCALE * frame.side)
+    wide = frame._replace(side=_SCALE * frame.side)
     *colors, seen = seen_through(wide, visible_layers(image, None, overview), _SIDE).numpy()
-    if seen[face_mask(_SIDE, SCALE)].mean() < 1 - _MOST_HIDDEN:
+    if seen[face_mask(_SIDE, _SCALE)].mean() < 1 - _MOST_HIDDEN:
         return None
     shown = np.stack(colors, axis=2) * np.float32(0.5) + np.float32(0.5)
-    face = face_near(shown, Frame(_SIDE / 2, _SIDE / 2, _SIDE / SCALE))
+    face = face_near(shown, Frame(_SIDE / 2, _SIDE / 2, _SIDE / _SCALE))
     if face is None:
         return None
     to_document = document_from_model(wide, _SIDE)

@@ -17,7 +17,7 @@ from inpaint_model.inference.freeze import freeze_for_inference
 from inpaint_model.inference.inpainter import load_bundle
 from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.networks.refinement_network import RefinementConfig, RefinementNetwork, strength
-from inpaint_model.training.refinement.examples import EYES, RefinementInputs, selected
+from inpaint_model.training.refinement.examples import FACE, RefinementInputs, selected
 from inpaint_model.training.refinement.loop import Judges, train_refinement
 from inpaint_model.training.run_folder import RunFolder
 from inpaint_model.training.settings import RefinementTraining
@@ -25,6 +25,7 @@ from PIL import Image
 from short_trainings import images, reached_kimg, same_tensors
 from tiny_feature_networks import tiny_feature_network, tiny_projected
 
+EYES = FACE[:2]
 SMALL = RefinementConfig(widths=(8, 16), blocks=(1, 1))
 CPU = torch.device("cpu")
 SHORT = RefinementTraining(

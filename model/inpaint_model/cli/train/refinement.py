@@ -4,7 +4,7 @@
       --feature-networks efficientnet.pt --out runs/refinement
 
 It learns from fills of the bundle's model in images in its alignment. Train it last: it fits only
-this model. In models of faces in FFHQ's alignment it changes only the eyes. Without
+this model. In models of faces in FFHQ's alignment it changes only eyes and mouth. Without
 --feature-networks fills stay soft. When started again with the same --out, training continues.
 """
 
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from inpaint_model.networks.refinement_network import RefinementConfig
     from inpaint_model.training.deadline import Deadline
     from inpaint_model.training.options import options_from
-    from inpaint_model.training.refinement.examples import EYES, RefinementInputs
+    from inpaint_model.training.refinement.examples import FACE, RefinementInputs
     from inpaint_model.training.refinement.loop import Judges, train_refinement
     from inpaint_model.training.run_folder import RunFolder
     from inpaint_model.training.settings import RefinementTraining
@@ -65,9 +65,9 @@ def run(args: argparse.Namespace) -> int:
         )
     deadline = Deadline(options.max_minutes)  # includes loading
     info = read_bundle(args.bundle)
-    config = RefinementConfig(places=EYES if info.card.alignment == "ffhq" else ())
+    config = RefinementConfig(places=FACE if info.card.alignment == "ffhq" else ())
     if init is not None:
-        config = init.config
+        config = replace(init.config, places=config.places)
     resolution = info.generator_config.resolution
     options = replace(options, crop=min(options.crop, resolution))
     step = 1 << (len(config.widths) - 1)

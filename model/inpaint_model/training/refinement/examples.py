@@ -1,7 +1,7 @@
 """Examples for the refinement network: parts of images, as a model fills them.
 
-Generators draw eyes worst, and people see them first. Most examples therefore show these, which
-alignment has put in known places.
+Generators draw eyes and mouths worst, and people see them first. Most examples therefore show
+these, which alignment has put in known places.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from inpaint_model.networks.refinement_network import strength
 from inpaint_model.training.randomness import generator_for
 
 SHARES = {"mat-256": 0.45, "lasso": 0.2, "box": 0.2, "half": 0.15}  # of the recipes for holes
-# The eyes with their brows in images in FFHQ's alignment, for `RefinementConfig.places`.
-EYES = ((0.377, 0.462, 0.15), (0.620, 0.465, 0.15))
+# Eyes with brows, and the mouth, in images in FFHQ's alignment, for `RefinementConfig.places`.
+FACE = ((0.377, 0.462, 0.15), (0.620, 0.465, 0.15), (0.501, 0.724, 0.18))
 _PLACED = 0.75  # fraction of the examples that show one of the places
 _SCATTER = 0.012  # deviation of the places, in sides of the image
 PARTS = 2  # examples of an image
@@ -34,7 +34,7 @@ _FILLED = 0.5  # least fraction of the middle of a close-up that is in the hole
 _DRAWS = 4  # of holes, until one covers a place
 # Selections of the places themselves, as *Select eyes* makes them: in half of the images.
 _SELECTED = 0.5
-_LOWER = 0.01  # in sides of the image: eyes are below the middle of eyes and brows
+_LOWER = 0.01  # sides of the image: eyes are below the middle of eyes and brows, lips fuller below
 _CHOSEN = 0.6  # probability of each place to be in a selection
 _WIDTH = (0.33, 0.8)  # half the width of an oval, in radii of the place
 _HEIGHT = (0.45, 1.0)  # its height over its width
