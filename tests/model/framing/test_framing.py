@@ -293,6 +293,29 @@ def test_a_confident_frame_is_taken_in_document_pixels(eye: Eye) -> None:
     assert "outside the face that was found" in other.warning
 
 
+@pytest.mark.parametrize("exact", [Frame(312, 225, 176, 21), None])
+def test_the_frame_that_was_found_is_made_exact_where_possible(
+    eye: Eye, exact: Frame | None
+) -> None:
+    image = located(500, 400, origin=(100, 50), size=(1000, 800))
+    coverage = np.zeros((400, 500), np.uint8)
+    coverage[150:190, 190:230] = 255
+    coverage[350:360, 20:30] = 255  # without a face
+    asked: list[Frame] = []
+
+    def align(image: DocumentImage, frame: Frame, overview: DocumentImage | None) -> Frame | None:
+        asked.append(frame)
+        return exact
+
+    hole = Hole(coverage, image.origin)
+    found, other = frame_holes(Model(eye), image, hole, align=align)  # type: ignore[arg-type]
+    assert found.mode == "auto"
+    assert found.frame == pytest.approx(exact or eye.target, abs=1e-2)
+    assert other.mode == "box"
+    (rough,) = asked
+    assert rough == pytest.approx(eye.target, abs=1e-2)
+
+
 def test_a_hole_that_ends_just_beyond_the_frame_widens_it(eye: Eye) -> None:
     eye.target = Frame(310, 220, 170, 0)
     image = located(700, 600)
