@@ -56,7 +56,7 @@ def frame_holes(
 
     "auto" asks the framer and falls back to "box", the square around the group with context. An
     explicit frame is in document px and takes the hole as one group. The overview shows what lies
-    beyond a crop. `align` makes the framer's frames exact.
+    beyond a crop. `align` makes the framer's frames exact, and sure where it finds one.
 
     Raises:
         ValueError: The selection is empty, does not overlap the frame, forms too many groups, or
@@ -125,26 +125,25 @@ def _choice(
         return Choice(square, "box", 1.0)
     if model.framer is None:
         return Choice(square, "box", 0.0, (Notice("NO_FRAMER"),))
-    proposals = propose(model.framer, image, hole, box, overview)
-    best = proposals[0]
-    if best.confidence < model.framer.config.threshold:
-        return Choice(square, "box", best.confidence, (Notice("UNKNOWN_CONTENT"),))
+    best = propose(model.framer, image, hole, box, overview)[0]
+    exact = None
+    if align is not None and is_usable(best.frame, image):
+        exact = align(image, best.frame, overview)
+    frame, confidence = best if exact is None else (exact, 1.0)
+    if confidence < model.framer.config.threshold:
+        return Choice(square, "box", confidence, (Notice("UNKNOWN_CONTENT"),))
     part = hole.cut(box)
-    share = inside_frame(best.frame, box)[part.mask].mean()
+    share = inside_frame(frame, box)[part.mask].mean()
     # Scratches beyond the frame are filled smoothly, which suits them.
     enough = share > 0 if part.is_thin(_thin_px(image)) else share >= _MIN_INSIDE
     if not enough:
-        return Choice(square, "box", best.confidence, (Notice("BESIDE_THE_KNOWN"),))
-    frame = best.frame
-    exact = align(image, frame, overview) if align else None
-    if exact is not None:
-        frame = exact
-    elif is_cheap(model):
+        return Choice(square, "box", confidence, (Notice("BESIDE_THE_KNOWN"),))
+    if exact is None and is_cheap(model):
         frame = refine_by_reconstruction(model, image, hole, [frame], overview)
     frame = _expand_to_contain(frame, box)
     if not is_usable(frame, image):  # smaller than a pixel, for example
-        return Choice(square, "box", best.confidence, (Notice("UNKNOWN_CONTENT"),))
-    return Choice(frame, "auto", best.confidence)
+        return Choice(square, "box", confidence, (Notice("UNKNOWN_CONTENT"),))
+    return Choice(frame, "auto", confidence)
 
 
 def _expand_to_contain(frame: Frame, box: Box) -> Frame:

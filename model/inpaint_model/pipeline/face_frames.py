@@ -16,17 +16,15 @@ from inpaint_model.document.document_image import DocumentImage
 from inpaint_model.document.geometry import Frame, document_from_model, transform_points
 from inpaint_model.document.model_view import visible_layers
 from inpaint_model.framing.search import seen_through
-from inpaint_model.pipeline.assessing import face_mask
-from inpaint_model.segmentation.faces import face_near
+from inpaint_model.segmentation.faces import Face, find_faces
 
-_SCALE = 1.4  # side of the view over that of the frame
+_SCALE = 1.5  # side of the view over that of the frame
 _SIDE = 384  # px of the view
+_DETECTED = 256  # px of the view that the detector sees
 _MOST_HIDDEN = 0.02  # fraction of the face that may be transparent or outside the image
-# Largest differences to the given frame. Beyond them, the landmarks are of another face, or of what
-# replaces one, such as paint over the selection.
-_NEAR = 0.08  # of the centers, over the side
-_AS_LARGE = 0.2  # of the logarithm of the side
-_AS_UPRIGHT = 12.0  # degrees
+# Largest differences to the given frame; beyond them, it is another face.
+_NEAR = 0.3  # of the centers, over the side
+_AS_LARGE = 0.5  # of the logarithm of the side
 
 
 def aligned(
@@ -34,7 +32,7 @@ def aligned(
 ) -> Frame | None:
     """Return the frame, in FFHQ's alignment, of the face that an approximate frame shows.
 
-    None if its landmarks cannot be found, or are not near the frame.
+    None if no face is found near it, or a part of the face is missing.
 
     Args:
         image: the document, or a crop of it.
@@ -43,27 +41,26 @@ def aligned(
     """
     wide = frame._replace(side=_SCALE * frame.side)
     *colors, seen = seen_through(wide, visible_layers(image, None, overview), _SIDE).numpy()
-    if seen[face_mask(_SIDE, _SCALE)].mean() < 1 - _MOST_HIDDEN:
-        return None
     shown = np.stack(colors, axis=2) * np.float32(0.5) + np.float32(0.5)
-    face = face_near(shown, Frame(_SIDE / 2, _SIDE / 2, _SIDE / _SCALE))
-    if face is None:
+    near = [face for face in find_faces(shown, (_DETECTED,)) if _distance(face) < _NEAR]
+    if not near:
         return None
-    to_document = document_from_model(wide, _SIDE)
-    ((cx, cy),) = transform_points(to_document, [(face.frame.cx, face.frame.cy)])
-    found = Frame(
-        float(cx),
-        float(cy),
-        face.frame.side * wide.side / _SIDE,
-        (face.frame.angle + frame.angle + 180) % 360 - 180,
+    face = min(near, key=_distance)
+    if face.box.clipped(_SIDE, _SIDE).cut(seen).mean() < 1 - _MOST_HIDDEN:
+        return None
+    ((cx, cy),) = transform_points(
+        document_from_model(wide, _SIDE), [(face.frame.cx, face.frame.cy)]
     )
-    return found if _are_alike(found, frame) else None
+    turn = (face.frame.angle + frame.angle + 180) % 360 - 180
+    return Frame(float(cx), float(cy), face.frame.side * wide.side / _SIDE, turn)
 
 
-def _are_alike(one: Frame, other: Frame) -> bool:
-    turn = (one.angle - other.angle + 180) % 360 - 180
-    return (
-        math.hypot(one.cx - other.cx, one.cy - other.cy) < _NEAR * other.side
-        and abs(math.log(one.side / other.side)) < _AS_LARGE
-        and abs(turn) < _AS_UPRIGHT
-    )
+def _distance(face: Face) -> float:
+    """Return how far a face is from the middle of the view, over the side of the given frame.
+
+    Infinite if its size is too different.
+    """
+    side, middle = _SIDE / _SCALE, _SIDE / 2
+    if abs(math.log(face.frame.side / side)) > _AS_LARGE:
+        return math.inf
+    return math.hypot(face.frame.cx - middle, face.frame.cy - middle) / side

@@ -54,24 +54,13 @@ class Face:
         return self.points[list(indices)]
 
 
-def find_faces(image: FloatImage) -> list[Face]:
-    """Find faces in an RGB image [H, W, 3] of display values in 0..1, from large to small."""
-    frames = [ffhq_frame(five[:2], five[3:]) for five in _detected(image)]
-    faces = [face for frame in frames if (face := face_near(image, frame))]
+def find_faces(image: FloatImage, sides: Sequence[int] = DETECTION_SIDES) -> list[Face]:
+    """Find faces in an RGB image [H, W, 3] of display values in 0..1, from large to small.
+
+    The detector sees it with its longest side scaled to each of `sides`, px.
+    """
+    faces = [face for five in _detected(image, sides) if (face := _refined(image, five))]
     return sorted(faces, key=lambda face: -face.frame.side)
-
-
-def face_near(image: FloatImage, frame: Frame) -> Face | None:
-    """Return the face that an approximate frame shows; None if the mesh network sees none."""
-    for views in (VIEWS[:1], VIEWS):  # the second time in the frame of the first mesh
-        if frame.side < 1:
-            return None
-        points, confidence = _mesh(image, frame, views)
-        if confidence < CONFIDENCE:
-            return None
-        eyes = [points[list(ring)].mean(axis=0) for ring in _EYES]
-        frame = ffhq_frame(np.stack(eyes), points[list(mesh_points.MOUTH_CORNERS)])
-    return Face(frame, points, confidence)
 
 
 def ffhq_frame(eyes: Points, mouth: Points) -> Frame:
@@ -90,10 +79,10 @@ def ffhq_frame(eyes: Points, mouth: Points) -> Frame:
     return Frame(float(cx), float(cy), float(2 * half), float(angle))
 
 
-def _detected(image: FloatImage) -> list[Points]:
+def _detected(image: FloatImage, sides: Sequence[int]) -> list[Points]:
     """Return the five points [5, 2] of each face that the detector finds."""
     scores, boxes, points = (
-        torch.cat(parts) for parts in zip(*(_cells(image, s) for s in DETECTION_SIDES), strict=True)
+        torch.cat(parts) for parts in zip(*(_cells(image, side) for side in sides), strict=True)
     )
     order = [int(k) for k in scores.argsort(descending=True)[: int((scores >= SCORE).sum())]]
     kept: list[int] = []
@@ -123,6 +112,20 @@ def _overlap(a: Tensor, b: Tensor) -> float:
     areas = [(box[2:] - box[:2]).prod() for box in (a, b)]
     both = sides.prod()
     return float(both / (areas[0] + areas[1] - both).clamp(min=1e-6))
+
+
+def _refined(image: FloatImage, five: Points) -> Face | None:
+    """Return a face with landmarks, or None if the mesh network sees none."""
+    frame = ffhq_frame(five[:2], five[3:])
+    for views in (VIEWS[:1], VIEWS):  # the second time in the frame of the first mesh
+        if frame.side < 1:
+            return None
+        points, confidence = _mesh(image, frame, views)
+        if confidence < CONFIDENCE:
+            return None
+        eyes = [points[list(ring)].mean(axis=0) for ring in _EYES]
+        frame = ffhq_frame(np.stack(eyes), points[list(mesh_points.MOUTH_CORNERS)])
+    return Face(frame, points, confidence)
 
 
 _EYES = (mesh_points.LEFT_EYE, mesh_points.RIGHT_EYE)

@@ -312,8 +312,18 @@ def test_the_frame_that_was_found_is_made_exact_where_possible(
     assert found.mode == "auto"
     assert found.frame == pytest.approx(exact or eye.target, abs=1e-2)
     assert other.mode == "box"
-    (rough,) = asked
-    assert rough == pytest.approx(eye.target, abs=1e-2)
+    assert asked[0] == pytest.approx(eye.target, abs=1e-2)
+
+
+def test_an_exact_frame_is_sure(eye: Eye) -> None:
+    eye.confidence = 0.2
+    image = located(700, 600)
+    coverage = np.zeros((600, 700), np.uint8)
+    coverage[200:240, 290:330] = 255
+    exact = Frame(312, 225, 176, 21)
+    (placement,) = frame_holes(Model(eye), image, Hole(coverage), align=lambda *_: exact)  # type: ignore[arg-type]
+    assert (placement.mode, placement.frame, placement.confidence) == ("auto", exact, 1.0)
+    assert "No face" not in placement.warning
 
 
 def test_a_hole_that_ends_just_beyond_the_frame_widens_it(eye: Eye) -> None:

@@ -31,7 +31,7 @@ def close(one: Frame, other: Frame, tolerance: float = 0.004) -> bool:
     turn = (one.angle - other.angle + 180) % 360 - 180
     return (
         math.hypot(one.cx - other.cx, one.cy - other.cy) < tolerance * other.side
-        and abs(math.log(one.side / other.side)) < 2 * tolerance
+        and abs(math.log(one.side / other.side)) < 4 * tolerance
         and abs(turn) < 100 * tolerance
     )
 
@@ -44,9 +44,9 @@ def exact() -> Frame:
     return frame
 
 
-@pytest.mark.parametrize("turn", [0.0, 4.0, -8.0])
-@pytest.mark.parametrize(("x", "y"), [(0.03, 0.0), (-0.02, 0.03)])
-@pytest.mark.parametrize("scale", [0.92, 1.08])
+@pytest.mark.parametrize("turn", [0.0, 4.0, -15.0])
+@pytest.mark.parametrize(("x", "y"), [(0.03, 0.0), (-0.02, 0.03), (0.05, -0.2)])
+@pytest.mark.parametrize("scale", [0.85, 1.15])
 def test_the_frame_hardly_depends_on_the_one_that_is_given(
     x: float, y: float, scale: float, turn: float, exact: Frame
 ) -> None:
@@ -95,7 +95,7 @@ def test_there_is_none_without_a_face() -> None:
 
 
 def test_another_face_nearby_does_not_count() -> None:
-    beside = ROUGH._replace(cx=ROUGH.cx + 0.15 * SIDE)
+    beside = ROUGH._replace(cx=ROUGH.cx + 0.4 * SIDE)
     assert aligned(DocumentImage(document()), beside) is None
 
 
