@@ -227,7 +227,7 @@ class RefinementTraining:
     lr_heads: float = option(0.001, "Learning rate of the discriminators' heads.")
     lambda_pixels: float = option(2.0, "Weight of the absolute difference from the image.")
     lambda_colors: float = option(
-        6.0, "Weight of the difference from the fill in the means over 16 px."
+        1.5, "Weight of the difference from the fill in the means over 16 px."
     )
     lambda_features: float = option(
         1.5, "Weight of the difference from the image in the maps of the feature networks."
