@@ -88,7 +88,11 @@ def test_codes_of_several_images_render_like_each_alone(dtype: str, arch: Arch) 
     together = inpainter.render_each(encodings, codes)
     pairs = zip(encodings, codes, strict=True)
     single = np.concatenate([inpainter.render(encoding, code[None]) for encoding, code in pairs])
-    assert np.abs(together - single).max() <= 1 / 255
+    difference = np.abs(together - single)
+    # CPUs without instructions for bf16 round batches differently, which the deltas of HyperStyle's
+    # random weights amplify in single pixels.
+    assert difference.max() <= (1 / 255 if dtype == "fp32" else 8 / 255)
+    assert difference.mean() <= 0.5 / 255
 
 
 @pytest.mark.parametrize("dtype", ["bf16", "fp16"])
