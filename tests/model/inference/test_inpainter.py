@@ -91,7 +91,8 @@ def test_codes_of_several_images_render_like_each_alone(dtype: str, arch: Arch) 
     difference = np.abs(together - single)
     # CPUs without instructions for bf16 round batches differently, which the deltas of HyperStyle's
     # random weights amplify in single pixels.
-    assert difference.max() <= (1 / 255 if dtype == "fp32" else 8 / 255)
+    amplified = arch == "hyperstyle" and dtype == "bf16"
+    assert difference.max() <= (6 / 255 if amplified else 1 / 255)
     assert difference.mean() <= 0.5 / 255
 
 
