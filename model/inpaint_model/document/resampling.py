@@ -66,13 +66,12 @@ def enlarge(image: FloatImage, matrix: Matrix, width: int, height: int) -> Float
 
     Its edge pixels continue beyond the edges.
     """
-    rows, columns = image.shape[:2]
-    # grid_sample's coordinates are -1..1, and so are those of affine_grid.
-    unit = compose(scaling(2 / columns, 2 / rows), matrix)
-    unit[:, 2] -= 1
-    unit = compose(unit, compose(scaling(width / 2, height / 2), translation(1, 1)))
-    theta = torch.from_numpy(unit).float()[None]
-    grid = F.affine_grid(theta, [1, 1, height, width], align_corners=False)
+    x, y = torch.arange(width) + 0.5, torch.arange(height)[:, None] + 0.5
+    grid = torch.empty(1, height, width, 2)
+    for axis, (row, length) in enumerate(zip(matrix, image.shape[1::-1], strict=True)):
+        # grid_sample's coordinates are -1..1.
+        across, down, offset = (row * (2 / length)).tolist()
+        torch.add(across * x, down * y + (offset - 1), out=grid[0, ..., axis])
     source = torch.from_numpy(image).permute(2, 0, 1)[None]
     target = F.grid_sample(source, grid, padding_mode="border", align_corners=False)
     enlarged: FloatImage = target[0].permute(1, 2, 0).numpy()

@@ -23,10 +23,17 @@ class Finishing:
     """Finishes the candidates of a request in the order in which they were rendered."""
 
     def __init__(
-        self, pixels: PixelThreads, adjusted: Callable[[ServedSession], ServedSession]
+        self,
+        pixels: PixelThreads,
+        adjusted: Callable[[ServedSession], ServedSession],
+        *,
+        several: bool,
     ) -> None:
-        """Take a function that returns the session of the job with the settings to use."""
-        self._pixels, self._adjusted = pixels, adjusted
+        """Take a function that returns the session of the job with the settings to use.
+
+        `several` says whether the request is for several candidates.
+        """
+        self._pixels, self._adjusted, self._several = pixels, adjusted, several
 
     async def prepare(self, session: FillSession) -> None:
         """Compute what all fits share."""
@@ -37,12 +44,11 @@ class Finishing:
     ) -> AsyncGenerator[Encoded | FinishedCandidate, None]:
         """Pass on `Encoded`, and yield the candidates.
 
-        The first candidate has all cores, to be ready early. The others of a large hole are fitted
-        two at a time, since one of them cannot keep several cores busy.
+        Those of a large hole are fitted two at a time, each with half of the cores, since one of
+        them cannot keep several cores busy.
         """
         finishing = deque[asyncio.Task[FinishedCandidate]]()
         sessions: tuple[ServedSession, FillSession] | None = None
-        at_once = 1
         arrived = time.monotonic()
         try:
             async for event in events:
@@ -54,18 +60,20 @@ class Finishing:
                 for rendering in event if isinstance(event, list) else ():
                     assert sessions is not None
                     answered, kept = sessions
+                    at_once = self._at_once(answered.session)
                     work = self._finish(answered, kept, rendering, at_once)
                     finishing.append(asyncio.create_task(work))
                     while len(finishing) >= at_once:
                         yield await finishing.popleft()
-                    session = answered.session
-                    at_once = 2 if session.fitted_px >= LARGE_PX and session.fits_two else 1
                 arrived = time.monotonic()
             while finishing:
                 yield await finishing.popleft()
         finally:
             for task in finishing:
                 task.cancel()
+
+    def _at_once(self, session: FillSession) -> int:
+        return 2 if self._several and session.fitted_px >= LARGE_PX and session.fits_two else 1
 
     async def _finish(
         self, answered: ServedSession, kept: FillSession, rendering: Rendering, at_once: int

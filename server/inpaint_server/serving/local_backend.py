@@ -295,7 +295,7 @@ class LocalBackend:
         """
         done = 0
         encode_s = first_candidate_s = 0.0
-        finishing = Finishing(self._parts.pixels, adjusted)
+        finishing = Finishing(self._parts.pixels, adjusted, several=total > 1)
         try:
             yield Accepted(session_id, position)
             async with aclosing(finishing.finished(job.results())) as events:

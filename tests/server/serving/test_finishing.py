@@ -45,7 +45,8 @@ async def events_of(served: ServedSession, renderings: list[Rendering]) -> Async
 
 def finished(served: ServedSession, renderings: list[Rendering]) -> list[FinishedCandidate]:
     async def run() -> list[FinishedCandidate]:
-        events = Finishing(pixels, lambda session: session).finished(events_of(served, renderings))
+        finishing = Finishing(pixels, lambda session: session, several=len(renderings) > 1)
+        events = finishing.finished(events_of(served, renderings))
         return [each async for each in events if isinstance(each, FinishedCandidate)]
 
     pixels = PixelThreads(2)
@@ -87,6 +88,22 @@ def test_candidates_come_in_order_and_do_not_depend_on_each_other(
     assert most() == at_once
     for each, fill in zip(made, alone, strict=True):
         assert np.array_equal(each.patches[0].fill, fill)
+
+
+@pytest.mark.parametrize(("count", "threads"), [(1, 2), (2, 1)])
+def test_one_candidate_of_a_large_hole_has_all_cores(
+    count: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, renderings = opened(480)
+    fit, used = finishing.finished_candidate, []
+
+    def fitting(*args: Any) -> FinishedCandidate:
+        used.append(torch.get_num_threads())
+        return fit(*args)
+
+    monkeypatch.setattr(finishing, "finished_candidate", fitting)
+    finished(served, renderings[:count])
+    assert used == [threads] * count
 
 
 def test_memory_is_reserved_for_two_only_where_both_are_not_large() -> None:
