@@ -33,6 +33,7 @@ import numpy as np  # noqa: E402
 from daemons import DaemonProcess  # noqa: E402
 from gimp_host import LiveGimp, find, new_profile  # noqa: E402
 from inpaint_install.gimp import unpack  # noqa: E402
+from linen import SIDE, paint_on_linen  # noqa: E402
 from PIL import Image, ImageGrab  # noqa: E402
 from xvfb import display  # noqa: E402
 
@@ -128,6 +129,23 @@ def shoot(live: LiveGimp, image: str, selection: list[int], seed: int, out: Path
     grab(live, EDIT_DIALOG, out / "gimp-edit.png")
     live.key(EDIT_DIALOG, "Escape")
     live.result(answer)
+    painting = live.profile.folder / "linen.png"
+    paint_on_linen(painting)
+    with Image.open(image) as opened:
+        scale = SIDE / opened.width
+    selection = [round(scale * px) for px in selection]
+    answer = live.start(
+        "interactive", image=str(painting), selection=selection, soft=8, new_seed=False, seed=seed
+    )
+    live.find_window(FILL_DIALOG)
+    settle(live)
+    live.key(FILL_DIALOG, "alt+f")
+    settle(live, quiet_s=6)  # between two candidates, nothing moves
+    live.key(FILL_DIALOG, "alt+i")
+    live.result(answer)
+    live.key("GIMP$", "1", "ctrl+shift+a")  # at 100 %, without the selection
+    settle(live)
+    grab(live, "GIMP$", out / "gimp-texture.png")
 
 
 def shoot_states(
@@ -213,10 +231,10 @@ def shoot_states(
     live.result(answer)
 
 
-def settle(live: LiveGimp) -> None:
+def settle(live: LiveGimp, quiet_s: float = 2) -> None:
     """Until the screen has not changed for a while (marching ants aside)."""
     before, quiet = look(live), 0
-    while quiet < 4:
+    while quiet < 2 * quiet_s:
         time.sleep(0.5)
         now = look(live)
         moved = np.count_nonzero(np.abs(now.astype(int) - before).max(-1) > 40)

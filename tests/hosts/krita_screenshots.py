@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from inpaint_client.example import PORTRAIT
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / folder) for folder in ("tests/support", "server", "plugins/client")]
 
 from krita_images import run_for_images  # noqa: E402
+from linen import paint_on_linen  # noqa: E402
 from xvfb import display  # noqa: E402
 
 EDITS = [("yaw", "1.2")]
@@ -41,7 +43,9 @@ def main() -> None:
     parser.add_argument("--language", default="", help="of the plug-in (default: English)")
     arguments = parser.parse_args()
     box = [int(part) for part in arguments.box.split(",")]
-    with display() as screen:
+    with display() as screen, tempfile.TemporaryDirectory() as folder:
+        painting = Path(folder) / "linen.png"
+        paint_on_linen(painting)
         run = run_for_images(
             "views" if arguments.states else "screenshots",
             screen,
@@ -55,6 +59,7 @@ def main() -> None:
             model=arguments.model,
             host=arguments.host,
             settings=f"language={arguments.language}\n[theme]\nTheme={arguments.theme}\n",
+            others={painting.name: painting},
         )
     arguments.out.mkdir(parents=True, exist_ok=True)
     for image in sorted(run.out.glob("*.png" if arguments.states else "krita-*.png")):

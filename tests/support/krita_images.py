@@ -22,10 +22,11 @@ def run_for_images(
     model: str = "portrait",
     host: str = "native",
     settings: str = "",
+    others: Mapping[str, Path] | None = None,
 ) -> Run:
     """Run a scenario with the plug-in as it is shipped.
 
-    The image lies in its output folder as `image.png`. To its arguments comes `pid`, the
+    The image lies in its output folder as `image.png`, beside the `others`. To its arguments comes `pid`, the
     daemon's. `settings` go to the top of its kritarc.
     """
     subprocess.run([sys.executable, ROOT / "plugins/build.py", "krita"], check=True)
@@ -44,7 +45,7 @@ def run_for_images(
             scenario,
             home=profile(krita, screen),
             plugin=plugin,
-            files={"image.png": image},
+            files={"image.png": image, **(others or {})},
             arguments={**arguments, "pid": daemon.process.pid},
             environment={
                 "INPAINT_SERVER": runtime["address"],

@@ -1,4 +1,4 @@
-"""Images of a run in progress, its results, the frame set by hand, and a daemon that is gone."""
+"""Images of a run in progress, its results, texture, a frame set by hand, and a lost daemon."""
 
 from __future__ import annotations
 
@@ -56,6 +56,22 @@ def steps(stage):
         control.edit(name, value)
         yield from until(lambda: not control.is_busy, what=name)
     yield from shoot("results")
+
+    painting = app.openDocument(str(stage.out / "linen.png"))
+    yield from show(painting)
+    control.document_changed()
+    app.action("zoom_to_100pct").trigger()
+    scale = painting.width() / document.width()
+    yield from select_ellipse(painting, *(round(scale * px) for px in stage.arguments["box"]))
+    control.run()
+    yield from until(lambda: not control.is_busy, 60, "the fill of the painting")
+    no_problem(docker)
+    control.choose(0)
+    painting.setSelection(None)
+    yield from shoot("texture")
+    painting.setModified(False)
+    painting.close()
+    yield 500
 
     set_option(docker, context="frame", smooth="auto")
     control.propose_frame()
