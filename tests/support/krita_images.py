@@ -26,8 +26,8 @@ def run_for_images(
 ) -> Run:
     """Run a scenario with the plug-in as it is shipped.
 
-    The image lies in its output folder as `image.png`, beside the `others`. To its arguments comes `pid`, the
-    daemon's. `settings` go to the top of its kritarc.
+    The image lies in its output folder as `image.png`, beside the `others`. To its arguments comes
+    `pid`, the daemon's. `settings` go to the top of its kritarc.
     """
     subprocess.run([sys.executable, ROOT / "plugins/build.py", "krita"], check=True)
     krita = find(host)

@@ -24,8 +24,8 @@ from inpaint_model.networks.refinement_network import strength
 from inpaint_model.training.randomness import generator_for
 
 SHARES = {"mat-256": 0.45, "lasso": 0.2, "box": 0.2, "half": 0.15}  # of the recipes for holes
-# Eyes with brows, and the mouth, in images in FFHQ's alignment, for `RefinementConfig.places`.
-FACE = ((0.377, 0.462, 0.15), (0.620, 0.465, 0.15), (0.501, 0.724, 0.18))
+# Eyes with brows, mouth and nose in images in FFHQ's alignment, for `RefinementConfig.places`.
+FACE = ((0.377, 0.462, 0.15), (0.620, 0.465, 0.15), (0.501, 0.724, 0.18), (0.5, 0.59, 0.14))
 _PLACED = 0.75  # fraction of the examples that show one of the places
 _SCATTER = 0.012  # deviation of the places, in sides of the image
 PARTS = 2  # examples of an image
