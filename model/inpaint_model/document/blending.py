@@ -9,7 +9,8 @@ optional; none changes a known pixel:
 3. Background: a plain one is continued behind what the fill shows (`backdrop`).
 4. Gradient domain: extend the remaining difference at the border into the hole with a membrane
    (Perez, Gangnet and Blake 2003, Poisson image editing, in its offset form).
-5. Feather: fade from the document's old pixels at the border to the fill.
+5. Skin: give it the tint of the known skin (`skin_tone`).
+6. Feather: fade from the document's old pixels at the border to the fill.
 
 Edits use the fit of the unedited fill, so that fitting does not undo them. Where the hole extends
 beyond the model's frame, the fill always blends into a smooth one, before the feather. See
@@ -42,6 +43,7 @@ from inpaint_model.document.detail_matching import (
 )
 from inpaint_model.document.geometry import Box
 from inpaint_model.document.harmonic_fill import harmonic_fill
+from inpaint_model.document.skin_tone import Skin
 from inpaint_model.document.smooth_fill import smooth_fill, smooth_grain
 from inpaint_model.document.texture import Exemplar, Needs
 
@@ -49,6 +51,7 @@ MAX_FEATHER_PX = 256.0
 _BORDER = 2  # width of the border that bounds the membrane, px
 _MIN_RING = 64  # fewest known pixels for matching, or for a background
 _ALIKE = 0.08  # difference at the border up to which all of it is continued into the hole
+_SKIN_FADE = 12.0  # px of the model over which the tint of skin fades in from the border
 _IN_FRONT = 0.5  # share of the fill from which a pixel of the border does not show the wall
 _MOST_ALIKE = 3.0  # or this many times its median
 
@@ -87,7 +90,7 @@ class RegionFit(NamedTuple):
     tone: ColorTransform | None
     matches: list[DetailGain]  # sharpness, grain and texture; may be empty
     matched: Tensor  # [3, H, W]: the fill before the membrane
-    offset: Tensor | None  # [3, H, W]: the membrane
+    offset: Tensor | None  # [3, H, W]: the membrane, and the tint of skin
     shares: Tensor | None  # [H, W]: how much of the fill is shown before the wall; None: all
 
 
@@ -176,11 +179,12 @@ class BlendContext:
         exemplar: Exemplar | None = None,
         unmatched: int = 0,
         matte: Matte | None = None,
+        skin: Skin | None = None,
     ) -> RegionFit:
         """Return how to change an unedited fill [3, H, W].
 
         The octaves of an exemplar's texture, or the first `unmatched` ones, are not matched. The
-        matte says what is in front of the background.
+        matte says what is in front of the background, and `skin` what is skin.
         """
         tone, offset = None, None
         shares = self.shares(fill, settings, matte)
@@ -208,7 +212,20 @@ class BlendContext:
                 border = self.border & (shares > _IN_FRONT)
                 difference = self.color - fill
                 offset = harmonic_fill(difference, self._alike(difference, border))
+        if skin is not None and settings.colour_match:
+            change = self._skin_tint(fill if offset is None else fill + offset, skin)
+            if change is not None:
+                offset = change if offset is None else offset + change
         return RegionFit(settings, tone, matches, fill, offset, shares)
+
+    def _skin_tint(self, fill: Tensor, skin: Skin) -> Tensor | None:
+        """Return the change of a fill's skin, [3, H, W]; 0 at the border."""
+        px = self.upscale_factor / 2**self.octave
+        mask = skin.shown(fill.shape[1], fill.shape[2], self.octave)
+        change = skin.tint(fill, mask, self.hole, px)
+        if change is None:
+            return None
+        return change[:, None, None] * (mask * self.inwards(_SKIN_FADE * px))
 
     def shares(self, fill: Tensor, settings: BlendSettings, matte: Matte | None) -> Tensor | None:
         """Return how much of a fill [3, H, W] is shown before the wall, [H, W]; None: all of it."""

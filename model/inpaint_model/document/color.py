@@ -19,6 +19,23 @@ LUMA_WEIGHTS = (0.2126, 0.7152, 0.0722)
 
 LUMA = np.array(LUMA_WEIGHTS, np.float32)
 
+_CONES = np.array(  # responses to linear R, G and B
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ],
+    np.float32,
+)
+_OPPONENTS = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ],
+    np.float32,
+)
+
 FULL_SCALE: dict[np.dtype[Any], float] = {
     np.dtype(np.uint8): 255.0,
     np.dtype(np.uint16): 65535.0,
@@ -40,6 +57,22 @@ def linear_from_srgb(values: FloatImage) -> FloatImage:
     size = np.abs(values)
     curve = np.power((size + 0.055) / 1.055, 2.4)
     return np.copysign(np.where(size <= 0.04045, size / 12.92, curve), values)
+
+
+def oklab_from_display(color: FloatImage) -> FloatImage:
+    """Return lightness, a and b of Oklab (Ottosson 2020) for display values [..., 3].
+
+    Equal differences look about equal; lightness is 0..1.
+    """
+    cones = linear_from_srgb(color) @ _CONES.T
+    lab: FloatImage = np.cbrt(cones) @ _OPPONENTS.T
+    return lab
+
+
+def display_from_oklab(lab: FloatImage) -> FloatImage:
+    """Apply the inverse of `oklab_from_display`."""
+    cones = (lab @ np.linalg.inv(_OPPONENTS).T) ** 3
+    return srgb_from_linear(cones @ np.linalg.inv(_CONES).T)
 
 
 def display_from_document(pixels: Pixels, linear: bool) -> tuple[FloatImage, FloatImage | None]:

@@ -35,6 +35,7 @@ from inpaint_model.document.detail_matching import (
 from inpaint_model.document.geometry import Box
 from inpaint_model.document.harmonic_fill import harmonic_fill
 from inpaint_model.document.pyramid import block_means, doubled
+from inpaint_model.document.skin_tone import Skin
 from inpaint_model.document.smooth_fill import OCTAVES_OF, RING
 from inpaint_model.document.texture import MOST_OCTAVES, Exemplar, Needs, Texture
 
@@ -179,6 +180,7 @@ class LargeHole:
         settings: BlendSettings,
         exemplar: Exemplar | None = None,
         matte: Matte | None = None,
+        skin: Skin | None = None,
     ) -> LargeFit:
         """Return how to change an unedited fill; the octaves of texture are not matched."""
         known = self.known if settings.grain else []
@@ -189,6 +191,7 @@ class LargeHole:
             replace(settings, feather_px=0),
             unmatched=max(unmatched - self.octave, 0),
             matte=matte,
+            skin=skin,
         )
         tone = torch.ones(3) if fit.tone is None else fit.tone.gain
         grains = [each.grain(octave, tone) for each, octave in zip(own, known, strict=True)]

@@ -27,6 +27,7 @@ from inpaint_model.document.model_view import ModelInput, extract_model_view
 from inpaint_model.document.monochrome import Tint, find_tint, has_shades
 from inpaint_model.document.notices import Notice, RefusalError
 from inpaint_model.document.resampling import resample
+from inpaint_model.document.skin_tone import Skin
 from inpaint_model.document.texture import (
     MOST_PX,
     MOST_SQUARES,
@@ -375,10 +376,12 @@ class BlendFit:
         output: FloatImage | FramePart,
         blending: BlendSettings | None = None,
         matte: Matte | None = None,
+        skin: Skin | None = None,
     ) -> BlendFit:
         """Fit an unedited output: [R, R, 3], nominally 0..1, or a part around the hole.
 
-        With a matte, only what is in front of the background is shown.
+        With a matte, only what is in front of the background is shown; `skin` gets the tint of the
+        known skin.
         """
         around, settings = placement.surroundings, blending or BlendSettings()
         tint = placement.tint if settings.colour_match else None
@@ -386,9 +389,9 @@ class BlendFit:
         exemplar = placement.exemplar(part.resolution) if settings.detail else None
         if isinstance(around, LargeHole):
             shown = partial(_shown, placement, part)
-            return cls(placement, around.fit(shown, settings, exemplar, matte), tint)
+            return cls(placement, around.fit(shown, settings, exemplar, matte, skin), tint)
         fill = _shown(placement, part)
-        return cls(placement, around.fit(fill, settings, exemplar, matte=matte), tint)
+        return cls(placement, around.fit(fill, settings, exemplar, matte=matte, skin=skin), tint)
 
     def to_patch(self) -> Patch:
         """Return the output as document pixels."""

@@ -16,6 +16,7 @@ from inpaint_model.document.hole import Hole
 from inpaint_model.document.large_hole import LARGE
 from inpaint_model.document.notices import RefusalError
 from inpaint_model.document.placement import BlendFit, FramePart, Placement
+from inpaint_model.document.skin_tone import Skin
 from inpaint_model.networks.inpainting_model import Encoding
 from inpaint_model.pipeline.assessing import UNKNOWN, Assessment, GroupAssessor, assess
 from inpaint_model.pipeline.backdrops import matte_of
@@ -30,6 +31,7 @@ from inpaint_model.pipeline.recipe import (
     UnusableError,
     write_attachment,
 )
+from inpaint_model.pipeline.skin import skin_of
 
 Outputs = tuple[FloatImage, ...]
 """The network's outputs for a candidate: one [R, R, 3] for each group of holes."""
@@ -237,14 +239,27 @@ class FillSession:
         matched = self.blending.colour_match
         return [matte_of(*pair, matched) for pair in zip(self.placements, outputs, strict=True)]
 
+    def _skins(self, outputs: Outputs) -> list[Skin | None]:
+        """Return where outputs show skin, if the frames show faces."""
+        if not self.assessors or not self.blending.colour_match:
+            return [None] * len(outputs)
+        return [skin_of(*pair) for pair in zip(self.placements, outputs, strict=True)]
+
     def _fitted(self, rendering: Rendering) -> list[BlendFit]:
         key = rendering.candidate.origin, self.blending
         fittings = self._fittings.get(key)
         if fittings is None:
             outputs = rendering.outputs if rendering.unedited is None else rendering.unedited
-            groups = zip(self.placements, self._parts(outputs), self._mattes(outputs), strict=True)
+            groups = zip(
+                self.placements,
+                self._parts(outputs),
+                self._mattes(outputs),
+                self._skins(outputs),
+                strict=True,
+            )
             fittings = [
-                BlendFit.of(place, part, self.blending, matte) for place, part, matte in groups
+                BlendFit.of(place, part, self.blending, matte, skin)
+                for place, part, matte, skin in groups
             ]
             self._fittings.clear()
             self._fittings[key] = fittings

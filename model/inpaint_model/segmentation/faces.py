@@ -63,6 +63,14 @@ def find_faces(image: FloatImage, sides: Sequence[int] = DETECTION_SIDES) -> lis
     return sorted(faces, key=lambda face: -face.frame.side)
 
 
+def landmarks(image: FloatImage, frame: Frame) -> tuple[Points, float]:
+    """Return FaceMesh's points [468, 2] of a face in a known frame, and the confidence, 0..1.
+
+    The image [H, W, 3] has display values in 0..1; the points are in its px.
+    """
+    return _mesh(image, frame, VIEWS[:1])
+
+
 def ffhq_frame(eyes: Points, mouth: Points) -> Frame:
     """Return the frame that FFHQ's alignment gives a face (Karras et al. 2019, appendix A).
 

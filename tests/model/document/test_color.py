@@ -10,8 +10,10 @@ from inpaint_model.document.color import (
     FULL_SCALE,
     converted,
     display_from_document,
+    display_from_oklab,
     document_from_display,
     linear_from_srgb,
+    oklab_from_display,
     quantize,
     srgb_from_linear,
 )
@@ -93,3 +95,13 @@ def test_what_is_no_number_becomes_black_in_integers() -> None:
     broken = np.array([[[np.nan, np.inf, -np.inf]]], np.float32)
     assert converted(broken, np.dtype(np.uint8)).tolist() == [[[0, 255, 0]]]
     assert converted(broken, np.dtype(np.float32)) is broken
+
+
+def test_oklab_has_its_published_values_and_is_inverted() -> None:
+    # From the author's page, for CIE XYZ (0.950, 1.000, 1.089), and by his formulas for red.
+    colors = np.array([[1, 1, 1], [1, 0, 0], [0, 0, 0], [0.2, 0.5, 0.7]], np.float32)
+    found = oklab_from_display(colors)
+    assert found[:3] == pytest.approx(
+        np.array([[1, 0, 0], [0.62796, 0.22486, 0.12585], [0, 0, 0]]), abs=1e-4
+    )
+    assert display_from_oklab(found) == pytest.approx(colors, abs=1e-5)
