@@ -30,7 +30,7 @@ def lower_half() -> np.ndarray:
 
 
 def test_skin_is_the_face_without_eyes_brows_and_mouth(portrait: np.ndarray) -> None:
-    output = portrait.astype(np.float32) / 255
+    output = portrait.astype(np.float32) / np.float32(255)
     skin = skin_of(placed(portrait, lower_half()), output)
     assert skin is not None
     assert skin.color == pytest.approx(output[70:95, 110:150].mean((0, 1)), abs=0.12)  # forehead
@@ -42,7 +42,7 @@ def test_skin_is_the_face_without_eyes_brows_and_mouth(portrait: np.ndarray) -> 
 
 
 def test_what_the_hole_held_does_not_matter(portrait: np.ndarray) -> None:
-    output, mask = portrait.astype(np.float32) / 255, lower_half()
+    output, mask = portrait.astype(np.float32) / np.float32(255), lower_half()
     other = np.where(mask[..., None] > 0, np.uint8(255) - portrait, portrait)
     one, two = (skin_of(placed(each, mask), output) for each in (portrait, other))
     assert one is not None
@@ -57,4 +57,15 @@ def test_no_skin_without_a_face_or_where_none_is_known(portrait: np.ndarray) -> 
     assert skin_of(placed(gray, lower_half()), noise) is None
     everything = np.full((R, R), 255, np.uint8)
     everything[:20] = 0
-    assert skin_of(placed(portrait, everything), portrait.astype(np.float32) / 255) is None
+    assert (
+        skin_of(placed(portrait, everything), portrait.astype(np.float32) / np.float32(255)) is None
+    )
+
+
+def test_small_holes_are_governed_by_their_border(portrait: np.ndarray) -> None:
+    output = portrait.astype(np.float32) / np.float32(255)
+    cheek = np.zeros((R, R), np.uint8)
+    cheek[150:170, 80:110] = 255
+    assert skin_of(placed(portrait, cheek), output) is None
+    cheek[135:180, 70:115] = 255
+    assert skin_of(placed(portrait, cheek), output) is not None
