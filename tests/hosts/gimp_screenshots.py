@@ -40,6 +40,7 @@ from xvfb import display  # noqa: E402
 FILL_DIALOG = r"^Inpaint \(StyleGAN\)"
 EDIT_DIALOG = "^Edit fill"
 FILL_BUTTON, MORE = (872, 638), (850, 69)
+BETWEEN_S = 6  # longest time between two candidates, in which nothing moves
 NEXT = (745, 430)  # in the first bubble of the tour
 FACE_WIDTH = ("alt+j", *["Tab"] * 4)  # the third slider, behind those of the hair
 
@@ -110,7 +111,7 @@ def shoot(live: LiveGimp, image: str, selection: list[int], seed: int, out: Path
     live.key(FILL_DIALOG, "alt+f")
     time.sleep(0.4)
     grab(live, FILL_DIALOG, out / "gimp-running.png")
-    settle(live)
+    settle(live, quiet_s=BETWEEN_S)
     live.key(FILL_DIALOG, *FACE_WIDTH, *["Right"] * 10)
     settle(live)
     grab(live, FILL_DIALOG, out / "gimp-results.png")
@@ -140,7 +141,7 @@ def shoot(live: LiveGimp, image: str, selection: list[int], seed: int, out: Path
     live.find_window(FILL_DIALOG)
     settle(live)
     live.key(FILL_DIALOG, "alt+f")
-    settle(live, quiet_s=6)  # between two candidates, nothing moves
+    settle(live, quiet_s=BETWEEN_S)
     live.key(FILL_DIALOG, "alt+i")
     live.result(answer)
     live.key("GIMP$", "1", "ctrl+shift+a")  # at 100 %, without the selection
