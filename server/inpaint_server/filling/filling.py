@@ -232,7 +232,9 @@ def _render(
     If the device uses batches, candidates of other requests may be rendered in the same batch.
 
     On a CPU, the second candidate waits until the first one was sent. Otherwise the threads that
-    blend the first one would share the cores with the networks, which would delay it.
+    blend the first one would share the cores with the networks, which would delay it. Of a large
+    hole, two are blended at a time (`serving.finishing`), so it only waits until the first one was
+    received.
     """
     document = _document(models, entry)
     pending: list[Task] = []

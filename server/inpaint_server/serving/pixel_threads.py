@@ -2,8 +2,8 @@
 
 Each thread that calls torch has its own OpenMP threads, which busy-wait. If there were more of them
 than cores, they would slow down each other and the networks. So there are two threads with half of
-the cores each, and one with all of them for large holes, beside which the networks take little
-time.
+the cores each, and one with all of them for a single candidate of a large hole, beside which the
+networks take little time.
 """
 
 from __future__ import annotations
