@@ -62,6 +62,9 @@ ERRORS: Final[dict[str, str]] = {
         "Fills of the model “{model}” cannot be edited or mixed. Choose another model and fill "
         "again."
     ),
+    "NO_DIRECTIONS": (
+        "The model “{model}” has no directions for edits. Remove the edits or choose another model."
+    ),
     "UNSEEN_PICTURE": (
         "The image to mix in is empty within the candidate's frame. Move it over the hole."
     ),

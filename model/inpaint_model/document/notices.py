@@ -49,6 +49,9 @@ PATTERNS: dict[str, str] = {
         "Fills of the model “{model}” cannot be edited or mixed. Choose another model and fill "
         "again."
     ),
+    "NO_DIRECTIONS": (
+        "The model “{model}” has no directions for edits. Remove the edits or choose another model."
+    ),
 }
 """English text by code. Codes keep their meaning and the names of their placeholders."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from inpaint_model.document.notices import RefusalError
 from inpaint_model.networks.config import Abilities
 
@@ -24,3 +26,13 @@ def check_editable(abilities: Abilities, model: str) -> None:
     """
     if not abilities.editable:
         raise RefusalError("NO_EDITS", model=model)
+
+
+def check_directions(directions: Collection[object], model: str) -> None:
+    """Check that a model has directions to edit with.
+
+    Raises:
+        RefusalError: It has none. The message has the name `model`.
+    """
+    if not directions:
+        raise RefusalError("NO_DIRECTIONS", model=model)

@@ -11,7 +11,7 @@ import torch
 from inpaint_model import Inpainter, load_bundle
 from inpaint_model.bundle.directions import Direction, by_name, offered
 from inpaint_model.bundle.manifest import BundleInfo, find_bundle, read_bundle
-from inpaint_model.inference.abilities import check_count, check_editable
+from inpaint_model.inference.abilities import check_count, check_directions, check_editable
 from inpaint_model.inference.freeze import best_dtype
 from inpaint_model.inference.memory_footprint import Footprint, footprint
 from inpaint_model.inference.tiny import tiny_inpainter
@@ -187,12 +187,13 @@ class ModelRegistry:
         """Check that the model has all directions.
 
         Raises:
-            InvalidRequestError: the model's candidates cannot be edited.
+            InvalidRequestError: the model's candidates cannot be edited, or it has no directions.
             NotFoundError: the model does not have one of the directions.
         """
         if names:
             with refused_in("edits"):
                 check_editable(entry.info.config.abilities, entry.info.shown_name)
+                check_directions(entry.info.directions, entry.info.shown_name)
         known = by_name(entry.info.directions)
         for name in names:
             if name not in known:

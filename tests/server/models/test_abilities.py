@@ -106,6 +106,13 @@ def test_edits_of_codes_that_are_not_the_generators(caller: Caller) -> None:
     refused(lambda: caller.edit(edit(answer, edits=brighter)), "NO_EDITS", "edits", NO_EDITS)
 
 
+def test_edits_with_a_model_that_has_no_directions(caller: Caller) -> None:
+    brighter = [pb.Edit(name="brighter", value=1)]
+    call = partial(filled, caller, "hierarchical", edits=brighter)
+    sentence = "The model “All” has no directions for edits. Remove the edits"
+    refused(call, "NO_DIRECTIONS", "edits", sentence)
+
+
 def test_mixing_into_codes_that_are_not_the_generators(caller: Caller) -> None:
     answer = filled(caller, "comodgan", seeds=[1, 2])
     picture = pb.Mixing(
