@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_daemon import FakeDaemon, part_box
+from fake_daemon import FakeDaemon, Script, part_box
 from fake_process import fake_daemon
 from gimp_host import Profile, wait_for
 from inpaint_protos.v1 import inpaint_pb2 as pb
@@ -75,6 +75,18 @@ def check_refused(refused: dict[str, Any]) -> None:
         assert status == "execution-error"
         assert all(word in error for word in words), error
         assert bounds in ([1, 0, 0, 40, 40], None)
+
+
+def test_a_selection_says_whose_part_is_meant(lonely: Profile) -> None:
+    """By the entries of the menu; scripts give the number of a face."""
+    boxes = {"left": (50, 100, 600, 600), "right": (1100, 350, 60, 60), "beside": (0, 0, 9, 9)}
+    with FakeDaemon(Script(faces=2)) as daemon:
+        lonely.environment["INPAINT_SERVER"] = daemon.address
+        found: dict[str, Any] = lonely.console("whose_part", timeout_s=120, boxes=boxes).value
+    x, y, width, height = part_box(pb.PART_EYES, 750, 800)
+    one, two = ([1, k * 750 + x, y, k * 750 + x + width, y + height] for k in (0, 1))
+    both = [1, x, y, 750 + x + width, y + height]
+    assert found == {"left": one, "right": two, "beside": both, "number 2": two, "number 0": both}
 
 
 def test_errors_of_the_daemon_arrive(lonely: Profile) -> None:

@@ -367,6 +367,23 @@ def test_parts_of_faces_are_selected_in_one_undo_step(run_krita: RunKrita) -> No
         assert not outside.any()
 
 
+@pytest.mark.next_host
+def test_a_selection_says_whose_part_is_meant(run_krita: RunKrita) -> None:
+    selections = {
+        "left": (100, 100, 700, 600),
+        "right": (1450, 350, 60, 60),
+        "beside": (0, 0, 9, 9),
+    }
+    with FakeDaemon(Script(token=TOKEN, faces=2)) as daemon:
+        environment = {"INPAINT_SERVER": daemon.address, "INPAINT_TOKEN": TOKEN}
+        run = run_krita("whose_part", environment, arguments={"selections": selections})
+    x, y, width, height = part_box(pb.PART_EYES, 500, 400)
+    for name, faces in (("left", [True, False]), ("right", [False, True]), ("beside", 2 * [True])):
+        mask = np.frombuffer((run.out / f"{name}.raw").read_bytes(), np.uint8).reshape(800, 2000)
+        row = mask[2 * y + height]
+        assert [row[2 * (k * 500 + x) + width] == 255 for k in (0, 1)] == faces, name
+
+
 @pytest.mark.slow
 def test_a_part_of_a_portrait_becomes_candidates(run_krita: RunKrita, tmp_path: Path) -> None:
     """With the model that ships: select and fill, from two entries of the menu."""

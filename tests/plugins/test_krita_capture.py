@@ -19,7 +19,7 @@ from inpaint_client.info import Limits
 from inpaint_client.pixels import crop
 from inpaint_krita.host.color import GRAY, SRGB, SRGB_LINEAR, Space
 from inpaint_krita.host.document_protocol import Painting
-from inpaint_krita.host.selection import KeptSelection, box_of
+from inpaint_krita.host.selection import KeptSelection, box_of, reduced
 from inpaint_krita.runs.capture import STRIP_BYTES, capture, capture_again
 from inpaint_krita.runs.paint import paintings
 
@@ -186,6 +186,25 @@ def test_a_kept_selection_reads_like_krita_s(box: Box, wanted: Box) -> None:
         for x in range(wanted.x, wanted.right)
     )
     assert kept.pixelData(*wanted) == expected
+
+
+@given(
+    st.tuples(st.integers(-9, 30), st.integers(-9, 30), st.integers(0, 40), st.integers(0, 40)),
+    st.integers(1, 7),
+)
+def test_a_selection_is_reduced_to_every_nth_pixel_of_the_canvas(
+    corner: tuple[int, int, int, int], step: int
+) -> None:
+    box, canvas = Box(*corner), Box(0, 0, 29, 23)
+    kept = KeptSelection(box, bytes(1 + i % 255 for i in range(box.extent.area)))
+    small, coverage = reduced(kept, canvas, step)
+    whole = kept.pixelData(0, 0, 29, 23)
+    expected = [whole[y * 29 : (y + 1) * 29 : step] for y in range(0, 23, step)]
+    found = [bytearray(len(row)) for row in expected]
+    for row in range(small.height):
+        line = coverage[row * small.width : (row + 1) * small.width]
+        found[small.y + row][small.x : small.right] = line
+    assert found == expected
 
 
 @pytest.mark.parametrize("rows", [1, 7, 900])

@@ -104,6 +104,7 @@ class Script:
     no_edits: bool = False
     scored: bool = False  # send `scores_of` with candidates
     max_mixings: int = 8  # 0: an older daemon
+    faces: int = 1  # in images of more than one color, side by side
     last_killed: pb.LastKilled | None = None  # how the previous daemon ended
     tell: Callable[[str], None] = lambda line: None
 
@@ -257,13 +258,13 @@ class FakeInpaint(pb_grpc.InpaintServicer):
         if (pixels == pixels[0]).all():
             yield pb.SegmentEvent(faces=pb.Faces())
         else:
-            middle = pb.Frame(cx=seen.width / 2, cy=seen.height / 2, side=seen.height)
-            box = pb.Box(width=seen.width, height=seen.height)
-            face = pb.Face(frame=middle, confidence=0.9, box=box)
-            yield pb.SegmentEvent(faces=pb.Faces(faces=[face]))
+            count, width = self.script.faces, seen.width // self.script.faces
+            faces = [_face(k * width, width, seen.height) for k in range(count)]
+            yield pb.SegmentEvent(faces=pb.Faces(faces=faces))
             for part in header.parts:
-                mask = _part_mask(part, seen.width, seen.height)
-                yield pb.SegmentEvent(mask=mask)
+                for face in range(1 if part == pb.PART_BACKGROUND else count):
+                    mask = _part_mask(part, face, width, seen.height)
+                    yield pb.SegmentEvent(mask=mask)
         yield pb.SegmentEvent(done=pb.SegmentDone())
 
     async def _render(
@@ -341,14 +342,20 @@ class FakeInpaint(pb_grpc.InpaintServicer):
         return header
 
 
-def _part_mask(part: pb.Part, width: int, height: int) -> pb.PartMask:
+def _face(left: int, width: int, height: int) -> pb.Face:
+    middle = pb.Frame(cx=left + width / 2, cy=height / 2, side=height)
+    return pb.Face(frame=middle, confidence=0.9, box=pb.Box(x=left, width=width, height=height))
+
+
+def _part_mask(part: pb.Part, face: int, width: int, height: int) -> pb.PartMask:
+    """Return the mask of a part in an image of this size, the first one or one beside it."""
     x, y, columns, rows = part_box(part, width, height)
     coverage = np.full((rows, columns), 128, np.uint8)
     coverage[1:-1, 1:-1] = 255
     return pb.PartMask(
         part=part,
-        face=-1 if part == pb.PART_BACKGROUND else 0,
-        box=pb.Box(x=x, y=y, width=columns, height=rows),
+        face=-1 if part == pb.PART_BACKGROUND else face,
+        box=pb.Box(x=face * width + x, y=y, width=columns, height=rows),
         coverage=coverage.tobytes(),
     )
 

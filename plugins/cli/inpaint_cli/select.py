@@ -28,8 +28,7 @@ def select(options: Namespace) -> int:
         room = max(map(room_to_fill, parts)) if options.room is None else options.room
         found = client.segment(_job(document, parts, room, client.info().limits))
     _check_faces(found, parts, options)
-    face = None if options.face is None else options.face - 1
-    mask = found.mask(parts, face)
+    mask = found.mask(parts, () if options.face is None else (options.face - 1,))
     if mask is None:
         raise UnusableImageError(f"{options.image} shows no {' or '.join(options.part)}")
     coverage = enlarged(mask, document)

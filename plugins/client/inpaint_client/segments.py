@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -10,6 +11,9 @@ from .geometry import Box, Extent, Frame
 from .images import Picture
 
 DEFAULT_SIDE = 1536  # px; usual longest side of an image whose parts are requested
+_RADIUS = 0.4  # of the disc around a head, over the side of its frame
+_TOUCHED = 0.0005  # least share of a disc that a selection covers if it is meant for this face
+_ALIKE = 0.5  # other faces are meant too if at least this share as much of their discs is covered
 
 
 class Part(IntEnum):
@@ -76,18 +80,33 @@ class Segmentation:
     faces: tuple[Face, ...]
     masks: tuple[PartMask, ...]
 
-    def mask(self, parts: Sequence[Part], face: int | None = None) -> Picture | None:
+    def touched(self, box: Box, coverage: bytes) -> tuple[int, ...]:
+        """Return the indices of the faces that a selection is meant for; none = none of them.
+
+        Around each head lies a disc. A selection is meant for the face of whose disc it covers
+        most, and for those of whose discs it covers about as much. So a rough outline of one of
+        two heads is meant for this one only, even if it reaches the other's hair.
+
+        Args:
+            box: where the selection is, px of the image.
+            coverage: of each px of the box, 0..255.
+        """
+        shares = [_covered(face.frame, box, coverage) for face in self.faces]
+        least = max(_TOUCHED, _ALIKE * max(shares, default=0.0))
+        return tuple(index for index, share in enumerate(shares) if share >= least)
+
+    def mask(self, parts: Sequence[Part], faces: Collection[int] = ()) -> Picture | None:
         """Return one mask of several parts, as large as the image; None if they are empty.
 
         Args:
             parts: which parts.
-            face: index of the face; None = all faces.
+            faces: indices of the faces; none = all faces.
         """
         width, height = self.extent
         whole = bytearray(width * height)
         is_empty = True
         for each in self.masks:
-            if each.part not in parts or (each.face >= 0 and face not in (None, each.face)):
+            if each.part not in parts or (faces and each.face >= 0 and each.face not in faces):
                 continue
             is_empty = False
             for row in range(each.box.height):
@@ -98,3 +117,17 @@ class Segmentation:
                     bytes(map(max, there, new)) if any(there) else new
                 )
         return None if is_empty else Picture(width, height, 1, whole)
+
+
+def _covered(frame: Frame, box: Box, coverage: bytes) -> float:
+    """Return the share of the disc around a head that a selection covers."""
+    radius = _RADIUS * frame.side
+    top, bottom = math.ceil(frame.cy - radius), math.ceil(frame.cy + radius)
+    total = 0
+    for y in range(max(top, box.y), min(bottom, box.bottom)):
+        half = math.sqrt(max(0.0, radius**2 - (y - frame.cy) ** 2))
+        left = max(math.ceil(frame.cx - half), box.x)
+        right = min(math.ceil(frame.cx + half), box.right)
+        start = (y - box.y) * box.width - box.x
+        total += sum(coverage[start + left : start + right]) if left < right else 0
+    return total / (255 * math.pi * radius**2)

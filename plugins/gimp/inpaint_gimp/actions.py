@@ -20,7 +20,7 @@ from .runs.edits import parse_edits
 from .runs.last_values import read_values, record_name
 from .runs.mixing import mixed_of, mixing_of, read_mix
 from .runs.reopen import reopen
-from .runs.segment import mask_of, segment_job, step_of
+from .runs.segment import mask_of, numbered_face, segment_job, step_of, touched_faces
 from .runs.service import draw_seed, run_and_wait, segment_and_wait
 from .runs.steps import run_all
 
@@ -102,18 +102,21 @@ def run_edit(call: Call) -> None:
 
 def run_select(call: Call) -> None:
     """Replace the selection by a part of the faces; nothing else changes."""
-    part, face = procedures.SELECT_PART.get(call.procedure.get_name()), 0
-    if part is None:
-        part = Part[call.config.get_property("part").upper()]
-        face = call.config.get_property("face")
+    of_menu = procedures.SELECT_PART.get(call.procedure.get_name())
+    part = of_menu or Part[call.config.get_property("part").upper()]
     image = GimpImage(call.image, call.drawables)
     check_floating(image.items())
     with ProgressBar() as progress:
         found = segment_and_wait(
             lambda info: segment_job(image, part, info.limits), progress.report
         )
-    mask = mask_of(found, part, face)
-    image.select(mask, step_of(image, mask))
+    faces = (
+        touched_faces(image, found)
+        if of_menu is not None
+        else numbered_face(found, call.config.get_property("face"))
+    )
+    mask = mask_of(found, part, faces)
+    image.select(mask, step_of(image, mask.extent))
     Gimp.displays_flush()
 
 

@@ -67,6 +67,8 @@ def is_near(pixel: bytes, expected: tuple[int, ...]) -> bool:
 
 def key(pad: PadView, code: QtCore.Qt.Key, modifiers: QtCore.Qt.KeyboardModifier) -> None:
     """Press a key as Krita's window gets it: the pad has to claim it first."""
+    pad.setFocus()
+    until(pad.hasFocus)
     for kind in (KINDS.ShortcutOverride, KINDS.KeyPress):
         event = QtGui.QKeyEvent(kind, code, modifiers)
         event.setAccepted(kind == KINDS.KeyPress)

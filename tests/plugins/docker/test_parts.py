@@ -10,8 +10,10 @@ from inpaint_client.geometry import Box, Extent
 from inpaint_client.segments import Part
 from inpaint_krita.app.state import NoticeAction
 from inpaint_krita.host.qt import QtWidgets
+from inpaint_krita.host.selection import KeptSelection
 from inpaint_protos.sentences import DOMAIN
 from inpaint_protos.status.v1.status_pb2 import ErrorInfo
+from inpaint_protos.v1 import inpaint_pb2 as pb
 from krita_docker import Docker, fill, until
 
 # The docker's tests have a document of 96 x 64 px, which is sent as it is.
@@ -51,6 +53,40 @@ def test_each_entry_selects_its_part(docker: Docker, daemon: FakeDaemon) -> None
         assert sum(map(bool, coverage)) == Box(x, y, width, height).extent.area
     assert docker.controller.state.notice is None
     assert not daemon.service.fills
+
+
+@pytest.mark.parametrize(
+    ("selection", "faces"),
+    [(Box(5, 5, 30, 50), [0]), (Box(60, 20, 8, 8), [1]), (Box(0, 0, 96, 64), [0, 1])],
+)
+def test_a_selection_says_whose_part_is_meant(
+    docker: Docker, script: Script, selection: Box, faces: list[int]
+) -> None:
+    """Of two faces side by side, in an image that is sent at half its size."""
+    script.faces = 2
+    docker.document.extent = Extent(2 * 1024, 512)
+    scaled = Box(*(px * 1024 // 48 for px in selection)).extent
+    box = Box(selection.x * 1024 // 48, selection.y * 8, scaled.width, selection.height * 8)
+    docker.document.selected = KeptSelection(box, b"\xff" * box.extent.area)
+    choose(docker, "Eyes")
+    wait(docker)
+    x, y, width, height = part_box(pb.PART_EYES, 512, 256)
+    row = selected(docker)[2 * (y + height // 2) * 2048 :][:2048]
+    assert [row[2 * (face * 512 + x + width // 2)] == 255 for face in (0, 1)] == [
+        face in faces for face in (0, 1)
+    ]
+
+
+def test_with_nothing_selected_the_part_is_that_of_all_faces(
+    docker: Docker, script: Script
+) -> None:
+    script.faces = 2
+    docker.document.selected = None
+    choose(docker, "Eyes")
+    wait(docker)
+    x, y, width, height = part_box(pb.PART_EYES, 48, 64)
+    row = selected(docker)[(y + height // 2) * 96 :][:96]
+    assert row[x + width // 2] == row[48 + x + width // 2] == 255
 
 
 def test_a_large_document_is_sent_reduced(docker: Docker, daemon: FakeDaemon) -> None:

@@ -11,6 +11,8 @@ SHIFT = QtCore.Qt.KeyboardModifier.ShiftModifier
 
 def keys(widget: QtWidgets.QWidget, modifiers: QtCore.Qt.KeyboardModifier) -> bool:
     """Press Z as an editor's window gets it: who wants it, and if the docker does, the key."""
+    widget.setFocus()
+    until(widget.hasFocus)
     kinds = QtCore.QEvent.Type
     claim = QtGui.QKeyEvent(kinds.ShortcutOverride, QtCore.Qt.Key.Key_Z, modifiers)
     claim.ignore()

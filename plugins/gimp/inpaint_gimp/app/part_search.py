@@ -122,7 +122,7 @@ class PartSearch:
 
     def _receive(self, answer: Segmentation) -> None:
         assert self._part is not None
-        self._found(mask_of(answer, self._part, 0))
+        self._found(mask_of(answer, self._part))
         self._show(READY)
 
     def _wait(self, future: Future[T], then: Callable[[T], None]) -> None:

@@ -80,7 +80,8 @@ def _texts(name: str) -> tuple[str, str, str]:
     if name in SELECT_PART:
         nick = SELECT_PART[name].label
         part = next(each for each in arguments.parts() if each.nick == nick)
-        return part.label, part.help, help_select
+        whose = _("If the selection touches some of several faces, only their parts are selected.")
+        return part.label, part.help, f"{help_select} {whose}"
     return {
         FILL: (
             _("_Inpaint (StyleGAN)…"),

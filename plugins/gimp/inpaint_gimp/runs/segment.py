@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 
-from inpaint_client import InputError, Limits, Part, Picture, Segmentation, SegmentJob
+from inpaint_client import (
+    Box,
+    Extent,
+    InputError,
+    Limits,
+    Part,
+    Picture,
+    Segmentation,
+    SegmentJob,
+)
 from inpaint_client.segments import DEFAULT_SIDE, room_to_fill
 
 from ..host.image_protocol import Readable
@@ -28,35 +37,54 @@ def segment_job_in_steps(
     return SegmentJob(image=reduced, parts=(part,), room=room_to_fill(part))
 
 
-def step_of(image: Readable, mask: Picture) -> int:
-    """Return the side of the squares of the image that a mask shows as one pixel, px."""
-    return image.extent.longest // mask.extent.longest
+def step_of(image: Readable, reduced: Extent) -> int:
+    """Return the side of the squares of the image that are one pixel in a reduced one, px."""
+    return image.extent.longest // reduced.longest
 
 
-def mask_of(found: Segmentation, part: Part, face: int) -> Picture:
+def touched_faces(image: Readable, found: Segmentation) -> tuple[int, ...]:
+    """Return the indices of the faces that the selection touches; none = none of several."""
+    selected = image.selection()
+    if selected is None or len(found.faces) < 2:
+        return ()
+    step = step_of(image, found.extent)
+    x, y, width, height = (px // step for px in selected)
+    box = Box(x, y, max(1, width), max(1, height))
+    return found.touched(box, image.coverage(selected, step))
+
+
+def numbered_face(found: Segmentation, number: int) -> tuple[int, ...]:
+    """Return the index of a face by its number from 1, the largest face; none for 0.
+
+    Raises:
+        InputError: the image shows faces, but not that many.
+    """
+    count = len(found.faces)
+    if count and number > count:
+        raise InputError(
+            _("There is no face {number}; {count} found.").format(number=number, count=count),
+            _("Use a number up to {count}, or 0 for all faces.").format(count=count),
+        )
+    return (number - 1,) if number else ()
+
+
+def mask_of(found: Segmentation, part: Part, faces: Collection[int] = ()) -> Picture:
     """Return the mask of a part.
 
     Args:
         found: the answer.
         part: the part.
-        face: whose, from 1 for the largest face; 0 = all faces.
+        faces: indices of the faces; none = all faces.
 
     Raises:
-        InputError: the image shows no face, not that many faces, or not this part.
+        InputError: the image shows no face, or not this part.
     """
-    count = len(found.faces)
-    if part is not Part.BACKGROUND:
-        if not count:
-            raise InputError(
-                _("No face was found in the image."),
-                _("Turn the image upright, or select by hand, for example with Free Select."),
-            )
-        if face > count:
-            raise InputError(
-                _("There is no face {number}; {count} found.").format(number=face, count=count),
-                _("Use a number up to {count}, or 0 for all faces.").format(count=count),
-            )
-    mask = found.mask((part,), face - 1 if face else None)
+    if part is not Part.BACKGROUND and not found.faces:
+        raise InputError(
+            _("No face was found in the image."),
+            _("Turn the image upright, or select by hand, for example with Free Select."),
+        )
+    mask = found.mask((part,), faces)
     if mask is None:
         label = next(each.label for each in parts() if each.nick == part.label)
         raise InputError(

@@ -87,7 +87,7 @@ class EmptyState:
         self._search.report(text)
 
     def _select(self, mask: Picture) -> None:
-        self._image.select(mask, step_of(self._image, mask))
+        self._image.select(mask, step_of(self._image, mask.extent))
         Gimp.displays_flush()
         self._dialog.response(Gtk.ResponseType.OK)
 

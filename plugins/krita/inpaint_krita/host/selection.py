@@ -22,6 +22,20 @@ def box_of(selection: Selection) -> Box:
     return Box(selection.x(), selection.y(), selection.width(), selection.height())
 
 
+def reduced(selection: Selection, canvas: Box, step: int) -> tuple[Box, bytes]:
+    """Return the coverage of every `step`th pixel of a canvas, and its box in such steps."""
+    box = canvas.clamp(box_of(selection))
+    columns, rows = (
+        range(-(-first // step) * step, end, step)
+        for first, end in ((box.x, box.right), (box.y, box.bottom))
+    )
+    if not columns or not rows:
+        return Box(0, 0, 0, 0), b""
+    width = box.right - columns.start
+    coverage = b"".join(selection.pixelData(columns.start, y, width, 1)[::step] for y in rows)
+    return Box(columns.start // step, rows.start // step, len(columns), len(rows)), coverage
+
+
 class KeptSelection:
     """The coverage of a past run, with the interface of a selection."""
 

@@ -16,7 +16,7 @@ from ..host.document_protocol import Document
 from ..host.layer_placement import Source
 from ..host.qt import QtCore
 from ..host.scratch import Scratch
-from ..host.selection import KeptSelection
+from ..host.selection import KeptSelection, reduced
 from ..text import tr
 from .capture import capture_visible
 from .cooperative_task import CooperativeTask
@@ -55,13 +55,13 @@ class PartSelection(QtCore.QObject):
 
         Args:
             document: the document.
-            part: what to select, of all faces.
+            part: what to select, of the faces that the selection touches, or of all.
             limits: the daemon's.
             segment: sends a job, and calls a function with the answer in the GUI thread.
             scratch: converts colors.
             parent: the owner.
             layer: ID of the layer to look in; empty = all visible layers.
-            use: does something else with the mask than to select it.
+            use: does something else with the mask than to select it; it is that of all faces.
         """
         super().__init__(parent)
         self._document = document
@@ -73,7 +73,7 @@ class PartSelection(QtCore.QObject):
         self._step = min(reducing_step(self._extent, longest), *self._extent)
         self._answer: Answer | None = None
         self._is_over = False
-        self._use = use or document.select
+        self._use = use
         source = Source(document.find(layer), False, "") if layer else _VISIBLE
         pixels = document.pixels(source, _NOTHING, scratch)
         self._task: CooperativeTask[Picture] | CooperativeTask[None] = CooperativeTask(
@@ -113,7 +113,7 @@ class PartSelection(QtCore.QObject):
         Raises:
             InputError: the part was not found.
         """
-        mask = found.mask((self._part,))
+        mask = found.mask((self._part,), self._meant(found))
         if not found.faces and self._part is not Part.BACKGROUND:
             raise InputError(
                 tr("No face was found in the image."),
@@ -123,7 +123,16 @@ class PartSelection(QtCore.QObject):
             raise InputError(
                 tr("The image does not show this part."), tr("Select the region by hand.")
             )
-        return self._use(mask_bands(mask, self._step, self._extent))
+        use = self._use or self._document.select
+        return use(mask_bands(mask, self._step, self._extent))
+
+    def _meant(self, found: Segmentation) -> tuple[int, ...]:
+        """Return the indices of the faces whose part is selected; none = all."""
+        selection = self._document.selection()
+        if self._use is not None or selection is None or len(found.faces) < 2:
+            return ()
+        canvas = Box(0, 0, *self._extent)
+        return found.touched(*reduced(selection, canvas, self._step))
 
     def _fail(self, error: Exception) -> None:
         if not isinstance(error, InpaintError):

@@ -196,7 +196,6 @@ class Panel(QtWidgets.QWidget):
         self.results.draw(state)
         self.edits.draw(state)
         self._wheel.watch(self)  # the sliders change with the model
-        self._keys.watch(self)
         self._keys.can_undo, self._keys.can_redo = state.can_undo, state.can_redo
         self.mix.draw(state)
         self.sections["mix"].setVisible(state.run_is_attached)

@@ -24,7 +24,10 @@ class SelectButton(ElidedMenuButton):
         named(
             self,
             tr("Select"),
-            tr("Replace the selection by a part of all faces in the image, or the background"),
+            tr(
+                "Replace the selection by a part of the faces that it touches, or of all faces in "
+                "the image, or by the background"
+            ),
         )
         self.setText(tr("Part of a face"))
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)

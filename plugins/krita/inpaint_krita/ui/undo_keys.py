@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..host.guard import guarded_or
+from ..host.guard import connect, guarded_or
 from ..host.qt import Qt, QtCore, QtGui, QtWidgets
 
 
 class UndoKeys(QtCore.QObject):
-    """An event filter for all focusable widgets of the docker.
+    """An event filter for the widgets of the docker that get the focus.
 
     If the docker has nothing to undo or redo, Krita handles the keys as usual.
     """
@@ -15,16 +15,21 @@ class UndoKeys(QtCore.QObject):
     undo = QtCore.pyqtSignal()
     redo = QtCore.pyqtSignal()
 
-    def __init__(self, parent: QtCore.QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, root: QtWidgets.QWidget) -> None:
+        """Filter the events of widgets inside `root`."""
+        super().__init__(root)
+        self._root = root
         self.can_undo = False
         self.can_redo = False
+        application = QtWidgets.QApplication.instance()
+        assert isinstance(application, QtWidgets.QApplication)
+        connect(application.focusChanged, self._follow)
 
-    def watch(self, root: QtWidgets.QWidget) -> None:
-        """Filter the events of every focusable widget inside `root`."""
-        for widget in root.findChildren(QtWidgets.QWidget):
-            if widget.focusPolicy() != Qt.FocusPolicy.NoFocus:
-                widget.installEventFilter(self)
+    def _follow(self, _before: QtWidgets.QWidget | None, now: QtWidgets.QWidget | None) -> None:
+        # Not all widgets at once: a list of them may contain one that Qt has deleted, if PyQt
+        # still has an object for it, such as a scroll bar.
+        if now is not None and self._root.isAncestorOf(now):
+            now.installEventFilter(self)
 
     @guarded_or(False)
     def eventFilter(self, watched: QtCore.QObject | None, event: QtCore.QEvent | None) -> bool:
