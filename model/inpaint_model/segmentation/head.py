@@ -3,16 +3,23 @@
 No network for hair with a permissive license was found, so each region gets a color model: a
 mixture of Gaussians, fitted to the pixels of the image itself that the region probably shows. The
 landmarks say where the skin is, the person network what the background is; hair is what else is
-near the face, clothes what else is below it.
+near the face, clothes what else is below it. Where other people are nearer, there is one more
+region, "others".
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, gaussian_filter, label
+from scipy.ndimage import (
+    binary_dilation,
+    distance_transform_edt,
+    gaussian_filter,
+    label,
+)
 
 from inpaint_model.document.arrays import BoolMask, Float64Array, FloatImage, Matrix, Points
 from inpaint_model.document.geometry import document_from_model, inverse, transform_points
@@ -26,12 +33,15 @@ from inpaint_model.segmentation.outlines import filled
 SIDE = 256  # px of the view
 SCALE = 1.6  # side of the view / side of the frame, so that it contains most hair
 RAISED = 0.05  # sides of the frame by which the view is moved up
-COMPONENTS = {"hair": 2, "skin": 2, "clothes": 3, "background": 3}  # Gaussians of each mixture
+# Gaussians of each mixture.
+COMPONENTS = {"hair": 2, "skin": 2, "clothes": 3, "background": 3, "others": 4}
 ROUNDS = 3  # how often mixtures and probabilities are computed in turn
 SMOOTHNESS = 1.0  # px by which the evidence of neighbors counts
 FOREHEAD = 0.25  # height of the forehead above FaceMesh's outline, in heights of the outline
 APART = 0.1  # distance of separate areas of hair, in sides of the frame
 SPECK = 0.06  # least area of hair, as a fraction of the largest connected area
+OWN_SOFTNESS = 0.08  # of the border between people, in radii of faces
+OTHERS_LEAST, OTHERS_MOST = 0.005, 0.98  # prior of other people beside this face, and in theirs
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +52,11 @@ class Head:
     from_view: Matrix  # view px to image px
     points: Points  # FaceMesh's points, view px
     inside: BoolMask  # which px of the view are in the image
+    others: Sequence[Points] = ()  # the outlines of other faces, view px
 
     @classmethod
-    def of(cls, image: FloatImage, face: Face) -> Head:
-        """View the surroundings of a face in an RGB image [H, W, 3]."""
+    def of(cls, image: FloatImage, face: Face, others: Sequence[Face] = ()) -> Head:
+        """View the surroundings of a face in an RGB image [H, W, 3] with other faces."""
         frame = face.frame
         turn = np.radians(frame.angle)
         up = RAISED * frame.side * np.array([-np.sin(turn), -np.cos(turn)])
@@ -55,7 +66,11 @@ class Head:
         y, x = np.mgrid[:SIDE, :SIDE] + 0.5
         seen = transform_points(matrix, np.stack([x, y], axis=-1))
         inside = np.logical_and(seen >= 0, seen < image.shape[1::-1]).min(axis=-1)
-        return cls(resample(image, matrix, SIDE, SIDE).clip(0, 1), matrix, points, inside)
+        outlines = [
+            transform_points(inverse(matrix), other.outline(mesh_points.OVAL)) for other in others
+        ]
+        seen_image = resample(image, matrix, SIDE, SIDE).clip(0, 1)
+        return cls(seen_image, matrix, points, inside, outlines)
 
     @cached_property
     def person(self) -> FloatImage:
@@ -83,6 +98,9 @@ class Head:
         """The probability of each region, 0..1. Their sum is 1 everywhere."""
         unit = SIDE / SCALE  # px of the frame's side
         priors = _priors(self.points / unit, self.person, unit)
+        if self.others:
+            oval = self.points[list(mesh_points.OVAL)]
+            priors = _with_others(priors, _share_of_others(oval, self.others))
         colors = opponent_colors(self.image)
         # Hair is first sought above the face, where the color is least like that of the face.
         unlike = _unlike(colors, priors["skin"] > 0.9, (priors["hair"] > 0.4) & self.inside)
@@ -101,7 +119,8 @@ class Head:
             total = sum(scores.values()) + 1e-12
             probabilities = {name: score / total for name, score in scores.items()}
         mouth_y = self.points[list(mesh_points.MOUTH_CORNERS), 1].mean()
-        probabilities["hair"] = _attached(probabilities["hair"], mouth_y, unit)
+        others = probabilities.get("others", np.zeros((SIDE, SIDE))) > 0.5
+        probabilities["hair"] = _attached(probabilities["hair"], others, mouth_y, unit)
         return {name: each.astype(np.float32) for name, each in probabilities.items()}
 
 
@@ -140,6 +159,37 @@ def _priors(points: Points, person: FloatImage, unit: float) -> dict[str, Float6
     return shares | {"background": 1 - near}
 
 
+def _share_of_others(oval: Points, others: Sequence[Points]) -> Float64Array:
+    """Return how likely a person at each px is another one than that of an outline, 0..1.
+
+    Each px belongs to the nearest face, measured in radii of the faces, but for evidence of its
+    color. What is inside an outline certainly belongs to this face.
+    """
+    nearest = np.min([_distance(other) for other in others], axis=0)
+    share = 1 / (1 + np.exp(((nearest - _distance(oval)) / OWN_SOFTNESS).clip(-30, 30)))
+    share = share.clip(OTHERS_LEAST, OTHERS_MOST)
+    share[filled(list(others), SIDE, SIDE) > 0.5] = OTHERS_MOST
+    share[filled([oval], SIDE, SIDE) > 0.5] = OTHERS_LEAST
+    return np.asarray(share, np.float64)
+
+
+def _distance(outline: Points) -> Float64Array:
+    """Return the distance of each px from the middle of a face, in radii of the face."""
+    y, x = np.mgrid[:SIDE, :SIDE] + 0.5
+    middle = outline.mean(axis=0)
+    radius = np.ptp(outline, axis=0).mean() / 2
+    return np.asarray(np.hypot(x - middle[0], y - middle[1]) / radius, np.float64)
+
+
+def _with_others(priors: dict[str, Float64Array], share: Float64Array) -> dict[str, Float64Array]:
+    """Give a share of what is not background to other people."""
+    own = {
+        name: prior if name == "background" else prior * (1 - share)
+        for name, prior in priors.items()
+    }
+    return own | {"others": (1 - priors["background"]) * share}
+
+
 _FEATURES = (
     mesh_points.LEFT_BROW,
     mesh_points.RIGHT_BROW,
@@ -163,10 +213,12 @@ def _unlike(colors: Float64Array, face: BoolMask, scalp: BoolMask) -> Float64Arr
     return unlike
 
 
-def _attached(probability: Float64Array, mouth_y: float, unit: float) -> Float64Array:
+def _attached(
+    probability: Float64Array, others: BoolMask, mouth_y: float, unit: float
+) -> Float64Array:
     """Remove areas of hair that are small, or that begin below the mouth and far from the rest.
 
-    The latter are clothes with the color of hair.
+    The latter are clothes with the color of hair. Areas beside other people are their hair.
     """
     labels, count = label(probability > 0.5)
     if count < 2:
@@ -174,9 +226,12 @@ def _attached(probability: Float64Array, mouth_y: float, unit: float) -> Float64
     areas = np.bincount(labels.reshape(-1))[1:]
     largest = int(areas.argmax()) + 1
     distance = distance_transform_edt(labels != largest)
+    beside = binary_dilation(others, iterations=2)
     kept = [largest]
     for number in range(1, count + 1):
         area = labels == number
+        if (area & beside).any():
+            continue
         begins_above = np.flatnonzero(area.any(axis=1))[0] < mouth_y
         is_near = distance[area].min() < APART * unit
         if areas[number - 1] >= SPECK * areas[largest - 1] and (begins_above or is_near):

@@ -104,7 +104,8 @@ class Segmentation:
 
     def _head(self, number: int) -> Head:
         if number not in self._heads:
-            self._heads[number] = Head.of(self.image, self.faces[number])
+            others = [face for k, face in enumerate(self.faces) if k != number]
+            self._heads[number] = Head.of(self.image, self.faces[number], others)
         return self._heads[number]
 
     def _skin(self, face: Face, head: Head) -> tuple[Box, FloatImage]:

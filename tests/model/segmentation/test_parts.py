@@ -172,6 +172,30 @@ def test_two_faces_have_their_own_masks_and_the_larger_one_is_first(
     assert {mask.face for mask in segmentation.masks(["mouth"])} == {0, 1}
 
 
+@pytest.mark.parametrize("part", ["hair", "skin"])
+@pytest.mark.parametrize("distance", [0.62, 0.8])
+def test_people_side_by_side_have_parts_of_their_own(
+    portrait: npt.NDArray[np.float32], part: Part, distance: float
+) -> None:
+    """A portrait and its mirror image, which meet at the middle between the faces."""
+    side = portrait.shape[0]
+    alone = Segmentation(portrait)
+    frame = alone.faces[0].frame
+    end = round(frame.cx + distance * frame.side / 2)  # of the left half
+    both = np.concatenate([portrait[:, :end], portrait[:, :end][:, ::-1]], axis=1)
+    left = covered(alone.masks([part]), portrait.shape)[:, :end]
+    pair = Segmentation(both)
+    assert len(pair.faces) == 2
+    for number, face in enumerate(pair.faces):
+        expected = np.zeros((side, 2 * end), bool)
+        if face.frame.cx < end:
+            expected[:, :end] = left
+        else:
+            expected[:, end:] = left[:, ::-1]
+        found = covered(pair.masks([part], [number]), both.shape)
+        assert (found & expected).sum() / (found | expected).sum() > 0.9
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (40, 3), (300, 200)])
 def test_an_image_without_faces_is_all_background(shape: tuple[int, int]) -> None:
     noise = np.random.default_rng(0).random((*shape, 3), np.float32)
