@@ -83,9 +83,9 @@ class Segmentation:
     def touched(self, box: Box, coverage: bytes) -> tuple[int, ...]:
         """Return the indices of the faces that a selection is meant for; none = none of them.
 
-        Around each head lies a disc. A selection is meant for the face of whose disc it covers
-        most, and for those of whose discs it covers about as much. So a rough outline of one of
-        two heads is meant for this one only, even if it reaches the other's hair.
+        Around each head lies a disc. A selection is meant for the face whose disc it covers most,
+        and for those whose discs it covers about as much. So a rough outline of one of two heads
+        is meant for this one only, even if it reaches the other's hair.
 
         Args:
             box: where the selection is, px of the image.

@@ -110,11 +110,12 @@ def run_select(call: Call) -> None:
         found = segment_and_wait(
             lambda info: segment_job(image, part, info.limits), progress.report
         )
-    faces = (
-        touched_faces(image, found)
-        if of_menu is not None
-        else numbered_face(found, call.config.get_property("face"))
-    )
+    if of_menu is not None:
+        faces = touched_faces(image, found)
+    elif part is Part.BACKGROUND:  # has no face
+        faces = ()
+    else:
+        faces = numbered_face(found, call.config.get_property("face"))
     mask = mask_of(found, part, faces)
     image.select(mask, step_of(image, mask.extent))
     Gimp.displays_flush()
