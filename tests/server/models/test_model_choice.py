@@ -199,4 +199,5 @@ def test_edits_of_the_session_keep_to_its_model(caller: Caller, family: DaemonPr
     assert "model=large" in lines[-1]
     with pytest.raises(grpc.RpcError) as raised:
         caller.fill(fill_of(30, edits=[pb.Edit(name="smile", value=1)]))
-    assert raised.value.code() == grpc.StatusCode.NOT_FOUND
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "has no directions" in (raised.value.details() or "")
