@@ -82,11 +82,12 @@ def retention(
     drawn = draw(context.generator, measures(attributes), samples)
     spreads = {name: float(values.std()) for name, values in drawn.scores.items()}
     whole = sampled(context.generator, count, seed=samples)
-    fills = (
-        imagined(inpainter, context.generator, count, seed=samples)
+    filled = (
+        imagined(context.generator, count, seed=samples)
         if images is None
-        else photographs(inpainter, evenly(images, inpainter.resolution, count))
+        else evenly(images, inpainter.resolution, count)
     )
+    fills = photographs(inpainter, filled)
     rows = []
     for attribute in attributes:
         step = direction(drawn, attribute.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -64,6 +65,12 @@ def with_range(
     low = _furthest(subjects, step, -values, discriminator)
     high = _furthest(subjects, step, values, discriminator)
     return replace(direction, range=(low, high))
+
+
+def limited(direction: Direction, furthest: float) -> Direction:
+    """Limit the range to `furthest` units on both sides, in steps; at least to the first step."""
+    end = max(math.floor(furthest / STEP + 1e-6), 1) * STEP
+    return replace(direction, range=(max(direction.minimum, -end), min(direction.maximum, end)))
 
 
 def _furthest(

@@ -1,6 +1,9 @@
 """Find the smallest move of the codes that changes one measurement and hardly any other.
 
-The changes of all measurements are regressed on random moves, independent on each style level.
+The changes of all measurements are regressed on random moves, independent on each pair of styles.
+Each measurement counts only in the images whose hole shows it. An image with a hole in the hair
+says nothing about the skin: if it counted, the skin would seem to change less than it does.
+
 Least squares then give the move. A penalty keeps it short, so that it follows less noise and
 stays within the distribution of codes.
 """
@@ -19,20 +22,21 @@ from inpaint_model.directions.effects import Subject, walk
 from inpaint_model.directions.measurements import Score
 from inpaint_model.directions.samples import measure
 from inpaint_model.directions.unsupervised import pca
-from inpaint_model.document.arrays import Float64Array
-from inpaint_model.networks.style_levels import LEVELS
+from inpaint_model.document.arrays import Flags, Float64Array
 
 AXES = 48  # principal axes of w: 90 % of a small generator's variance
 LENGTH = 0.7  # of random moves on each axis, in standard deviations
 RIDGE = 60.0  # equivalent to this many moves without effect
 UNSEEN = 0.03  # standard deviations; below, the attribute is not visible
-LENGTH_PENALTY = 0.03  # of the squared length, relative to the squared slope
+LENGTH_PENALTY = 0.05  # of the squared length, relative to the squared slope
 LEAST = 0.05  # standard deviations; smaller own changes are noise
 LONGEST = 6.0  # standard deviations
+# The styles that move together. Those of the finest resolutions only change colors and texture.
+PAIRS = (slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8), slice(8, 10), slice(10, None))
 
 
 class Axes(NamedTuple):
-    """Axes of variation: a move is [levels * P] numbers, in standard deviations."""
+    """Axes of variation: a move is [pairs * P] numbers, in standard deviations."""
 
     rows: Float64Array  # [P, w_dim], each one standard deviation long
     num_ws: int
@@ -40,14 +44,19 @@ class Axes(NamedTuple):
     @property
     def size(self) -> int:
         """Number of components of a move."""
-        return len(LEVELS) * len(self.rows)
+        return len(self._pairs) * len(self.rows)
 
     def step(self, move: Float64Array) -> Float64Array:
         """Return the change of codes by a move: [num_ws, w_dim]."""
         step = np.zeros((self.num_ws, self.rows.shape[1]))
-        for styles, part in zip(LEVELS.values(), move.reshape(len(LEVELS), -1), strict=True):
+        for styles, part in zip(self._pairs, move.reshape(-1, len(self.rows)), strict=True):
             step[styles] = part @ self.rows
         return step
+
+    @property
+    def _pairs(self) -> tuple[slice, ...]:
+        """The pairs that the generator has: small ones have fewer styles."""
+        return tuple(styles for styles in PAIRS if styles.start < self.num_ws)
 
 
 def axes_of(w: Float64Array, num_ws: int) -> Axes:
@@ -60,14 +69,16 @@ def axes_of(w: Float64Array, num_ws: int) -> Axes:
 class Trials:
     """Moves of one image and their effects."""
 
-    moves: Float64Array  # [K, levels * P]
+    moves: Float64Array  # [K, pairs * P]
     # [K, M]: half the difference between the move and its opposite, in standard deviations
     changes: Float64Array
     weight: float = 1.0
 
-    def shows(self, measurement: int) -> bool:
-        """Return whether the measurement changes inside the hole."""
-        return bool(np.abs(self.changes[:, measurement]).max() > UNSEEN)
+    @property
+    def shown(self) -> Flags:
+        """Whether each measurement changes inside the hole: [M]."""
+        shown: Flags = np.abs(self.changes).max(axis=0) > UNSEEN
+        return shown
 
 
 @torch.inference_mode()
@@ -90,23 +101,28 @@ def try_moves(
 
 
 def random_moves(count: int, axes: Axes, rng: np.random.Generator) -> Float64Array:
-    """Draw moves [count, levels * P]."""
+    """Draw moves [count, pairs * P]."""
     return rng.standard_normal((count, axes.size)) * LENGTH
 
 
-def slopes(trials: Sequence[Trials], own: int) -> Float64Array:
-    """Return all measurements' changes per unit of each component, [levels * P, M].
+def slopes(trials: Sequence[Trials]) -> Float64Array:
+    """Return all measurements' changes per unit of each component, [pairs * P, M].
 
-    Raises:
-        ValueError: if no image shows the measurement `own`; others are not used.
+    They are 0 for a measurement that no image shows.
     """
-    shown = [each for each in trials if each.shows(own)]
+    return np.stack([_slope(trials, k) for k in range(trials[0].changes.shape[1])], axis=1)
+
+
+def _slope(trials: Sequence[Trials], measurement: int) -> Float64Array:
+    """Return the slopes [pairs * P] of one measurement."""
+    shown = [each for each in trials if each.shown[measurement]]
+    size = trials[0].moves.shape[1]
     if not shown:
-        raise ValueError("no image shows it")
+        return np.zeros(size)
     X = np.concatenate([each.weight * each.moves for each in shown])
-    Y = np.concatenate([each.weight * each.changes for each in shown])
-    found: Float64Array = np.linalg.solve(X.T @ X + RIDGE * np.eye(X.shape[1]), X.T @ Y)
-    return found
+    y = np.concatenate([each.weight * each.changes[:, measurement] for each in shown])
+    slope: Float64Array = np.linalg.solve(X.T @ X + RIDGE * np.eye(size), X.T @ y)
+    return slope
 
 
 def least_move(own: Float64Array, others: Float64Array) -> Float64Array:

@@ -18,6 +18,7 @@ from inpaint_model.document.arrays import Float64Array
 STEPS = 7
 MIN_SPEARMAN = 0.9  # validation score against steps, median over images
 MIN_EFFECT = 0.25  # standard deviations of the validation score per unit
+MIN_SPAN = 0.5  # standard deviations of the validation score, over the whole range
 MAX_LEAK = 0.5  # change of another validation score, relative to the own one
 MIN_RETENTION = 0.5
 UNSEEN = 0.01  # standard deviations; smaller changes are not in the hole
@@ -159,20 +160,20 @@ def judge(
 ) -> Verdict:
     """Decide whether a direction raises the validation score `name` and no other.
 
-    `std_devs` are over samples. `ignored` scores change with `name` by definition.
+    Each score is judged by the images whose hole shows it. `std_devs` are over samples. `ignored`
+    scores change with `name` by definition.
     """
     from scipy.stats import spearmanr
 
-    curves = response.curves[name]
-    moved = np.ptp(curves, axis=1) > UNSEEN * std_devs[name]
-    seen = int(moved.sum())
-    spearman = 0.0
-    if seen:
-        ranks = [spearmanr(response.values, curve).statistic for curve in curves[moved]]
-        spearman = float(np.median(ranks))
+    shown = {
+        each: curves[np.ptp(curves, axis=1) > UNSEEN * std_devs[each]]
+        for each, curves in response.curves.items()
+    }
+    seen = len(shown[name])
+    ranks = [spearmanr(response.values, curve).statistic for curve in shown[name]]
+    spearman = float(np.median(ranks)) if seen else 0.0
     slopes = {
-        other: _slope(response.values, curve[moved] if seen else curve) / std_devs[other]
-        for other, curve in response.curves.items()
+        each: _slope(response.values, curves) / std_devs[each] for each, curves in shown.items()
     }
     own = slopes.pop(name)
     leaks = {
@@ -187,6 +188,11 @@ def judge(
         reasons.append(
             f"one unit changes its validation score by only {own:.2f} standard deviations"
         )
+    span = own * float(np.ptp(response.values))
+    if own >= MIN_EFFECT and span < MIN_SPAN:
+        reasons.append(
+            f"its whole range changes its validation score by only {span:.2f} standard deviations"
+        )
     worst = max(leaks, key=lambda other: leaks[other], default=None)
     if worst is not None and leaks[worst] >= MAX_LEAK:
         reasons.append(f"it also changes {worst}, by {leaks[worst]:.2f} of its own effect")
@@ -198,4 +204,5 @@ def judge(
 
 
 def _slope(values: Float64Array, curves: Float64Array) -> float:
-    return float(np.polyfit(values, curves.mean(axis=0), 1)[0])
+    """Return the mean slope of curves [S, V]; 0 without any."""
+    return float(np.polyfit(values, curves.mean(axis=0), 1)[0]) if len(curves) else 0.0

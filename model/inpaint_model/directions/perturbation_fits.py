@@ -10,8 +10,10 @@ from tqdm import tqdm
 
 from inpaint_model.bundle.direction_store import Found
 from inpaint_model.directions.attributes import Attribute
+from inpaint_model.directions.calibrate import limited
 from inpaint_model.directions.context import DirectionContext
 from inpaint_model.directions.disentangle import (
+    LONGEST,
     Axes,
     Trials,
     axes_of,
@@ -33,7 +35,7 @@ class Plan:
     """Numbers of trials."""
 
     moves: int = 16  # random ones per image, each with its opposite
-    rounds: int = 2  # of trying fitted directions and fitting again
+    rounds: int = 3  # of trying fitted directions and fitting again
     refine_count: int = 32  # images in these rounds
     seed: int = 0
 
@@ -92,12 +94,12 @@ def _moves(
     attributes: Sequence[Attribute], trials: Sequence[Trials], names: Sequence[str]
 ) -> Mapping[str, np.ndarray]:
     found = {}
+    slope = dict(zip(names, slopes(trials).T, strict=True))
     for own in attributes:
         spared = [a.name for a in attributes if a.name != own.name and a.name not in own.includes]
-        rows = [names.index(name) for a in spared for name in (a, judged(a))]
+        others = [slope[name] for a in spared for name in (a, judged(a))]
         try:
-            slope = slopes(trials, names.index(own.name))
-            found[own.name] = least_move(slope[:, names.index(own.name)], slope[:, rows].T)
+            found[own.name] = least_move(slope[own.name], np.reshape(others, (len(others), -1)))
         except ValueError:
             continue
     return found
@@ -112,10 +114,16 @@ def _finish(
     calibration: Sequence[Subject],
     how: str,
 ) -> Found:
-    step = axes.step(found[attribute.name])
-    vector = step / np.linalg.norm(step, axis=1).max()
+    move = found[attribute.name]
+    step = axes.step(move)
+    longest_row = np.linalg.norm(step, axis=1).max()
+    vector = step / longest_row
     layers = tuple(range(axes.num_ws))
     name = attribute.name
     draft = context.draft(name, attribute.group, layers, how, name, attribute.description)
     spread = float(samples.scores[name].std())
-    return context.finish(draft, vector, samples.w, calibration, attribute.score, spread)
+    direction, tensor = context.finish(
+        draft, vector, samples.w, calibration, attribute.score, spread
+    )
+    length = float(np.linalg.norm(move) * direction.unit / longest_row)  # standard deviations
+    return limited(direction, LONGEST / length), tensor

@@ -58,20 +58,23 @@ def _fill(inpainter: Inpainter, image: ImageU8, hole: MaskU8, seed: int) -> Subj
 
 
 def photographs(inpainter: Inpainter, images: Sequence[ImageU8], seed: int = 0) -> list[Subject]:
-    """Fill images [R, R, 3], alternately in the hair and in half of the face."""
+    """Fill images [R, R, 3]: half of the image, the hair, the face, and so on."""
     R = inpainter.resolution
-    holes = [hair_hole(R) if k % 2 else half_hole(R, k // 2) for k in range(len(images))]
+    holes = [(half_hole(R, k // 3), hair_hole(R), face_hole(R))[k % 3] for k in range(len(images))]
+    return filled(inpainter, images, holes, seed)
+
+
+def mostly_erased(inpainter: Inpainter, images: Sequence[ImageU8], seed: int = 0) -> list[Subject]:
+    """Fill images [R, R, 3] in all but a quarter, so that nearly every measurement shows."""
+    holes = [quarter_kept(inpainter.resolution, k) for k in range(len(images))]
     return filled(inpainter, images, holes, seed)
 
 
 @torch.inference_mode()
-def imagined(
-    inpainter: Inpainter, generator: Generator, count: int, seed: int = 0
-) -> list[Subject]:
-    """Fill the generator's images of the seeds from `seed` on."""
+def imagined(generator: Generator, count: int, seed: int = 0) -> list[ImageU8]:
+    """Return the generator's images [R, R, 3] of the seeds from `seed` on."""
     own = sampled(generator, count, seed)
-    images = [to_uint8(subject.render(subject.ws[None]))[0] for subject in own]
-    return photographs(inpainter, images, seed + count)
+    return [to_uint8(subject.render(subject.ws[None]))[0] for subject in own]
 
 
 def half_hole(R: int, number: int) -> MaskU8:
@@ -84,10 +87,26 @@ def half_hole(R: int, number: int) -> MaskU8:
     return hole
 
 
+def quarter_kept(R: int, number: int) -> MaskU8:
+    """Return a hole over everything but the upper or lower, left or right quarter."""
+    hole = np.full((R, R), 255, np.uint8)
+    half = R // 2
+    row, column = divmod(number % 4, 2)
+    hole[row * half :, column * half :][:half, :half] = 0
+    return hole
+
+
 def hair_hole(R: int) -> MaskU8:
     """Return a hole over an aligned portrait's hair, above and beside the face."""
     y, x = (np.mgrid[0:R, 0:R] + 0.5) / R
     head = ((x - 0.5) / 0.42) ** 2 + ((y - 0.46) / 0.46) ** 2 < 1
+    hole: MaskU8 = np.where(head & (y < 0.8), 255 - face_hole(R), 0).astype(np.uint8)
+    return hole
+
+
+def face_hole(R: int) -> MaskU8:
+    """Return a hole over an aligned portrait's face, from the forehead to the chin."""
+    y, x = (np.mgrid[0:R, 0:R] + 0.5) / R
     face = ((x - 0.5) / 0.24) ** 2 + ((y - 0.58) / 0.34) ** 2 < 1
-    hole: MaskU8 = np.where(head & ~face & (y < 0.8), 255, 0).astype(np.uint8)
+    hole: MaskU8 = np.where(face, 255, 0).astype(np.uint8)
     return hole

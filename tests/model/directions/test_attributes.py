@@ -63,6 +63,7 @@ CHANGES: dict[str, tuple[Tensor, Tensor]] = {
     ),
     "skin_lightness": (face(skin=(0.5, 0.35, 0.3)), face()),
     "skin_warmth": (face(skin=(0.7, 0.6, 0.6)), face(skin=(0.8, 0.6, 0.5))),
+    "skin_tint": (face(skin=(0.8, 0.55, 0.55)), face(skin=(0.7, 0.62, 0.5))),
     "background_lightness": (face(), face(behind=(0.8, 0.8, 0.8))),
     "background_warmth": (face(), face(behind=(0.6, 0.5, 0.4))),
     "background_saturation": (face(), face(behind=(0.3, 0.5, 0.6))),

@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 import torch
 from inpaint_model.bundle.directions import Direction
-from inpaint_model.directions.calibrate import with_range, with_unit
-from inpaint_model.directions.effects import Subject, judge, respond, step_of, values_of
+from inpaint_model.directions.calibrate import limited, with_range, with_unit
+from inpaint_model.directions.effects import (
+    Response,
+    Subject,
+    judge,
+    respond,
+    step_of,
+    values_of,
+)
 from torch import Tensor
 
 STYLES, D, R = 4, 3, 8
@@ -77,6 +84,28 @@ def test_a_failure_has_a_reason(vector: list[float], kept: float | None, reason:
     assert any(reason in text for text in verdict.reasons)
 
 
+def test_a_side_effect_counts_in_the_images_that_show_it() -> None:
+    """As with hair and skin: no hole shows both, but one that shows skin is edited as well."""
+    values = values_of(DIRECTION)
+    flat = np.zeros_like(values)
+    curves = {"red": np.stack([values, values, flat]), "green": np.stack([flat, flat, values])}
+    verdict = judge(Response(values, curves, flat, None), "red", {"red": 1.0, "green": 1.0})
+    assert verdict.seen == 2
+    assert verdict.per_unit == pytest.approx(1)
+    assert verdict.leaks == {"green": pytest.approx(1)}
+    assert not verdict.passed
+
+
+def test_a_range_that_is_too_short_to_show_anything_is_refused() -> None:
+    direction = replace(DIRECTION, range=(-0.5, 0.5))
+    step = step_of(direction, torch.tensor([0.4, 0.0, 0.0]), STYLES)
+    response = respond(subjects(), step, values_of(direction), SCORES)
+    verdict = judge(response, "red", SPREADS)
+    assert verdict.reasons == (
+        "its whole range changes its validation score by only 0.40 standard deviations",
+    )
+
+
 def test_retention_is_the_share_that_the_skip_encoder_keeps() -> None:
     assert verdict_of([1.0, 0.0, 0.0], 0.75).retention == pytest.approx(0.75, abs=1e-5)
     assert verdict_of([1.0, 0.0, 0.0]).retention is None
@@ -114,6 +143,17 @@ def test_the_range_ends_where_images_clip_or_the_critic_objects() -> None:
     judged = with_range(direction, vector, 1.0, subjects(), discriminator)
     assert judged.minimum == clipping.minimum
     assert judged.maximum < clipping.maximum
+
+
+@pytest.mark.parametrize(
+    ("furthest", "range_"),
+    [(10.0, (-3.0, 2.0)), (2.4, (-2.0, 2.0)), (1.5, (-1.5, 1.5)), (0.1, (-0.5, 0.5))],
+)
+def test_a_limit_shortens_the_range_by_whole_steps(
+    furthest: float, range_: tuple[float, float]
+) -> None:
+    direction = replace(DIRECTION, range=(-3.0, 2.0))
+    assert limited(direction, furthest).range == range_
 
 
 def test_values_are_seven_steps_over_the_range() -> None:

@@ -12,10 +12,13 @@ from inpaint_model.data import devices
 from inpaint_model.training.ranges import SEEDS, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inpaint_model.directions.attributes import Attribute
     from inpaint_model.directions.context import DirectionContext
     from inpaint_model.directions.effects import Subject
     from inpaint_model.directions.samples import Samples
+    from inpaint_model.document.arrays import ImageU8
 
 FLAT = 1e-6  # scores with a smaller range cannot be fitted to
 
@@ -32,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for option, default, meaning in (
         ("--fit-count", 192, "number of images to move"),
         ("--moves", 16, "number of random moves per image, each also in reverse"),
-        ("--refine-count", 32, "number of images on which the result is refined, twice"),
+        ("--refine-count", 32, "number of images on which the result is refined, three times"),
         ("--fit-samples", 1000, "number of samples that measure the distribution of scores"),
     ):
         parser.add_argument(
@@ -106,7 +109,7 @@ def _varying(attributes: tuple[Attribute, ...], samples: Samples) -> tuple[Attri
 
 def _images(context: DirectionContext, args: argparse.Namespace) -> list[Subject]:
     """Return fills of `--fit-images` or generated images; samples if the bundle cannot fill."""
-    from inpaint_model.directions.subjects import imagined, photographs, sampled
+    from inpaint_model.directions.subjects import imagined, mostly_erased, sampled
     from inpaint_model.inference.inpainter import load_bundle
 
     seed = args.fit_seed + 2 * args.fit_samples  # not used by the samples
@@ -114,7 +117,7 @@ def _images(context: DirectionContext, args: argparse.Namespace) -> list[Subject
         return sampled(context.generator, args.fit_count, seed)
     inpainter = load_bundle(context.info.folder, args.device)
     if args.fit_images is None:
-        return imagined(inpainter, context.generator, args.fit_count, seed)
-    return photographs(
-        inpainter, evenly(args.fit_images, inpainter.resolution, args.fit_count), seed
-    )
+        images: Sequence[ImageU8] = imagined(context.generator, args.fit_count, seed)
+    else:
+        images = evenly(args.fit_images, inpainter.resolution, args.fit_count)
+    return mostly_erased(inpainter, images, seed + args.fit_count)

@@ -37,7 +37,7 @@ def add_own_arguments(parser: argparse.ArgumentParser) -> None:
     image_options.add_sources(
         parser,
         "--images",
-        "images to fill in half of the face and in the hair, for bundles that can fill (default: "
+        "images to fill in one half, the hair or the face, for bundles that can fill (default: "
         "edit samples of the generator)",
     )
     parser.add_argument(
@@ -165,12 +165,13 @@ def _write_page(
     instruments: Instruments,
 ) -> None:
     from inpaint_model.directions.gallery import write_page
-    from inpaint_model.directions.subjects import imagined, sampled
+    from inpaint_model.directions.subjects import imagined, photographs, sampled
     from inpaint_model.inference.inpainter import load_bundle
 
     if context.info.kind == "inpainter":
         inpainter = load_bundle(context.info.folder, args.device)
-        subjects = imagined(inpainter, context.generator, SHOWN, FIRST_SEED)
+        images = imagined(context.generator, SHOWN, FIRST_SEED)
+        subjects = photographs(inpainter, images, FIRST_SEED + SHOWN)
     else:
         subjects = sampled(context.generator, SHOWN, FIRST_SEED)
     judges = {attribute.name: attribute.judge for attribute in instruments.attributes}
