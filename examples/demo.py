@@ -24,7 +24,7 @@ from PIL import Image
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parent / "out" / "demo"
 START_TIMEOUT_S = 180.0
-EDITS = {"skin_lightness", "yaw"}  # that show in the example, if the model has them
+EDITS = {"skin_lightness", "smile"}  # that show in the example, if the model has them
 
 
 def main() -> int:
