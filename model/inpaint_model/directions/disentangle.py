@@ -30,8 +30,8 @@ RIDGE = 60.0  # equivalent to this many moves without effect
 UNSEEN = 0.03  # standard deviations; below, the attribute is not visible
 LENGTH_PENALTY = 0.05  # of the squared length, relative to the squared slope
 LEAST = 0.05  # standard deviations; smaller own changes are noise
-LONGEST = 6.0  # standard deviations
-# The styles that move together. Those of the finest resolutions only change colors and texture.
+LONGEST = 6.0  # standard deviations; further out, images are no longer faces
+# The styles that move together. Those of the finest resolutions hardly change more than colors.
 PAIRS = (slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8), slice(8, 10), slice(10, None))
 
 

@@ -98,8 +98,9 @@ def _moves(
     for own in attributes:
         spared = [a.name for a in attributes if a.name != own.name and a.name not in own.includes]
         others = [slope[name] for a in spared for name in (a, judged(a))]
+        size = len(slope[own.name])
         try:
-            found[own.name] = least_move(slope[own.name], np.reshape(others, (len(others), -1)))
+            found[own.name] = least_move(slope[own.name], np.reshape(others, (len(others), size)))
         except ValueError:
             continue
     return found
