@@ -19,7 +19,7 @@ from inpaint_model.document.arrays import Float64Array
 # Standard deviations along the vector; images further out are no longer faces.
 MAX_UNIT = 3.0
 MAX_REACH = 4.0  # same unit; end of the range
-MAX_VALUE = 4.0  # units
+MAX_VALUE = 2.5  # units; hardly any sample is further from the mean
 MAX_CLIPPED = 0.01  # allowed rise of the clipped fraction
 STEP = 0.5
 

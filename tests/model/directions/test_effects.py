@@ -132,7 +132,7 @@ def test_the_range_ends_where_images_clip_or_the_critic_objects() -> None:
     vector = torch.tensor([1.0, 0.0, 0.0])
     direction = replace(DIRECTION, unit=0.4)
     free = with_range(replace(direction, unit=0.1), vector, 1.0, subjects())
-    assert (free.minimum, free.maximum) == (-4.0, 4.0)
+    assert (free.minimum, free.maximum) == (-2.5, 2.5)
     clipping = with_range(direction, vector, 1.0, subjects())
     assert -2.5 <= clipping.minimum <= -1.5
     assert 1.5 <= clipping.maximum <= 2.5
