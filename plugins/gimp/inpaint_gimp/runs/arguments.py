@@ -106,7 +106,7 @@ def fill_arguments() -> tuple[Argument, ...]:
             _("Variants"),
             _(
                 "More versions of each candidate: lists of edits separated by semicolons, for "
-                "example “hair_lightness=2; yaw=-1, hair_lightness=1”"
+                "example “hair_lightness=1; yaw=-1, smile=1”"
             ),
             "",
         ),
