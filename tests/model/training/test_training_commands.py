@@ -67,6 +67,7 @@ save_file(tensors, out / f"{world.rank}.safetensors")
 distributed.stop(world)
 """
 COMMAND = (sys.executable, "-m", "inpaint_model.cli", "train", "generator")
+AS_BACKGROUND_JOB = ("sh", "-c", """trap "" INT; exec "$@" """, "sh")  # interrupts are ignored
 
 
 def arguments(data: Path, out: Path, kimg: float) -> list[str]:
@@ -128,11 +129,14 @@ class TestCommand:
         assert same_tensors(out / "state.safetensors", whole / "state.safetensors")
 
     @pytest.mark.slow
-    def test_a_second_interrupt_does_not_save(self, data: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("start", [(), AS_BACKGROUND_JOB], ids=["foreground", "background"])
+    def test_a_second_interrupt_does_not_save(
+        self, start: tuple[str, ...], data: Path, tmp_path: Path
+    ) -> None:
         out = tmp_path / "interrupted"
         rare = ["--tick-kimg", "1000", "--snapshot-kimg", "1000", "--batch-size", "512"]
         process = subprocess.Popen(
-            [*COMMAND, *arguments(data, out, 400), *rare], stderr=subprocess.PIPE, text=True
+            [*start, *COMMAND, *arguments(data, out, 400), *rare], stderr=subprocess.PIPE, text=True
         )
         assert eventually((out / "stats.jsonl").exists, 120)
         process.send_signal(signal.SIGINT)

@@ -197,7 +197,8 @@ def ended_by_signals(deadline: Deadline) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def interrupt(*_: object) -> None:
-        signal.signal(signal.SIGINT, before[signal.SIGINT])
+        # Not what it was before: shells make background jobs ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         print("saving after this step; press Ctrl-C again to stop without saving", file=sys.stderr)
         deadline.stop()
 
