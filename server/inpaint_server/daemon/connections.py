@@ -28,6 +28,7 @@ FIRST_CALL_S = 10.0  # how long a connection may stay open without a valid call 
 MAX_SILENT = 64  # connections from one address without a valid call, even short ones
 SPARED_S = 1.0  # younger connections are exempt, because their first call may be on its way
 POLL_INTERVAL_S = 0.5
+LONGEST_GAP_S = 2.0  # between two polls; more means that this process was suspended
 LOG_INTERVAL_S = 60.0
 KEPT_FILES = 256  # open files reserved for models, devices and logs
 MAX_CONNECTIONS = 16_384
@@ -66,6 +67,8 @@ class ConnectionGuard:
     own. Each check gives it the same time again, but such connections remain among those of which
     an address can have only a few.
 
+    While the process is suspended, it can answer nobody, so this time does not count.
+
     Unix sockets do not need the guard, because their file mode excludes other users.
     """
 
@@ -75,11 +78,15 @@ class ConnectionGuard:
         first_call_s: float = FIRST_CALL_S,
         most_silent: int = MAX_SILENT,
         spared_s: float = SPARED_S,
+        longest_gap_s: float = LONGEST_GAP_S,
     ) -> None:
         self._port = port
         self._first_call_s = first_call_s
         self._most_silent = most_silent
         self._spared_s = spared_s
+        self._longest_gap_s = longest_gap_s
+        self._now = 0.0  # seconds that this process could have answered in
+        self._looked = time.monotonic()
         self._admitted: set[str] = set()
         self._checked: dict[str, float] = {}  # when each peer last checked the health
         self._seen: dict[Connection, float] = {}  # when each was first seen
@@ -94,7 +101,7 @@ class ConnectionGuard:
 
     def note_check(self, peer: str) -> None:
         """Give the connection of a peer that checked the health more time."""
-        self._checked[peer] = time.monotonic()
+        self._checked[peer] = self._now
 
     async def watch(self) -> None:
         """Check all connections periodically until cancelled; log at most one line a minute."""
@@ -112,7 +119,7 @@ class ConnectionGuard:
 
     def look(self) -> int:
         """Close the connections that must not stay, and return their number."""
-        now = time.monotonic()
+        now = self._advance()
         connections = list(self._connections())
         self._seen = {each: self._seen.get(each, now) for each in connections}
         peers = {each.peer for each in connections}
@@ -130,6 +137,13 @@ class ConnectionGuard:
                 if position < excess or now - self._last_sign(each) >= self._first_call_s:
                     ended += self._end(each)
         return ended
+
+    def _advance(self) -> float:
+        """Add the time since the last call, except for a suspension; return the sum."""
+        looked = time.monotonic()
+        self._now += min(looked - self._looked, self._longest_gap_s)
+        self._looked = looked
+        return self._now
 
     def _last_sign(self, connection: Connection) -> float:
         """Return when a connection was first seen or last checked the health."""

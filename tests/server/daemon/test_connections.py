@@ -75,6 +75,22 @@ def test_health_checks_keep_a_connection_open_while_they_are_made() -> None:
         assert not is_open(checking[0])
 
 
+def test_the_time_of_a_suspension_does_not_count() -> None:
+    """The checks of a load balancer wait for an answer, as does every first call."""
+    with socket.create_server(("127.0.0.1", 0)) as server, connected(server) as checking:
+        port = server.getsockname()[1]
+        guard = ConnectionGuard(port, first_call_s=0.5, spared_s=0.0, longest_gap_s=0.1)
+        assert guard.look() == 0
+        guard.note_check(checking[2])
+        time.sleep(0.6)
+        assert guard.look() == 0
+        assert is_open(checking[0])
+        for _ in range(6):
+            time.sleep(0.1)
+            guard.look()
+        assert not is_open(checking[0])
+
+
 def test_health_checks_do_not_keep_more_connections_than_silence_does() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
         guard = ConnectionGuard(server.getsockname()[1], first_call_s=60, most_silent=3, spared_s=0)
