@@ -16,7 +16,7 @@ from inpaint_model.directions.attributes import PORTRAIT, Attribute
 from inpaint_model.directions.calibrate import SanityCheck, with_range, with_unit
 from inpaint_model.directions.effects import Subject
 from inpaint_model.directions.measurements import Score
-from inpaint_model.directions.scorers import load_scorer
+from inpaint_model.directions.scorers import load_scorers
 from inpaint_model.directions.subjects import sampled
 from inpaint_model.document.arrays import Float64Array
 from inpaint_model.networks.generator import Generator
@@ -107,8 +107,8 @@ def known_attributes(
     A scorer without one in `judges` validates itself, on samples not used for the fit.
     """
     own: tuple[Attribute, ...] = PORTRAIT if info.card.alignment == "ffhq" else ()
-    named = dict(load_scorer(argument, device) for argument in scorers)
-    others = dict(load_scorer(argument, device) for argument in judges)
+    loaded = load_scorers([*scorers, *judges], device)  # together, so that they share networks
+    named, others = dict(loaded[: len(scorers)]), dict(loaded[len(scorers) :])
     if others.keys() - named.keys():
         raise ValueError(
             f"--validation-scorer {', '.join(others.keys() - named.keys())} needs a --scorer of "

@@ -84,7 +84,7 @@ def opponent_chroma(region: Region) -> Score:
 
 
 def balance(left: Region, right: Region) -> Score:
-    """Score light from the left."""
+    """Score how much lighter `left` is than `right`."""
 
     def score(x: Tensor) -> Tensor:
         a, b = mean_luma(left)(x), mean_luma(right)(x)
@@ -94,7 +94,7 @@ def balance(left: Region, right: Region) -> Score:
 
 
 def log_balance(left: Region, right: Region) -> Score:
-    """Score light from the left, alternative: of median lumas."""
+    """Score how much lighter `left` is than `right`, alternative: of median lumas."""
     return lambda x: (median_luma(left)(x) + DARK).log() - (median_luma(right)(x) + DARK).log()
 
 
@@ -215,6 +215,26 @@ def log_tint(region: Region) -> Score:
     def score(x: Tensor) -> Tensor:
         red, green, blue = (color + DARK for color in _color(x, region))
         return (green / (red * blue).sqrt()).log()
+
+    return score
+
+
+def redness(region: Region) -> Score:
+    """Score redness: mean red minus green, over their sum."""
+
+    def score(x: Tensor) -> Tensor:
+        red, green, _ = pixels(x, region).mean(dim=2).unbind(1)
+        return (red - green) / (red + green + DARK)
+
+    return score
+
+
+def log_red_to_green(region: Region) -> Score:
+    """Score redness, alternative: of median colors."""
+
+    def score(x: Tensor) -> Tensor:
+        red, green, _ = _color(x, region)
+        return ((red + DARK) / (green + DARK)).log()
 
     return score
 

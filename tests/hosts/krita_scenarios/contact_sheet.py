@@ -66,7 +66,7 @@ def steps(stage):
     app_path = plugin("app.contact_sheet").Path
     chosen = app_path("/nowhere/sheet.png")
     control._sheet = plugin("app.contact_sheet").save_sheet(
-        control._session, control._session.shown, chosen, control._say
+        control._session, control._session.results.shown, chosen, control._say
     )
     yield from until(lambda: control.state.notice is not None, 20, "the notice")
     assert control.state.notice.is_problem

@@ -120,8 +120,8 @@ def steps(stage):
 def redraw(control):
     """Forget the thumbnails and draw them again, as when the document is opened."""
     session = control._session
-    session._thumbnails.forget(session.shown)
-    session._draw_later()
+    session._queue.thumbnails.forget(session.results.shown)
+    session._queue.draw_missing(session.results.shown)
 
 
 def node(document, layer_id):

@@ -73,7 +73,7 @@ def steps(stage):
         (plugin("runs.cooperative_task").CooperativeTask, "_step"),
         (type(control), "run"),
         (type(control), "choose"),
-        (plugin("app.session").DocumentSession, "_take_rendered"),
+        (plugin("app.sliders").Sliders, "_take_rendered"),
     ):
         time_turns(owner, name)
     for name in ("insert_run", "refresh"):

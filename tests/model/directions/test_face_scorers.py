@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from inpaint_client.example import PORTRAIT
-from inpaint_model.directions.scorers import load_scorer
+from inpaint_model.directions.scorers import load_scorers
 from PIL import Image
 from shared_files import SHARED
 from torch import Tensor, nn
@@ -56,6 +56,8 @@ def test_scores_are_ratios_of_distances(tmp_path: Path) -> None:
         return d(p, left, right) + float(raised)
 
     top = (o[0] + o[1]) / 2
+    brows = (m[33, 1] + m[263, 1] - m[105, 1] - m[334, 1]) / 2
+    eyes_y, mouth_y = (o[56, 1] + o[80, 1]) / 2, (o[106, 1] + o[116, 1]) / 2
     expected = [
         d(m, 234, 454) / d(m, 10, 152),
         (d(o, 27, 10) + d(o, 24, 13)) / 2 / float(np.linalg.norm(top - o[18])),
@@ -63,13 +65,43 @@ def test_scores_are_ratios_of_distances(tmp_path: Path) -> None:
         (d(o, 60, 69) + d(o, 76, 84)) / d(o, 56, 80),
         smile(m, 61, 291, 13, 14) / d(m, 33, 263),
         smile(o, 106, 116, 92, 101) / d(o, 56, 80),
+        d(m, 13, 14) / d(m, 33, 263),
+        d(o, 92, 101) / d(o, 56, 80),
+        brows / d(m, 33, 263),
+        (eyes_y - o[36:56, 1].mean()) / d(o, 56, 80),
+        (d(m, 0, 17) - d(m, 13, 14)) / d(m, 33, 263),
+        (d(o, 111, 121) - d(o, 92, 101)) / d(o, 56, 80),
+        d(m, 98, 327) / d(m, 33, 263),
+        d(o, 129, 130) / d(o, 56, 80),
+        (m[152, 2] - m[10, 2]) / d(m, 10, 152),
+        (o[127, 1] - eyes_y) / (mouth_y - eyes_y),
     ]
     images = torch.rand(2, 3, 256, 256, generator=torch.Generator().manual_seed(0)) * 2 - 1
     for output, value in enumerate(expected):
-        _, score = load_scorer(f"it={tmp_path / 'scorers.pt'}:{output}")
+        ((_, score),) = load_scorers([f"it={tmp_path / 'scorers.pt'}:{output}"])
         found = score(images)
         assert found.shape == (2,)
         assert found.numpy() == pytest.approx([value, value], rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_scorers_of_one_file_share_a_network(tmp_path: Path) -> None:
+    class Counted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.calls = nn.Buffer(torch.zeros(1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls.add_(1)
+            return torch.stack([self.calls.expand(len(x)), x.mean(dim=(1, 2, 3))], dim=1)
+
+    torch.jit.script(Counted()).save(str(tmp_path / "counted.pt"))
+    (_, calls), (_, mean) = load_scorers([f"{k}={tmp_path / 'counted.pt'}:{k}" for k in (0, 1)])
+    for number, level in enumerate((0.5, -0.25), start=1):
+        images = torch.full((2, 3, 8, 8), level)
+        assert calls(images).tolist() == [number, number]
+        assert mean(images).tolist() == [level, level]
+        assert calls(images).tolist() == [number, number]
 
 
 @pytest.mark.slow
@@ -87,6 +119,6 @@ def test_a_stretched_face_is_broader(tmp_path: Path) -> None:
         images.append(np.asarray(crop.resize((256, 256)), np.float32) / 127.5 - 1)
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
     for output in (0, 1):
-        _, score = load_scorer(f"face_width={tmp_path / 'scorers.pt'}:{output}")
+        ((_, score),) = load_scorers([f"face_width={tmp_path / 'scorers.pt'}:{output}"])
         narrow, own, broad = score(batch).tolist()
         assert narrow < own < broad

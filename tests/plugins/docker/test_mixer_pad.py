@@ -201,7 +201,7 @@ def test_the_corner_of_the_chosen_one_keeps_its_image_while_it_is_mixed(four: Do
     plain = [tuple(bgra(seed)) for seed in (5, 6, 7, 8)]
     until(lambda: shades() == plain)
     drag(four, (1.0, 1.0))
-    until(lambda: four.controller._session._drawing is None)  # type: ignore[union-attr]
+    until(lambda: not four.controller._session._queue.is_busy)  # type: ignore[union-attr]
     assert shades() == plain
     assert four.controller.state.strip.thumbnails[0] is not None
     assert four.controller.state.strip.thumbnails[0] != pad.own.thumbnail

@@ -86,7 +86,7 @@ def offer_of(
         fill_settings: those of the docker.
         model: of the next run.
     """
-    layers = batch_items.paint_layers(session.document, session.book.runs)
+    layers = batch_items.paint_layers(session.document, session.results.history.runs)
     return Offer(
         images=len(sessions),
         images_selected=sum(each.selector.is_selected for each in sessions),
@@ -100,7 +100,7 @@ def offer_of(
 def items_of(order: Order, session: DocumentSession, documents: Sequence[Document]) -> list[Item]:
     """Return the layers of the session's image, or all open images."""
     if order.of_layers:
-        return batch_items.paint_layers(session.document, session.book.runs)
+        return batch_items.paint_layers(session.document, session.results.history.runs)
     return batch_items.images(documents)
 
 

@@ -76,9 +76,9 @@ def _draw(
     session: DocumentSession, run: PastRun
 ) -> Generator[int | None, None, QtGui.QImage | None]:
     """Draw the sheet as soon as no edit is being written to a layer."""
-    while session.live.is_busy:
+    while session.sliders.is_busy:
         yield WAIT_MS
     if not session.document.is_open:
         raise InputError(tr("The image was closed."), "")
-    run = session.book.find(run.key) or run  # with that edit
+    run = session.results.history.find(run.key) or run  # with that edit
     return (yield from draw_sheet(session.document, run))

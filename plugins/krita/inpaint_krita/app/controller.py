@@ -109,14 +109,14 @@ class Controller(QtCore.QObject):
             has_document=True,
             details=session.details,
             notice=self._notice or session.notice,
-            runs=session.runs,
+            runs=session.results.runs,
             strip=session.strip,
-            edits=session.edits,
-            is_editing=session.live.is_busy,
-            mix=session.mix,
-            mix_choices=session.mix_choices,
-            can_undo=session.values.can_undo,
-            can_redo=session.values.can_redo,
+            edits=session.sliders.edits,
+            is_editing=session.sliders.is_busy,
+            mix=session.sliders.mix,
+            mix_choices=session.results.mix_choices,
+            can_undo=session.sliders.history.can_undo,
+            can_redo=session.sliders.history.can_redo,
         )
 
     @property
@@ -184,7 +184,7 @@ class Controller(QtCore.QObject):
             self._session_of,
             lambda: settings_of_item(fill_settings, order),
             lambda: self.state.model,
-            session.edits,
+            session.sliders.edits,
         )
         batch = self._batch = Batch(items, order.part, means, self)
         connect(batch.changed, self._publish)
@@ -215,8 +215,8 @@ class Controller(QtCore.QObject):
     # A place is an index into the list in the docker, which omits deleted results.
 
     def choose(self, place: int) -> None:
-        if self._session is not None and place in range(len(self._session.left)):
-            self._session.choose(self._session.left[place])
+        if self._session is not None and place in range(len(self._session.results.left)):
+            self._session.results.choose(self._session.results.left[place])
 
     def step(self, by: int) -> None:
         """Choose the next or previous result, wrapping around."""
@@ -227,11 +227,11 @@ class Controller(QtCore.QObject):
 
     def star(self, place: int) -> None:
         if self._session is not None:
-            self._session.star(self._session.left[place])
+            self._session.results.star(self._session.results.left[place])
 
     def delete(self, place: int) -> None:
         if self._session is not None:
-            self._session.delete(self._session.left[place])
+            self._session.delete(self._session.results.left[place])
 
     def keep(self) -> None:
         """Keep the starred results, or the chosen one if none is."""
@@ -248,7 +248,7 @@ class Controller(QtCore.QObject):
         session = self._find_session()
         if session is None:
             return
-        run = session.shown
+        run = session.results.shown
         if run is None or session.is_filling:
             self._say(no_candidates() if run is None else in_progress())
             return
@@ -265,7 +265,7 @@ class Controller(QtCore.QObject):
 
     def compare(self, with_original: bool) -> None:
         if self._session is not None:
-            self._session.compare(with_original)
+            self._session.results.compare(with_original)
 
     def edit(self, name: str, value: float) -> None:
         """Set one slider's value."""
@@ -279,32 +279,32 @@ class Controller(QtCore.QObject):
     def rest(self) -> None:
         """End a change, since the slider was released: its moves undo as one."""
         if self._session is not None:
-            self._session.values.rest()
+            self._session.sliders.history.rest()
 
     def undo(self) -> None:
         """Undo the last change of sliders or mixing, without using Krita's history."""
         if self._session is not None:
-            self._session.undo_values(self.state.model)
+            self._session.sliders.undo(self.state.model)
 
     def redo(self) -> None:
         if self._session is not None:
-            self._session.redo_values(self.state.model)
+            self._session.sliders.redo(self.state.model)
 
     def _edit_all(self, edits: Edits) -> None:
         if self._session is not None:
-            self._session.edit(edits, self.state.model)
+            self._session.sliders.edit(edits, self.state.model)
             self._publish()
 
     def mix_with(self, layer: str) -> None:
         """Choose the layer to mix with; empty = none."""
         if self._session is not None:
-            self._session.mix_with(layer, self.state.model)
+            self._session.sliders.mix_with(layer, self.state.model)
             self._publish()
 
     def remix(self, mix: Mix) -> None:
         """Change the levels or the amount of mixing."""
         if self._session is not None:
-            self._session.remix(mix, self.state.model)
+            self._session.sliders.remix(mix, self.state.model)
             self._publish()
 
     def add_variant(self) -> None:
