@@ -9,7 +9,7 @@ from inpaint_client import SettingsFile
 from inpaint_client.session.tour import Stop
 from inpaint_gimp.app.fill_tour import FillTour
 from inpaint_gimp.app.memory import Memory, memory_file
-from inpaint_gimp.app.presenter import Phase, State
+from inpaint_gimp.app.state import Phase, State
 
 IDLE, READING, DONE = State(Phase.IDLE, ""), State(Phase.RUNNING, ""), State(Phase.READY, "", 1.0)
 

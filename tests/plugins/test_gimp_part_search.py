@@ -24,7 +24,7 @@ from inpaint_client import (
     parse_endpoint,
 )
 from inpaint_gimp.app.part_search import PartSearch
-from inpaint_gimp.app.presenter import Phase, State
+from inpaint_gimp.app.state import Phase, State
 from inpaint_gimp.runs.segment import segment_job_in_steps
 from inpaint_gimp.runs.steps import run_all
 

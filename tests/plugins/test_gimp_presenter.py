@@ -31,7 +31,8 @@ from inpaint_client import (
     seed_sequence,
 )
 from inpaint_client.session.abilities import NO_EDITS, ONE_CANDIDATE
-from inpaint_gimp.app.presenter import Phase, Presenter, State
+from inpaint_gimp.app.presenter import Presenter
+from inpaint_gimp.app.state import Phase, State
 from inpaint_gimp.runs.layers import Rendering, layer_name, short_name
 from inpaint_gimp.runs.mixing import NOTHING, Mix, Other, first_pad, nothing_there
 from inpaint_gimp.translation import CATALOG
@@ -143,7 +144,7 @@ def color(rendering: Rendering) -> tuple[int, ...]:
 
 
 def is_shown(presenter: Presenter, index: int, edits: Edits) -> bool:
-    return presenter.renderings[index].edits == edits
+    return presenter.strip.renderings[index].edits == edits
 
 
 def expected(seed: int, **edits: float) -> tuple[int, ...]:
@@ -202,12 +203,12 @@ def test_the_most_natural_candidate_is_first_and_chosen(
     daemon.service.script.scored = True
     filled(presenter, window)
     assert window.strips == [[], [7], [7, 8], [7, 8, 9], [9, 8, 7]]
-    assert presenter.chosen == 0
+    assert presenter.strip.chosen == 0
     assert presenter.state.status.endswith("The most natural candidate is first.")
     presenter.choose(1)
     more(presenter, window, 1, {})  # seed 10 is the least natural
     assert window.strips[-1] == [9, 8, 7, 10]
-    assert presenter.chosen == 1
+    assert presenter.strip.chosen == 1
 
 
 def test_variants_follow_their_candidate(presenter: Presenter, window: Window) -> None:
@@ -219,7 +220,7 @@ def test_variants_follow_their_candidate(presenter: Presenter, window: Window) -
         variants=({"smile": 2.0},),
     )
     assert window.strips[-1] == [7, 7, 8, 8]
-    assert [each.edits for each in presenter.renderings][:2] == [
+    assert [each.edits for each in presenter.strip.renderings][:2] == [
         {"age": 1.0},
         {"age": 1.0, "smile": 2.0},
     ]
@@ -228,7 +229,7 @@ def test_variants_follow_their_candidate(presenter: Presenter, window: Window) -
 def test_choosing_shows_that_ones_edits(presenter: Presenter, window: Window) -> None:
     filled(presenter, window, count=1, variants=({"smile": 2.0},))
     presenter.choose(1)
-    assert presenter.chosen == 1
+    assert presenter.strip.chosen == 1
     assert window.edits == {"smile": 2.0}
 
 
@@ -237,7 +238,7 @@ def test_a_slider_renders_the_chosen_one_again(
 ) -> None:
     filled(presenter, window)
     before = window.renderings[0]
-    presenter.slide({"smile": 2.0})
+    presenter.sliders.slide({"smile": 2.0})
     window.until(lambda: window.renderings[0] is not before)
     assert color(window.renderings[0]) == expected(7, smile=2.0)
     assert window.renderings[0].edits == {"smile": 2.0}
@@ -253,8 +254,8 @@ def test_only_the_last_position_of_a_moving_slider_counts(
 ) -> None:
     filled(presenter, window, count=1)
     for value in range(1, 30):
-        presenter.slide({"smile": value / 10})
-    window.until(lambda: presenter.renderings[0].edits == {"smile": 2.9})
+        presenter.sliders.slide({"smile": value / 10})
+    window.until(lambda: presenter.strip.renderings[0].edits == {"smile": 2.9})
     assert len(daemon.service.edits) == 2  # the first at once, and the last
 
 
@@ -263,10 +264,10 @@ def test_without_the_session_the_recipe_is_sent(
 ) -> None:
     filled(presenter, window, count=1)
     daemon.service.sessions.clear()
-    presenter.slide({"smile": 1.0})
-    window.until(lambda: bool(presenter.renderings[0].edits))
+    presenter.sliders.slide({"smile": 1.0})
+    window.until(lambda: bool(presenter.strip.renderings[0].edits))
     assert daemon.service.edits[-1].HasField("source")
-    assert color(presenter.renderings[0]) == expected(7, smile=1.0)
+    assert color(presenter.strip.renderings[0]) == expected(7, smile=1.0)
 
 
 def test_a_slider_that_moves_while_the_session_is_found_gone_is_followed(
@@ -275,9 +276,9 @@ def test_a_slider_that_moves_while_the_session_is_found_gone_is_followed(
     filled(presenter, window, count=1)
     daemon.service.sessions.clear()
     for value in (1.0, 2.0):
-        presenter.slide({"smile": value})
-    window.until(lambda: not presenter.is_rendering)
-    assert color(presenter.renderings[0]) == expected(7, smile=2.0)
+        presenter.sliders.slide({"smile": value})
+    window.until(lambda: not presenter.sliders.is_rendering)
+    assert color(presenter.strip.renderings[0]) == expected(7, smile=2.0)
 
 
 def test_a_recipes_session_is_no_other_candidates(
@@ -289,10 +290,10 @@ def test_a_recipes_session_is_no_other_candidates(
     for index, value in ((2, 1.0), (0, 2.0), (2, 3.0)):
         presenter.choose(index)
         wanted = {"smile": value}
-        presenter.slide(wanted)
+        presenter.sliders.slide(wanted)
         window.until(partial(is_shown, presenter, index, wanted))
-        window.until(lambda: not presenter.is_rendering)
-    assert [color(each) for each in presenter.renderings] == [
+        window.until(lambda: not presenter.sliders.is_rendering)
+    assert [color(each) for each in presenter.strip.renderings] == [
         expected(7, smile=2.0),
         expected(8),
         expected(9, smile=3.0),
@@ -303,11 +304,11 @@ def test_a_recipes_session_is_no_other_candidates(
 
 def test_a_copy_is_kept_while_the_sliders_go_on(presenter: Presenter, window: Window) -> None:
     filled(presenter, window, count=2)
-    presenter.slide({"smile": 1.0})
+    presenter.sliders.slide({"smile": 1.0})
     presenter.keep()  # while the edit is on its way: the slot moves, not the place
-    window.until(lambda: bool(presenter.renderings[0].edits))
+    window.until(lambda: bool(presenter.strip.renderings[0].edits))
     assert window.strips[-1] == [7, 7, 8]
-    assert [color(each) for each in presenter.renderings] == [
+    assert [color(each) for each in presenter.strip.renderings] == [
         expected(7, smile=1.0),
         expected(7),
         expected(8),
@@ -319,7 +320,7 @@ def test_stopping_keeps_what_has_arrived(window: Window) -> None:
         worker = Worker(lambda: parse_endpoint(daemon.address))
         presenter = Presenter(window, worker, window.turns.put)
         presenter.fill(job(count=20), source)
-        window.until(lambda: len(presenter.renderings) == 1)
+        window.until(lambda: len(presenter.strip.renderings) == 1)
         presenter.stop()
         window.until(lambda: presenter.state.phase is Phase.READY)
         assert presenter.state.status == "Stopped."
@@ -333,7 +334,7 @@ def test_after_closing_nothing_is_shown_and_the_daemon_is_free(window: Window) -
         worker = Worker(lambda: parse_endpoint(daemon.address))
         presenter = Presenter(window, worker, window.turns.put)
         presenter.fill(job(count=20), source)
-        window.until(lambda: len(presenter.renderings) == 1)
+        window.until(lambda: len(presenter.strip.renderings) == 1)
         presenter.close()
         worker.close()
         shown = len(window.states)
@@ -350,7 +351,7 @@ def test_a_failed_fill_shows_why_and_keeps_what_has_arrived(
     window.until(lambda: presenter.state.phase is not Phase.RUNNING)
     assert presenter.state.is_error
     assert "on demand" in presenter.state.status
-    assert len(presenter.renderings) == kept
+    assert len(presenter.strip.renderings) == kept
     assert presenter.state.phase is (Phase.READY if kept else Phase.IDLE)
 
 
@@ -360,7 +361,7 @@ def test_a_warning_stays_until_the_next_fill(
     daemon.service.script.warning = "Only the part inside the frame is filled."
     filled(presenter, window)
     assert presenter.state.status == "Done."
-    presenter.slide({"smile": 1.0})
+    presenter.sliders.slide({"smile": 1.0})
     window.until(lambda: is_shown(presenter, 0, {"smile": 1.0}))
     presenter.warn("Something else.")
     presenter.add_candidates(2, {})
@@ -412,8 +413,8 @@ def test_a_fill_that_continued_on_another_daemon_is_reported(
     finally:
         CATALOG.use_languages(["en"])
     assert window.notice.startswith("Der Dienst hat mitten im Füllen aufgehört.")
-    assert [each.candidate.index for each in presenter.renderings] == [0, 1]
-    assert [each.candidate.seed for each in presenter.renderings] == [7, 8]
+    assert [each.candidate.index for each in presenter.strip.renderings] == [0, 1]
+    assert [each.candidate.seed for each in presenter.strip.renderings] == [7, 8]
 
 
 def test_what_the_last_daemon_was_killed_at_is_reported_once(
@@ -452,11 +453,11 @@ def test_a_smooth_candidate_is_neither_changed_nor_mixed_with(
     presenter.choose(2)
     assert "without the model" in window.why_fixed
     assert list(window.others) == []
-    presenter.slide({"smile": 1.0})
-    assert not presenter.is_rendering
+    presenter.sliders.slide({"smile": 1.0})
+    assert not presenter.sliders.is_rendering
     presenter.choose(1)
     assert window.why_fixed == ""
-    presenter.slide({"smile": 1.0})
+    presenter.sliders.slide({"smile": 1.0})
     window.until(lambda: is_shown(presenter, 1, {"smile": 1.0}))
     assert len(daemon.service.edits) == 1
     assert not any(state.is_error for state in window.states)
@@ -467,10 +468,12 @@ def test_candidates_that_are_added_bring_no_second_smooth_one(
 ) -> None:
     filled(presenter, window, count=2, smooth=SmoothFill.ALWAYS)
     presenter.add_candidates(1, {})
-    window.until(lambda: len(presenter.renderings) == 4 and presenter.state.phase is Phase.READY)
-    methods = [each.candidate.method for each in presenter.renderings]
+    window.until(
+        lambda: len(presenter.strip.renderings) == 4 and presenter.state.phase is Phase.READY
+    )
+    methods = [each.candidate.method for each in presenter.strip.renderings]
     assert methods == [Method.MODEL, Method.MODEL, Method.SMOOTH, Method.MODEL]
-    assert [each.candidate.index for each in presenter.renderings] == [0, 1, 2, 3]
+    assert [each.candidate.index for each in presenter.strip.renderings] == [0, 1, 2, 3]
 
 
 def test_filling_again_starts_over(presenter: Presenter, window: Window) -> None:
@@ -483,7 +486,7 @@ def test_an_opened_fill_is_edited_by_its_recipe_first_and_its_session_then(
     presenter: Presenter, window: Window, daemon: FakeDaemon
 ) -> None:
     filled(presenter, window, count=1)
-    made = presenter.renderings[0]
+    made = presenter.strip.renderings[0]
     presenter.close()
     fresh = Presenter(window, presenter._worker, window.turns.put)
     fresh.open(made, source)
@@ -491,7 +494,7 @@ def test_an_opened_fill_is_edited_by_its_recipe_first_and_its_session_then(
     window.until(lambda: fresh.state.phase is Phase.READY)
     for value in (1.0, 2.0):
         wanted = {"smile": value}
-        fresh.slide(wanted)
+        fresh.sliders.slide(wanted)
         window.until(partial(is_shown, fresh, 0, wanted))
     first, second = daemon.service.edits
     assert first.HasField("source")
@@ -529,15 +532,15 @@ def mixed_color(own: int, other: tuple[float, ...], amount: float) -> tuple[int,
 
 def until_mixed(presenter: Presenter, window: Window, mix: Mix) -> Rendering:
     """What the chosen one is once nothing is rendered any more."""
-    window.until(lambda: not presenter.is_rendering)
-    rendering = presenter.renderings[presenter.chosen]
+    window.until(lambda: not presenter.sliders.is_rendering)
+    rendering = presenter.strip.renderings[presenter.strip.chosen]
     assert rendering.mix == mix
     return rendering
 
 
 def numbers(presenter: Presenter) -> list[tuple[int, int]]:
     """Number and seed of each candidate in the strip."""
-    return [(each.candidate.index, each.candidate.seed) for each in presenter.renderings]
+    return [(each.candidate.index, each.candidate.seed) for each in presenter.strip.renderings]
 
 
 def more(presenter: Presenter, window: Window, count: int, edits: Edits) -> None:
@@ -551,21 +554,21 @@ def test_more_candidates_join_those_in_the_strip(
 ) -> None:
     filled(presenter, window, variants=({"age": 1.0},))
     presenter.choose(2)
-    presenter.slide({"smile": 1.0})
-    window.until(lambda: not presenter.is_rendering)
+    presenter.sliders.slide({"smile": 1.0})
+    window.until(lambda: not presenter.sliders.is_rendering)
     more(presenter, window, 2, {"smile": 1.0})
     assert numbers(presenter)[::2] == [(0, 7), (1, 8), (2, 9), (3, 10), (4, 11)]
-    assert presenter.chosen == 2
-    assert color(presenter.renderings[2]) == expected(8, smile=1)
-    assert color(presenter.renderings[6]) == expected(10, smile=1)
-    assert color(presenter.renderings[7]) == expected(10, smile=1, age=1)
-    assert layer_name(presenter.renderings[6]) == "4 · seed 10 · Smile +1"
+    assert presenter.strip.chosen == 2
+    assert color(presenter.strip.renderings[2]) == expected(8, smile=1)
+    assert color(presenter.strip.renderings[6]) == expected(10, smile=1)
+    assert color(presenter.strip.renderings[7]) == expected(10, smile=1, age=1)
+    assert layer_name(presenter.strip.renderings[6]) == "4 · seed 10 · Smile +1"
     first, second = daemon.service.fills
     assert (second.crop, second.frame, second.blending) == (first.crop, first.frame, first.blending)
     presenter.choose(8)
-    presenter.slide({"smile": 2.0})
-    window.until(lambda: not presenter.is_rendering)
-    assert color(presenter.renderings[8]) == expected(11, smile=2)
+    presenter.sliders.slide({"smile": 2.0})
+    window.until(lambda: not presenter.sliders.is_rendering)
+    assert color(presenter.strip.renderings[8]) == expected(11, smile=2)
     assert daemon.service.edits[-1].index == 1
 
 
@@ -573,11 +576,11 @@ def test_more_candidates_of_a_daemon_that_refuses_leave_what_is_there(
     presenter: Presenter, window: Window, daemon: FakeDaemon
 ) -> None:
     filled(presenter, window, count=2)
-    before = presenter.renderings
+    before = presenter.strip.renderings
     daemon.service.script.fail = "RESOURCE_EXHAUSTED"
     more(presenter, window, 2, {})
     assert presenter.state.is_error
-    assert presenter.renderings == before
+    assert presenter.strip.renderings == before
 
 
 def test_a_deleted_candidate_leaves_the_strip_and_the_next_is_chosen(
@@ -585,18 +588,18 @@ def test_a_deleted_candidate_leaves_the_strip_and_the_next_is_chosen(
 ) -> None:
     filled(presenter, window, count=3)
     presenter.choose(1)
-    presenter.slide({"smile": 1.0})
-    window.until(lambda: not presenter.is_rendering)
+    presenter.sliders.slide({"smile": 1.0})
+    window.until(lambda: not presenter.sliders.is_rendering)
     presenter.choose(0)
     presenter.delete()
-    assert (numbers(presenter), presenter.chosen) == ([(1, 8), (2, 9)], 0)
+    assert (numbers(presenter), presenter.strip.chosen) == ([(1, 8), (2, 9)], 0)
     assert window.edits == {"smile": 1.0}
     assert window.strips[-1] == [8, 9]
     more(presenter, window, 1, {})
     assert numbers(presenter) == [(1, 8), (2, 9), (3, 10)]
     presenter.choose(2)
     presenter.delete()
-    assert (numbers(presenter), presenter.chosen) == ([(1, 8), (2, 9)], 1)
+    assert (numbers(presenter), presenter.strip.chosen) == ([(1, 8), (2, 9)], 1)
     more(presenter, window, 1, {})
     assert numbers(presenter)[-1] == (4, 11)  # what was deleted does not come again
 
@@ -606,7 +609,7 @@ def test_without_any_candidate_left_there_is_nothing_to_insert(
 ) -> None:
     filled(presenter, window, count=1)
     presenter.delete()
-    assert (presenter.state.phase, presenter.renderings) == (Phase.IDLE, [])
+    assert (presenter.state.phase, presenter.strip.renderings) == (Phase.IDLE, [])
     assert list(window.others) == []
     presenter.delete()
     filled(presenter, window, count=1)
@@ -624,8 +627,8 @@ def test_the_others_of_the_run_and_the_layers_are_offered(
         "Layer: Green",
     ]
     presenter.choose(1)
-    presenter.slide({}, Mix(window.other("1 · seed 7")))
-    window.until(lambda: not presenter.is_rendering)
+    presenter.sliders.slide({}, Mix(window.other("1 · seed 7")))
+    window.until(lambda: not presenter.sliders.is_rendering)
     presenter.choose(0)
     assert window.others[0].label == "2 · seed 8 · mixed"
 
@@ -634,9 +637,9 @@ def test_another_result_is_mixed_in_and_taken_out_again(
     presenter: Presenter, window: Window, daemon: FakeDaemon
 ) -> None:
     filled(presenter, window)
-    plain = presenter.renderings[0]
+    plain = presenter.strip.renderings[0]
     mix = Mix(window.other("3 · seed 9"), (StyleLevel.COLORS,), 0.25)
-    presenter.slide({}, mix)
+    presenter.sliders.slide({}, mix)
     mixed = until_mixed(presenter, window, mix)
     assert color(mixed) == mixed_color(7, color_of(9), 0.25)
     assert layer_name(mixed) == "1 · seed 7 · mixed"
@@ -647,7 +650,7 @@ def test_another_result_is_mixed_in_and_taken_out_again(
     assert mixed.mixed is not None
     assert mixed.mixed.unmixed == plain.candidate.recipe
     assert (mixed.mixed.recipe, mixed.mixed.tattoo) == (sent.mixing.recipe, 0)
-    presenter.slide({}, Mix())
+    presenter.sliders.slide({}, Mix())
     back = until_mixed(presenter, window, Mix())
     assert (color(back), back.mixed) == (color(plain), None)
     assert not daemon.service.edits[-1].HasField("mixing")
@@ -658,7 +661,7 @@ def test_sliders_and_mixing_go_together(
 ) -> None:
     filled(presenter, window)
     mix = Mix(window.other("2 · seed 8"), LEVELS, 1.0)
-    presenter.slide({"smile": 2.0}, mix)
+    presenter.sliders.slide({"smile": 2.0}, mix)
     assert layer_name(until_mixed(presenter, window, mix)).endswith(" · Smile +2, mixed")
     sent = daemon.service.edits[-1]
     assert (sent.edits[0].value, sent.mixing.amount) == (2.0, 1.0)
@@ -670,7 +673,7 @@ def test_of_a_moving_amount_only_the_last_counts(
     filled(presenter, window)
     other = window.other("2 · seed 8")
     for value in range(1, 20):
-        presenter.slide({}, Mix(other, LEVELS, value / 20))
+        presenter.sliders.slide({}, Mix(other, LEVELS, value / 20))
     until_mixed(presenter, window, Mix(other, LEVELS, 0.95))
     assert [edit.mixing.amount for edit in daemon.service.edits] == [0.05, 0.95]
 
@@ -680,8 +683,8 @@ def test_a_mixing_of_nothing_asks_for_nothing(
     presenter: Presenter, window: Window, daemon: FakeDaemon, mix: Mix
 ) -> None:
     filled(presenter, window)
-    presenter.slide({}, mix)
-    assert not presenter.is_rendering
+    presenter.sliders.slide({}, mix)
+    assert not presenter.sliders.is_rendering
     assert daemon.service.edits == []
 
 
@@ -693,7 +696,7 @@ def test_a_layer_is_read_each_time(
     window.until(lambda: presenter.state.phase is Phase.READY)
     for amount in (0.5, 1.0):
         mix = Mix(GREEN.key, (StyleLevel.COLORS,), amount)
-        presenter.slide({}, mix)
+        presenter.sliders.slide({}, mix)
         mixed = until_mixed(presenter, window, mix)
         assert color(mixed) == mixed_color(7, (0, 1, 0), amount)
     assert layers.looks == 2  # it may have been moved
@@ -709,16 +712,16 @@ def test_a_layer_that_shows_nothing_leaves_all_as_it_was(
     presenter.fill(job(), source, layers)
     window.until(lambda: presenter.state.phase is Phase.READY)
     kept = Mix(GREEN.key, (StyleLevel.COLORS,), 0.5)
-    presenter.slide({}, kept)
+    presenter.sliders.slide({}, kept)
     before = until_mixed(presenter, window, kept)
     layers.is_empty = True
     window.mix = Mix(GREEN.key, (StyleLevel.COLORS,), 1.0)
-    presenter.slide({}, window.mix)
+    presenter.sliders.slide({}, window.mix)
     assert presenter.state == State(
         Phase.READY, "The layer to mix with is empty or was deleted.", is_error=True
     )
-    assert (window.mix, presenter.renderings[0]) == (kept, before)
-    presenter.slide({}, kept)  # what is shown already
+    assert (window.mix, presenter.strip.renderings[0]) == (kept, before)
+    presenter.sliders.slide({}, kept)  # what is shown already
     assert not presenter.state.is_error
 
 
@@ -727,10 +730,10 @@ def test_without_the_session_a_mixed_one_starts_from_what_it_was(
 ) -> None:
     filled(presenter, window)
     other = window.other("2 · seed 8")
-    presenter.slide({}, Mix(other, LEVELS, 1.0))
+    presenter.sliders.slide({}, Mix(other, LEVELS, 1.0))
     until_mixed(presenter, window, Mix(other, LEVELS, 1.0))
     daemon.service.sessions.clear()
-    presenter.slide({}, Mix(other, LEVELS, 0.5))
+    presenter.sliders.slide({}, Mix(other, LEVELS, 0.5))
     assert color(until_mixed(presenter, window, Mix(other, LEVELS, 0.5))) == mixed_color(
         7, color_of(8), 0.5
     )
@@ -742,13 +745,13 @@ def test_each_result_has_its_own_mixing_and_a_copy_keeps_it(
 ) -> None:
     filled(presenter, window)
     mix = Mix(window.other("2 · seed 8"), LEVELS, 0.5)
-    presenter.slide({}, mix)
+    presenter.sliders.slide({}, mix)
     until_mixed(presenter, window, mix)
     presenter.keep()
     assert window.others[0].label == "1 · copy 1 · seed 7 · mixed"
-    presenter.slide({}, Mix())
+    presenter.sliders.slide({}, Mix())
     until_mixed(presenter, window, Mix())
-    assert [each.mix for each in presenter.renderings[:2]] == [Mix(), mix]
+    assert [each.mix for each in presenter.strip.renderings[:2]] == [Mix(), mix]
     presenter.choose(1)
     assert window.mix == mix
     presenter.choose(2)
@@ -760,9 +763,9 @@ def test_copies_have_names_of_their_own(presenter: Presenter, window: Window) ->
     presenter.keep()
     presenter.choose(1)
     presenter.keep()
-    presenter.slide({"smile": 1.0})
+    presenter.sliders.slide({"smile": 1.0})
     window.until(lambda: is_shown(presenter, 1, {"smile": 1.0}))
-    names = [layer_name(each) for each in presenter.renderings]
+    names = [layer_name(each) for each in presenter.strip.renderings]
     assert names[:4] == [
         "1 · seed 7",
         "1 · copy 1 · seed 7 · Smile +1",
@@ -770,7 +773,7 @@ def test_copies_have_names_of_their_own(presenter: Presenter, window: Window) ->
         "2 · seed 8",
     ]
     assert len(set(names)) == len(names)
-    assert [short_name(each) for each in presenter.renderings[:3]] == [
+    assert [short_name(each) for each in presenter.strip.renderings[:3]] == [
         "1",
         "1, copy 1 *",
         "1, copy 2",
@@ -780,7 +783,7 @@ def test_copies_have_names_of_their_own(presenter: Presenter, window: Window) ->
 def test_filling_again_forgets_the_mixing(presenter: Presenter, window: Window) -> None:
     filled(presenter, window)
     mix = Mix(window.other("2 · seed 8"))
-    presenter.slide({}, mix)
+    presenter.sliders.slide({}, mix)
     window.mix = mix
     until_mixed(presenter, window, mix)
     filled(presenter, window, count=1)
@@ -791,15 +794,15 @@ def test_what_the_daemon_refuses_is_not_kept(
     presenter: Presenter, window: Window, daemon: FakeDaemon
 ) -> None:
     filled(presenter, window)
-    before = presenter.renderings[0]
+    before = presenter.strip.renderings[0]
     daemon.service.script.fail = "INVALID_ARGUMENT"
     wanted: Edits = {"smile": 1.0}
     window.mix, window.edits = Mix(window.other("2 · seed 8")), wanted
-    presenter.slide(window.edits, window.mix)
+    presenter.sliders.slide(window.edits, window.mix)
     window.until(lambda: presenter.state.is_error)
     assert (window.mix, window.edits) == (Mix(), {})  # where the controls are is what is shown
-    assert presenter.renderings[0] is before
-    assert not presenter.is_rendering
+    assert presenter.strip.renderings[0] is before
+    assert not presenter.sliders.is_rendering
 
 
 def connected(presenter: Presenter, window: Window) -> None:
@@ -818,9 +821,9 @@ def test_a_dot_in_the_pad_mixes_several(
 ) -> None:
     connected(presenter, window)
     filled(presenter, window)
-    plain = presenter.renderings[0]
+    plain = presenter.strip.renderings[0]
     mix = pad_of(window, 0.5, 0.25)
-    presenter.slide({}, mix)
+    presenter.sliders.slide({}, mix)
     mixed = until_mixed(presenter, window, mix)
     # The empty corner, with a share of 0.125, is the mean of its neighbors.
     shares = {7: 0.375, 8: 0.4375, 9: 0.1875}
@@ -832,7 +835,7 @@ def test_a_dot_in_the_pad_mixes_several(
     assert mixed.mixed is not None
     assert [json.loads(each)["seed"] for each in mixed.mixed.recipes] == [8, 9]
     assert (mixed.mixed.x, mixed.mixed.y) == (0.5, 0.25)
-    presenter.slide({}, pad_of(window, 0, 0))
+    presenter.sliders.slide({}, pad_of(window, 0, 0))
     back = until_mixed(presenter, window, pad_of(window, 0, 0))
     assert (color(back), back.mixed) == (color(plain), None)
 
@@ -843,13 +846,13 @@ def test_one_drag_of_the_dot_is_one_step_to_undo(presenter: Presenter, window: W
     start = pad_of(window, 0, 0)
     drag(presenter, window, {}, mix=start)
     for step in range(1, 9):
-        presenter.slide({}, pad_of(window, step / 8, step / 8))
-    presenter.rest()
+        presenter.sliders.slide({}, pad_of(window, step / 8, step / 8))
+    presenter.sliders.rest()
     until_mixed(presenter, window, pad_of(window, 1, 1))
-    presenter.undo()
+    presenter.sliders.undo()
     assert window.mix == start
     until_mixed(presenter, window, start)
-    presenter.undo()
+    presenter.sliders.undo()
     assert window.mix == Mix()
 
 
@@ -860,7 +863,7 @@ def test_a_daemon_that_is_older_refuses_to_mix_several(
     connected(presenter, window)
     filled(presenter, window)
     window.mix = pad_of(window, 0.5, 0.5)
-    presenter.slide({}, window.mix)
+    presenter.sliders.slide({}, window.mix)
     assert presenter.state.is_error
     assert "older" in presenter.state.status
     assert window.mix == Mix()
@@ -870,28 +873,28 @@ def test_a_daemon_that_is_older_refuses_to_mix_several(
 def drag(presenter: Presenter, window: Window, *steps: Edits, mix: Mix = NOTHING) -> None:
     """Move sliders through these values and release them."""
     for edits in steps:
-        presenter.slide(edits, mix)
-    presenter.rest()
-    window.until(lambda: not presenter.is_rendering)
+        presenter.sliders.slide(edits, mix)
+    presenter.sliders.rest()
+    window.until(lambda: not presenter.sliders.is_rendering)
 
 
 def test_one_drag_is_one_step_to_undo(presenter: Presenter, window: Window) -> None:
     filled(presenter, window)
     drag(presenter, window, {"smile": 0.5}, {"smile": 1.0}, {"smile": 2.0})
     drag(presenter, window, {"smile": 2.0, "age": -1.0})
-    presenter.undo()
+    presenter.sliders.undo()
     assert window.edits == {"smile": 2.0}
-    window.until(lambda: color(presenter.renderings[0]) == expected(7, smile=2.0))
-    presenter.undo()
+    window.until(lambda: color(presenter.strip.renderings[0]) == expected(7, smile=2.0))
+    presenter.sliders.undo()
     assert window.edits == {}
-    window.until(lambda: color(presenter.renderings[0]) == expected(7))
-    presenter.undo()
+    window.until(lambda: color(presenter.strip.renderings[0]) == expected(7))
+    presenter.sliders.undo()
     assert window.edits == {}, "nothing is left to undo"
-    presenter.redo()
-    presenter.redo()
+    presenter.sliders.redo()
+    presenter.sliders.redo()
     assert window.edits == {"smile": 2.0, "age": -1.0}
-    window.until(lambda: presenter.renderings[0].edits == {"smile": 2.0, "age": -1.0})
-    presenter.redo()
+    window.until(lambda: presenter.strip.renderings[0].edits == {"smile": 2.0, "age": -1.0})
+    presenter.sliders.redo()
     assert window.edits == {"smile": 2.0, "age": -1.0}
 
 
@@ -901,17 +904,17 @@ def test_undo_chooses_the_candidate_that_was_changed(presenter: Presenter, windo
     presenter.choose(2)
     mix = Mix(other=window.other("2 · seed 8"), amount=1.0, levels=tuple(StyleLevel))
     drag(presenter, window, {}, mix=mix)
-    assert color(presenter.renderings[2]) == expected(8)
-    presenter.undo()
-    assert (presenter.chosen, window.mix.other) == (2, None)
-    window.until(lambda: color(presenter.renderings[2]) == expected(9))
-    presenter.undo()
-    assert (presenter.chosen, window.edits) == (0, {})
-    window.until(lambda: color(presenter.renderings[0]) == expected(7))
-    presenter.redo()
-    presenter.redo()
-    assert (presenter.chosen, window.mix) == (2, mix)
-    window.until(lambda: color(presenter.renderings[2]) == expected(8))
+    assert color(presenter.strip.renderings[2]) == expected(8)
+    presenter.sliders.undo()
+    assert (presenter.strip.chosen, window.mix.other) == (2, None)
+    window.until(lambda: color(presenter.strip.renderings[2]) == expected(9))
+    presenter.sliders.undo()
+    assert (presenter.strip.chosen, window.edits) == (0, {})
+    window.until(lambda: color(presenter.strip.renderings[0]) == expected(7))
+    presenter.sliders.redo()
+    presenter.sliders.redo()
+    assert (presenter.strip.chosen, window.mix) == (2, mix)
+    window.until(lambda: color(presenter.strip.renderings[2]) == expected(8))
 
 
 def test_steps_of_a_deleted_candidate_are_skipped(presenter: Presenter, window: Window) -> None:
@@ -920,27 +923,27 @@ def test_steps_of_a_deleted_candidate_are_skipped(presenter: Presenter, window: 
     presenter.choose(1)
     drag(presenter, window, {"age": 1.0})
     presenter.delete()
-    presenter.undo()
-    assert (presenter.chosen, window.edits) == (0, {})
-    window.until(lambda: color(presenter.renderings[0]) == expected(7))
+    presenter.sliders.undo()
+    assert (presenter.strip.chosen, window.edits) == (0, {})
+    window.until(lambda: color(presenter.strip.renderings[0]) == expected(7))
 
 
 def test_sliders_moved_before_the_fill_are_undone_until_then(
     presenter: Presenter, window: Window
 ) -> None:
     presenter.connect()
-    presenter.slide({"smile": 0.5})  # from the last values, while the dialog is opened
+    presenter.sliders.slide({"smile": 0.5})  # from the last values, while the dialog is opened
     window.until(lambda: presenter.state.phase is Phase.IDLE)
-    presenter.slide({"smile": 1.5})
-    presenter.rest()
-    presenter.undo()
+    presenter.sliders.slide({"smile": 1.5})
+    presenter.sliders.rest()
+    presenter.sliders.undo()
     assert window.edits == {"smile": 0.5}
-    presenter.undo()
+    presenter.sliders.undo()
     assert window.edits == {"smile": 0.5}
-    presenter.redo()
+    presenter.sliders.redo()
     assert window.edits == {"smile": 1.5}
     filled(presenter, window, edits={"smile": 1.5})
-    presenter.undo()
+    presenter.sliders.undo()
     assert window.edits == {"smile": 1.5}, "a new fill starts a new history"
 
 
@@ -949,11 +952,11 @@ def test_nothing_is_undone_during_a_fill(presenter: Presenter, window: Window) -
     drag(presenter, window, {"smile": 1.0})
     presenter.add_candidates(2, {"smile": 1.0})
     assert presenter.state.phase is Phase.RUNNING
-    presenter.undo()
+    presenter.sliders.undo()
     window.until(lambda: presenter.state.phase is Phase.READY)
-    assert presenter.renderings[0].edits == {"smile": 1.0}
-    presenter.undo()
-    window.until(lambda: presenter.renderings[0].edits == {})
+    assert presenter.strip.renderings[0].edits == {"smile": 1.0}
+    presenter.sliders.undo()
+    window.until(lambda: presenter.strip.renderings[0].edits == {})
 
 
 def test_a_model_that_makes_one_candidate_is_not_asked_for_more(
@@ -968,7 +971,7 @@ def test_a_model_that_makes_one_candidate_is_not_asked_for_more(
     presenter.add_candidates(2, {})
     assert presenter.state.phase is Phase.READY
     assert len(daemon.service.fills) == 1
-    presenter.slide({"smile": 1.0})
+    presenter.sliders.slide({"smile": 1.0})
     window.until(lambda: is_shown(presenter, 0, {"smile": 1.0}))
 
 
@@ -981,12 +984,12 @@ def test_a_fill_that_cannot_be_edited_says_why(
     filled(presenter, window, count=2)
     assert window.why_fixed == NO_EDITS
     assert window.others == []
-    presenter.slide({"smile": 1.0})
-    assert not presenter.is_rendering
+    presenter.sliders.slide({"smile": 1.0})
+    assert not presenter.sliders.is_rendering
     presenter.add_candidates(1, {"smile": 1.0})  # set for another model
     window.until(lambda: presenter.state.phase is Phase.READY)
     assert not presenter.state.is_error
-    assert [each.candidate.seed for each in presenter.renderings] == [7, 8, 9]
+    assert [each.candidate.seed for each in presenter.strip.renderings] == [7, 8, 9]
     assert not daemon.service.edits
 
 
@@ -994,7 +997,7 @@ def test_an_opened_fill_that_cannot_be_edited_says_why_once_connected(
     presenter: Presenter, window: Window, daemon: FakeDaemon
 ) -> None:
     filled(presenter, window, count=1)
-    (rendering,) = presenter.renderings
+    (rendering,) = presenter.strip.renderings
     presenter.open(rendering, source)
     assert window.why_fixed == ""  # the daemon's models are not known yet
     daemon.service.script.no_edits = True

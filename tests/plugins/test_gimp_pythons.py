@@ -50,7 +50,7 @@ def test_the_decisions_need_no_host() -> None:
         *("host.image_protocol", "host.new_layer", "host.parasites", "host.precision"),
         *("host.target", "runs.arguments", "runs.capture", "runs.collector", "runs.edits"),
         *("runs.image_layers", "runs.layers", "runs.mixing", "runs.service"),
-        *("app.presenter", "translation"),
+        *("app.presenter", "app.sliders", "app.state", "app.strip", "translation"),
     } <= set(HOST_FREE)
 
 

@@ -26,6 +26,30 @@ class Attribute:
     includes: tuple[str, ...] = ()  # change with it by definition
 
 
+@dataclass(frozen=True)
+class Shape:
+    """A property of the face that only a network can measure; its name selects it."""
+
+    group: str
+    description: str
+    includes: tuple[str, ...] = ()
+
+    def measured(self, name: str, score: Score, judge: Score) -> Attribute:
+        """Return the attribute with these scores."""
+        return Attribute(name, self.group, self.description, score, judge, self.includes)
+
+
+SHAPES: dict[str, Shape] = {
+    "face_width": Shape("face", "a broader face; below 0 a narrower one"),
+    "nose_width": Shape("face", "a broader nose; below 0 a narrower one"),
+    "lip_fullness": Shape("face", "fuller lips; below 0 thinner ones"),
+    "eye_opening": Shape("face", "wider open eyes; below 0 narrowed ones"),
+    "brow_height": Shape("expression", "raised brows; below 0 lowered ones"),
+    "smile": Shape("expression", "a broader smile; below 0 a smaller one", ("mouth_opening",)),
+    "mouth_opening": Shape("expression", "a wider open mouth"),
+    "nod": Shape("pose", "head bent forward; below 0 raised"),
+}
+
 PORTRAIT: tuple[Attribute, ...] = (
     Attribute("hair_lightness", "hair", "lighter hair",
               of.mean_luma(at.HAIR), of.median_luma(at.TEMPLES)),

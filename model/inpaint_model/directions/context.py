@@ -12,7 +12,7 @@ from torch import Tensor
 from inpaint_model.bundle.directions import Direction, Layers
 from inpaint_model.bundle.manifest import BundleInfo, find_bundle, read_bundle
 from inpaint_model.bundle.weights import load_discriminator, load_generator
-from inpaint_model.directions.attributes import PORTRAIT, Attribute
+from inpaint_model.directions.attributes import PORTRAIT, SHAPES, Attribute, Shape
 from inpaint_model.directions.calibrate import SanityCheck, with_range, with_unit
 from inpaint_model.directions.effects import Subject
 from inpaint_model.directions.measurements import Score
@@ -104,7 +104,8 @@ def known_attributes(
 ) -> tuple[Attribute, ...]:
     """Return the bundle's attributes and those of `NAME=FILE` scorers.
 
-    A scorer without one in `judges` validates itself, on samples not used for the fit.
+    A scorer without one in `judges` validates itself, on samples not used for the fit. Scorers
+    named like one of `SHAPES` take over its group and description.
     """
     own: tuple[Attribute, ...] = PORTRAIT if info.card.alignment == "ffhq" else ()
     loaded = load_scorers([*scorers, *judges], device)  # together, so that they share networks
@@ -115,7 +116,9 @@ def known_attributes(
             "the same name"
         )
     given = tuple(
-        Attribute(name, "custom", f"more {name}", score, others.get(name, score))
+        SHAPES.get(name, Shape("custom", f"more {name}")).measured(
+            name, score, others.get(name, score)
+        )
         for name, score in named.items()
     )
     return tuple(a for a in own if a.name not in named) + given

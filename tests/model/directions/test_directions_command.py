@@ -17,6 +17,7 @@ from inpaint_model.bundle.direction_store import add_directions, load_vectors
 from inpaint_model.bundle.manifest import BundleError, Card, read_bundle
 from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
+from inpaint_model.directions.context import known_attributes
 from inpaint_model.inference.inpainter import UnknownDirectionError
 from inpaint_model.inference.tiny import tiny_model
 from PIL import Image
@@ -231,12 +232,17 @@ def test_what_a_network_scores_can_be_fitted_to(bundle: Path, tmp_path: Path) ->
     assert main(["directions", "svm", str(bundle), "--scorer", f"crown={path}:1", *fit]) == 0
     crown = read_bundle(bundle).directions[1]
     assert (crown.name, crown.group) == ("crown", "custom")
+    smile, other = known_attributes(read_bundle(bundle), [f"smile={path}", f"crown={path}"], [])[
+        -2:
+    ]
+    assert (smile.group, smile.includes) == ("expression", ("mouth_opening",))
+    assert (other.group, other.description) == ("custom", "more crown")
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["svm", "--attributes", "beard"], "no attribute ['beard']"),
+        (["svm", "--attributes", "wings"], "no attribute ['wings']"),
         (["svm", "--layers", "40"], "this generator has the styles 0 to 7"),
         (["svm", "--layers", "left"], "give structure, features"),
         (["svm", "--extremes", "0.7"], "--extremes"),

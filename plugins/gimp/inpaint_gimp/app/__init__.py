@@ -1,1 +1,1 @@
-"""Application logic: the declarations of the procedures, and the presenter of the dialogs."""
+"""Application logic: declarations of the procedures; the dialogs without their windows."""

@@ -10,7 +10,7 @@ from inpaint_client import SettingsFile
 from inpaint_client.session.tour import Stop, Tour
 
 from .memory import Memory
-from .presenter import Phase, State
+from .state import Phase, State
 
 log = logging.getLogger(__name__)
 

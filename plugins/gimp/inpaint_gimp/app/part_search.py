@@ -21,7 +21,8 @@ from inpaint_client import (
 
 from ..runs.segment import mask_of
 from ..translation import _, say_error
-from .presenter import Phase, Post, State
+from .presenter import Post
+from .state import Phase, State
 
 T = TypeVar("T")
 Steps = Generator[None, None, SegmentJob]

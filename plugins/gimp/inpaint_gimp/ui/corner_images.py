@@ -39,7 +39,7 @@ class CornerImages:
 
     def remember(self) -> None:
         """Keep the thumbnails of all candidates that are not mixed now."""
-        for key, rendering in self._presenter.keyed.items():
+        for key, rendering in self._presenter.strip.keyed.items():
             if rendering.mixed is None:
                 self._unmixed[key] = self._small(rendering)
 
@@ -49,14 +49,15 @@ class CornerImages:
 
     def own(self) -> Candidate:
         """Return the chosen candidate; one that was reopened mixed has no thumbnail."""
-        key = self._presenter.chosen_key
-        rendering = self._presenter.keyed.get(key)
-        label = layer_name(rendering._replace(mixed=None)) if rendering else ""
-        return Candidate(key, label, self._unmixed.get(key))
+        slot = self._presenter.strip.chosen_slot
+        if slot is None:
+            return Candidate(0, "", None)
+        label = layer_name(slot.rendering._replace(mixed=None))
+        return Candidate(slot.key, label, self._unmixed.get(slot.key))
 
     def of(self, other: Other) -> Candidate:
         """Return another candidate or fill."""
-        rendering = self._presenter.keyed.get(other.key)
+        rendering = self._presenter.strip.keyed.get(other.key)
         if rendering is not None:
             return Candidate(other.key, other.label, self._small(rendering))
         if other.key not in self._layers:
@@ -65,7 +66,7 @@ class CornerImages:
 
     def _seen(self, key: int) -> GdkPixbuf.Pixbuf | None:
         try:
-            image = self._preview().with_picture(*self._presenter.look(key))
+            image = self._preview().with_picture(*self._presenter.sliders.look(key))
         except InpaintError:
             return None  # the layer is gone; its recipe is known
         return thumbnail(image, THUMBNAIL_SIZE)

@@ -10,7 +10,7 @@ from inpaint_client import (
     parse_recipe,
 )
 
-from ..app.presenter import Phase, State
+from ..app.state import Phase, State
 from ..runs.calls import Call
 from ..runs.edits import format_edits
 from ..runs.mixing import Mix, mix_values, read_mix
@@ -63,7 +63,7 @@ class EditDialog(ResultsDialog):
         return False
 
     def _is_prepared(self) -> bool:
-        after = self._presenter.renderings[0]
+        after = self._presenter.strip.renderings[0]
         if after == self._before:
             return True
         in_place = bool(self._config.get_property("replace"))
@@ -102,7 +102,7 @@ class EditDialog(ResultsDialog):
         except InpaintError:
             return  # values from another image
         super().show_mix(mix)
-        self._presenter.slide(self._sliders.edits(), mix)
+        self._presenter.sliders.slide(self._sliders.edits(), mix)
 
     def _build(self) -> None:
         name = Gtk.Label(

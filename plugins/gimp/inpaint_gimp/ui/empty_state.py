@@ -8,7 +8,7 @@ from gi.repository import Gimp
 from inpaint_client import Part, Picture, RequestCancelledError, Worker
 
 from ..app.part_search import READY, PartSearch
-from ..app.presenter import Phase, State
+from ..app.state import Phase, State
 from ..host.image import GimpImage
 from ..runs.arguments import parts
 from ..runs.segment import segment_job_in_steps, step_of

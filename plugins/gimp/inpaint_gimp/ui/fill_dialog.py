@@ -18,7 +18,7 @@ from inpaint_client.session.tour import Stop
 
 from ..app.fill_tour import FillTour
 from ..app.memory import memory_file
-from ..app.presenter import Phase, State
+from ..app.state import Phase, State
 from ..host.image import GimpImage
 from ..host.target import NothingSelectedError
 from ..runs.arguments import FillSettings
@@ -123,7 +123,7 @@ class FillDialog(ResultsDialog):
     def _make_layers(self) -> Generator[None, None, Callable[[], None]]:
         assert self._settings is not None
         assert self._captured is not None
-        results, chosen = self._presenter.renderings, self._presenter.chosen
+        results, chosen = self._presenter.strip.renderings, self._presenter.strip.chosen
         return make_layers(self._image, self._captured, self._settings, results, chosen)
 
     def show_info(self, info: DaemonInfo) -> None:
@@ -135,7 +135,7 @@ class FillDialog(ResultsDialog):
 
     def show_state(self, state: State) -> None:
         super().show_state(state)
-        self._tour.follow(state, has_candidates=bool(self._presenter.renderings))
+        self._tour.follow(state, has_candidates=bool(self._presenter.strip.renderings))
         ready = state.phase is Phase.READY
         self._dialog.set_ok_label(_("_Insert") if ready else _("_Fill"))
         for button in (self._again, self._keep, self._delete, self._sheet):
@@ -233,12 +233,15 @@ class FillDialog(ResultsDialog):
         if self._glance is None or not self._finish_editing():
             return
         if self._drawing is None or not self._drawing.is_running:
-            steps = draw_sheet(self._glance, self._presenter.renderings)
+            steps = draw_sheet(self._glance, self._presenter.strip.renderings)
             self._drawing = InTurns(steps, lambda _sheet: None, self._say)
 
     def _source_chosen(self) -> None:
         """Update the preview, unless it shows candidates or they are being made."""
-        if not self._presenter.renderings and self._presenter.state.phase is not Phase.RUNNING:
+        if (
+            not self._presenter.strip.renderings
+            and self._presenter.state.phase is not Phase.RUNNING
+        ):
             self._look()
 
     def _look(self) -> None:

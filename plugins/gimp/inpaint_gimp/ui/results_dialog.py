@@ -11,7 +11,8 @@ from inpaint_client.session.abilities import why_unedited
 from inpaint_client.session.mixer_pad import can_mix_several
 from inpaint_client.session.ranking import described
 
-from ..app.presenter import Phase, Presenter, State
+from ..app.presenter import Presenter
+from ..app.state import Phase, State
 from ..runs.capture import Glance
 from ..runs.edits import format_edits, parse_edits
 from ..runs.layers import Rendering, layer_name, short_name
@@ -70,12 +71,12 @@ class ResultsDialog:
         self._buttons = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         self._buttons.set_size_request(_BUTTONS_WIDTH, -1)
         self._pane = PreviewPane(self._presenter.choose, self._buttons)
-        self._sliders = Sliders(self._slid, self._presenter.rest)
+        self._sliders = Sliders(self._slid, self._presenter.sliders.rest)
         self._zero = Gtk.Button.new_with_mnemonic(_("Reset all to _0"))
         self._corners = CornerImages(
             self._presenter, lambda each: self._result(each).thumbnail, lambda: self._preview
         )
-        self._mix = MixForm(self._mixed, self._presenter.rest, self._corners)
+        self._mix = MixForm(self._mixed, self._presenter.sliders.rest, self._corners)
         self._fixed = Gtk.Label(xalign=0, wrap=True, max_width_chars=40, no_show_all=True)
         self._status = StatusLine(
             self._presenter.stop, self._presenter.connect, self._choose_program
@@ -89,7 +90,7 @@ class ResultsDialog:
         config.connect("notify::edits", lambda *args: self._follow_edits())
         # The user may have added, moved or deleted layers in the image.
         self._dialog.connect("key-press-event", self._key_pressed)
-        self._dialog.connect("focus-in-event", lambda *args: self._presenter.offer())
+        self._dialog.connect("focus-in-event", lambda *args: self._presenter.sliders.offer())
 
     def close(self) -> None:
         """Disconnect from the daemon and close the window."""
@@ -109,10 +110,10 @@ class ResultsDialog:
             False if that failed. The status shows the error, and the dialog stays open.
         """
         self._report_moves()
-        if not self._presenter.is_rendering:
+        if not self._presenter.sliders.is_rendering:
             return True
         end = time.monotonic() + _PATIENCE_S
-        while self._presenter.is_rendering and time.monotonic() < end:
+        while self._presenter.sliders.is_rendering and time.monotonic() < end:
             if not GLib.MainContext.default().iteration(False):
                 time.sleep(0.01)
         return not self._presenter.state.is_error
@@ -128,11 +129,11 @@ class ResultsDialog:
 
     def _undo(self) -> None:
         self._report_moves()
-        self._presenter.undo()
+        self._presenter.sliders.undo()
 
     def _redo(self) -> None:
         self._report_moves()
-        self._presenter.redo()
+        self._presenter.sliders.redo()
 
     def _prepare(self, steps: Generator[None, None, Callable[[], None]]) -> bool:
         """Make the layers between turns of the event loop; `insert` then inserts them.
@@ -214,7 +215,7 @@ class ResultsDialog:
 
     def show_rendering(self, index: int, rendering: Rendering) -> None:
         self._pane.show_result(index, self._result(rendering))
-        shown = {id(each) for each in self._presenter.renderings}  # a drag makes many
+        shown = {id(each) for each in self._presenter.strip.renderings}  # a drag makes many
         self._results = {each: self._results[each] for each in shown & self._results.keys()}
         self._corners.remember()
         self._mix.draw_corners()
@@ -274,10 +275,10 @@ class ResultsDialog:
 
     def _slid(self, edits: Edits) -> None:
         self._config.set_property("edits", format_edits(edits))
-        self._presenter.slide(edits, self._mix.mix)
+        self._presenter.sliders.slide(edits, self._mix.mix)
 
     def _mixed(self, mix: Mix) -> None:
-        self._presenter.slide(self._sliders.edits(), mix)
+        self._presenter.sliders.slide(self._sliders.edits(), mix)
 
     def _follow_edits(self) -> None:
         """Follow the value "edits", which a slider, Reset, a preset or the last values changed."""
@@ -287,9 +288,9 @@ class ResultsDialog:
             return  # incomplete input; keep the sliders
         if format_edits(edits) != format_edits(self._sliders.edits()):
             self._sliders.show_edits(edits)
-            self._presenter.rest()
-            self._presenter.slide(edits, self._mix.mix)
-            self._presenter.rest()
+            self._presenter.sliders.rest()
+            self._presenter.sliders.slide(edits, self._mix.mix)
+            self._presenter.sliders.rest()
 
     def _build(self) -> None:
         right = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)

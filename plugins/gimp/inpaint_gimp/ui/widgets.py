@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from inpaint_client import Direction, Edits
 
-from ..app.presenter import Phase, State
+from ..app.state import Phase, State
 from ..runs.model_names import spoken
 from ..translation import _
 from .gtk import GdkPixbuf, GimpUi, GLib, Gtk
