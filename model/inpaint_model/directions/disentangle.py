@@ -5,7 +5,7 @@ Each measurement counts only in the images whose hole shows it. An image with a 
 says nothing about the skin: if it counted, the skin would seem to change less than it does.
 
 Least squares then give the move. A penalty keeps it short, so that it follows less noise and
-stays within the distribution of codes.
+stays within the distribution of codes: the largest penalty with which it is specific enough.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ AXES = 48  # principal axes of w: 90 % of a small generator's variance
 LENGTH = 0.7  # of random moves on each axis, in standard deviations
 RIDGE = 60.0  # equivalent to this many moves without effect
 UNSEEN = 0.03  # standard deviations; below, the attribute is not visible
-LENGTH_PENALTY = 0.05  # of the squared length, relative to the squared slope
+# Of the squared length, relative to the squared slope. A larger one gives a shorter move, with more
+# side effects.
+LENGTH_PENALTIES = (1.0, 0.5, 0.2, 0.1, 0.05)
+TOLERATED = 0.3  # side effect of a move, relative to its effect; checks allow 0.5 in other images
 LEAST = 0.05  # standard deviations; smaller own changes are noise
 LONGEST = 6.0  # standard deviations; further out, images are no longer faces
 # The styles that move together. Those of the finest resolutions hardly change more than colors.
@@ -125,7 +128,38 @@ def _slope(trials: Sequence[Trials], measurement: int) -> Float64Array:
     return slope
 
 
-def least_move(own: Float64Array, others: Float64Array) -> Float64Array:
+class AttributeSlopes(NamedTuple):
+    """Slopes of one attribute and of those that its move should spare."""
+
+    own: Float64Array  # [D], of its score
+    own_judge: Float64Array  # [D]
+    others: Float64Array  # [M, D], of the scores of the others
+    other_judges: Float64Array  # [M, D]
+
+    def side_effect(self, move: Float64Array) -> float:
+        """Return the largest change of another judge, relative to that of the own one."""
+        changes = np.abs(self.other_judges @ move)
+        return float(changes.max(initial=0.0)) / max(abs(float(self.own_judge @ move)), 1e-6)
+
+
+def specific_move(attribute: AttributeSlopes) -> Float64Array:
+    """Return the shortest move [D] whose side effects are tolerated; else the most specific one.
+
+    It changes the own score by one standard deviation.
+
+    Raises:
+        ValueError: if no move changes only this one.
+    """
+    spared = np.concatenate([attribute.others, attribute.other_judges])
+    moves = []
+    for penalty in LENGTH_PENALTIES:
+        moves.append(least_move(attribute.own, spared, penalty))
+        if attribute.side_effect(moves[-1]) <= TOLERATED:
+            return moves[-1]
+    return min(moves, key=attribute.side_effect)
+
+
+def least_move(own: Float64Array, others: Float64Array, length_penalty: float) -> Float64Array:
     """Return the move [D] that changes the own measurement by one standard deviation.
 
     It minimizes the changes of the others (slopes [M, D]) and its length.
@@ -135,8 +169,8 @@ def least_move(own: Float64Array, others: Float64Array) -> Float64Array:
     """
     A = np.concatenate([own[None], others])
     target = np.eye(len(A))[0]
-    length_penalty = max(LENGTH_PENALTY * float(own @ own), 1e-9)
-    move: Float64Array = A.T @ np.linalg.solve(A @ A.T + length_penalty * np.eye(len(A)), target)
+    ridge = max(length_penalty * float(own @ own), 1e-9)
+    move: Float64Array = A.T @ np.linalg.solve(A @ A.T + ridge * np.eye(len(A)), target)
     change = float(own @ move)
     if change < LEAST:
         raise ValueError("no move changes it without changing the others")

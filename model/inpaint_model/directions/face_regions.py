@@ -26,8 +26,6 @@ def both(box: Box) -> Region:
 WHOLE: Region = ((0.0, 0.0, 1.0, 1.0),)
 CROWN: Region = ((0.38, 0.04, 0.62, 0.13),)
 HAIR: Region = ((0.34, 0.04, 0.66, 0.13), *both((0.24, 0.09, 0.33, 0.20)))
-TOP: Region = ((0.36, 0.0, 0.64, 0.04),)
-TOP_SIDES: Region = both((0.22, 0.0, 0.32, 0.07))
 TEMPLES: Region = both((0.19, 0.20, 0.26, 0.36))
 CHEEKS: Region = both((0.30, 0.54, 0.40, 0.66))
 FOREHEAD: Region = ((0.38, 0.27, 0.62, 0.37),)

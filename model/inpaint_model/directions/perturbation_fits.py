@@ -14,18 +14,20 @@ from inpaint_model.directions.calibrate import limited
 from inpaint_model.directions.context import DirectionContext
 from inpaint_model.directions.disentangle import (
     LONGEST,
+    AttributeSlopes,
     Axes,
     Trials,
     axes_of,
-    least_move,
     random_moves,
     shortened,
     slopes,
+    specific_move,
     try_moves,
 )
 from inpaint_model.directions.effects import Subject
 from inpaint_model.directions.measurements import Score
 from inpaint_model.directions.samples import Samples
+from inpaint_model.document.arrays import Float64Array
 
 TRUST = 4.0  # weight of fitted directions, relative to random moves
 
@@ -95,12 +97,21 @@ def _moves(
 ) -> Mapping[str, np.ndarray]:
     found = {}
     slope = dict(zip(names, slopes(trials).T, strict=True))
+    size = trials[0].moves.shape[1]
+
+    def stacked(wanted: Sequence[str]) -> Float64Array:
+        return np.reshape([slope[name] for name in wanted], (len(wanted), size))
+
     for own in attributes:
         spared = [a.name for a in attributes if a.name != own.name and a.name not in own.includes]
-        others = [slope[name] for a in spared for name in (a, judged(a))]
-        size = len(slope[own.name])
+        attribute_slopes = AttributeSlopes(
+            slope[own.name],
+            slope[judged(own.name)],
+            stacked(spared),
+            stacked([judged(name) for name in spared]),
+        )
         try:
-            found[own.name] = least_move(slope[own.name], np.reshape(others, (len(others), size)))
+            found[own.name] = specific_move(attribute_slopes)
         except ValueError:
             continue
     return found

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import torch
 from inpaint_model.directions.disentangle import (
+    LENGTH_PENALTIES,
     LONGEST,
+    TOLERATED,
+    AttributeSlopes,
     Axes,
     Trials,
     axes_of,
@@ -14,6 +17,7 @@ from inpaint_model.directions.disentangle import (
     random_moves,
     shortened,
     slopes,
+    specific_move,
     try_moves,
 )
 from inpaint_model.directions.effects import Subject
@@ -102,21 +106,39 @@ def test_a_tried_move_weighs_more() -> None:
 
 
 def test_the_least_move_changes_one_measurement_alone() -> None:
-    move = least_move(TRUTH[:, 0], TRUTH[:, 1:].T)
+    move = least_move(TRUTH[:, 0], TRUTH[:, 1:].T, 0.05)
     change = move @ TRUTH
     assert change[0] == pytest.approx(1)
     assert abs(change[1]) < 0.05
     assert np.abs(move[12]) > 2 * np.abs(move[0])  # colors move red alone; structure both
-    alone = least_move(TRUTH[:, 0], np.empty((0, 15)))
+    alone = least_move(TRUTH[:, 0], np.empty((0, 15)), 0.05)
     assert np.linalg.norm(alone) < np.linalg.norm(move)
     np.testing.assert_allclose(alone, TRUTH[:, 0] / (TRUTH[:, 0] @ TRUTH[:, 0]), rtol=1e-6)
 
 
+def test_a_move_is_as_short_as_side_effects_allow() -> None:
+    own, others = TRUTH[:, 0], (TRUTH[:, 1:] + 2 * TRUTH[:, :1]).T
+    specific = AttributeSlopes(own, own, others, others)
+    move = specific_move(specific)
+    assert specific.side_effect(move) <= TOLERATED
+    shortest, *_, longest = (
+        least_move(own, np.concatenate([others, others]), penalty) for penalty in LENGTH_PENALTIES
+    )
+    assert specific.side_effect(shortest) > TOLERATED
+    assert np.linalg.norm(shortest) < np.linalg.norm(move) <= np.linalg.norm(longest)
+    alone = AttributeSlopes(own, own, *2 * (np.empty((0, 15)),))
+    np.testing.assert_allclose(specific_move(alone) @ own, 1.0)
+    assert alone.side_effect(move) == 0.0
+    # Where no move is specific enough, the most specific one is taken.
+    alike = AttributeSlopes(own, own, np.empty((0, 15)), own[None])
+    assert alike.side_effect(specific_move(alike)) == pytest.approx(1.0)
+
+
 def test_inseparable_attributes_are_refused() -> None:
     with pytest.raises(ValueError, match="no move changes it"):
-        least_move(np.zeros(15), TRUTH[:, 1:].T)
+        least_move(np.zeros(15), TRUTH[:, 1:].T, 0.05)
     with pytest.raises(ValueError, match="no move changes it"):
-        least_move(TRUTH[:, 0] * 0.01, TRUTH[:, :1].T)
+        least_move(TRUTH[:, 0] * 0.01, TRUTH[:, :1].T, 0.05)
 
 
 def test_long_moves_are_shortened() -> None:
