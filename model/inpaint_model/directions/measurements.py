@@ -84,7 +84,7 @@ def opponent_chroma(region: Region) -> Score:
 
 
 def balance(left: Region, right: Region) -> Score:
-    """Score how much lighter `left` is than `right`."""
+    """Score light from the left."""
 
     def score(x: Tensor) -> Tensor:
         a, b = mean_luma(left)(x), mean_luma(right)(x)
@@ -94,7 +94,7 @@ def balance(left: Region, right: Region) -> Score:
 
 
 def log_balance(left: Region, right: Region) -> Score:
-    """Score how much lighter `left` is than `right`, alternative: of median lumas."""
+    """Score light from the left, alternative: of median lumas."""
     return lambda x: (median_luma(left)(x) + DARK).log() - (median_luma(right)(x) + DARK).log()
 
 

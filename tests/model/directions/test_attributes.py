@@ -26,8 +26,6 @@ def face(
     clothes: float = 0.2,
     grain: float = 0.0,
     strands: float = 0.0,
-    beard: float = 0.0,
-    eyes: float = 0.0,
     lips: tuple[float, float, float] = (0.55, 0.25, 0.25),
 ) -> Tensor:
     """Ellipses on a background: [1, 3, 128, 128] in -1..1."""
@@ -43,8 +41,6 @@ def face(
         head & (y < 0.9), torch.tensor(hair)[:, None, None] + strands * noise, image
     )
     image = torch.where(inner & (y > 0.22 + fringe), lit, image)
-    image = torch.where(inner & (y > 0.65), image * (1 - beard), image)
-    image = torch.where(((x - 0.5).abs() - 0.115).abs() + (y - 0.475).abs() < 0.05, eyes, image)
     mouth = ((x - 0.5).abs() < 0.08) & ((y - 0.745).abs() < 0.05)
     image = torch.where(mouth, torch.tensor(lips)[:, None, None], image)
     between = ((x - 0.5).abs() < 0.06) & ((y - 0.745).abs() < 0.02)
@@ -58,9 +54,7 @@ CHANGES: dict[str, tuple[Tensor, Tensor]] = {
     "hair_lightness": (face(), face(hair=(0.6, 0.45, 0.35))),
     "hair_warmth": (face(hair=(0.3, 0.3, 0.3)), face(hair=(0.45, 0.3, 0.15))),
     "hair_saturation": (face(hair=(0.3, 0.3, 0.3)), face(hair=(0.2, 0.3, 0.5))),
-    "hair_detail": (face(strands=0.05), face(strands=0.3)),
-    "beard": (face(), face(beard=0.5)),
-    "eye_lightness": (face(), face(eyes=0.3)),
+    "hair_fullness": (face(strands=0.05), face(strands=0.3)),
     "lip_redness": (face(), face(lips=(0.7, 0.2, 0.25))),
     "hair_volume": (face(volume=0.3), face(volume=0.46)),
     "hair_length": (face(volume=0.44, hem=0.6), face(volume=0.44)),

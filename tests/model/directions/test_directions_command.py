@@ -235,7 +235,10 @@ def test_what_a_network_scores_can_be_fitted_to(bundle: Path, tmp_path: Path) ->
     smile, other = known_attributes(read_bundle(bundle), [f"smile={path}", f"crown={path}"], [])[
         -2:
     ]
-    assert (smile.group, smile.includes) == ("expression", ("mouth_opening",))
+    assert (smile.group, smile.includes) == (
+        "expression",
+        ("mouth_opening", "lip_fullness", "nose_width"),
+    )
     assert (other.group, other.description) == ("custom", "more crown")
 
 
