@@ -85,7 +85,7 @@ class Results(QtCore.QObject):
         self.history.drop(run)
         self.shown = self.history.last
 
-    def show(self, key: str) -> bool:
+    def switch_to(self, key: str) -> bool:
         """Show another run of this document.
 
         Returns:

@@ -397,7 +397,7 @@ class DocumentSession(QtCore.QObject):
 
     def show_run(self, key: str) -> None:
         """Show another run of this document."""
-        if self.results.show(key):
+        if self.results.switch_to(key):
             self.check_layers()
             self.changed.emit()
             self._queue.draw_missing(self.results.shown)
