@@ -24,14 +24,8 @@ from inpaint_gimp.runs.layers import Rendering
 from inpaint_gimp.runs.mixing import Mix, Other
 
 CROP = Picture(16, 16, 3, bytes(16 * 16 * 3))
-
-
 HOLE = Picture(16, 16, 1, bytes([255]) * 256)
-
-
 BOX = Box(0, 0, 16, 16)
-
-
 CAPTURE = Capture(crop=CROP, hole=HOLE, crop_box=BOX, document=BOX.extent)
 
 

@@ -131,8 +131,6 @@ def test_an_opened_fill_is_edited_by_its_recipe_first_and_its_session_then(
 
 
 LEVELS = tuple(StyleLevel)
-
-
 GREEN = Other(17, "Green")
 
 
