@@ -28,7 +28,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Shape:
-    """A property of the face that only a network can measure; its name selects it."""
+    """A property of the face that a network measures best; the name of its scorer selects it."""
 
     group: str
     description: str
@@ -107,8 +107,7 @@ PORTRAIT: tuple[Attribute, ...] = (
               ("hair_saturation", "background_saturation")),
     Attribute("yaw", "pose", "head turned so that the nose points right",
               of.contour_shift, of.skin_left_of_right),
-    Attribute("smile", "expression", "a broader smile",
-              of.raised_cheeks, of.bright_mouth),
+    SHAPES["smile"].measured("smile", of.raised_cheeks, of.bright_mouth),
 )  # fmt: skip
 
 

@@ -153,9 +153,15 @@ def specific_move(attribute: AttributeSlopes) -> Float64Array:
     spared = np.concatenate([attribute.others, attribute.other_judges])
     moves = []
     for penalty in LENGTH_PENALTIES:
-        moves.append(least_move(attribute.own, spared, penalty))
-        if attribute.side_effect(moves[-1]) <= TOLERATED:
-            return moves[-1]
+        try:
+            move = least_move(attribute.own, spared, penalty)
+        except ValueError:  # a smaller penalty may leave enough of the effect
+            continue
+        if attribute.side_effect(move) <= TOLERATED:
+            return move
+        moves.append(move)
+    if not moves:
+        raise ValueError("no move changes it without changing the others")
     return min(moves, key=attribute.side_effect)
 
 

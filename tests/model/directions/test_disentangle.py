@@ -134,7 +134,19 @@ def test_a_move_is_as_short_as_side_effects_allow() -> None:
     assert alike.side_effect(specific_move(alike)) == pytest.approx(1.0)
 
 
+def test_a_long_move_is_found_where_short_ones_have_no_effect() -> None:
+    own = np.array([1.0, 0.0])
+    others = 100 * np.array([[0.98, -0.2]])  # only moves along (0.2, 0.98) spare it
+    with pytest.raises(ValueError, match="no move changes it"):
+        least_move(own, others, LENGTH_PENALTIES[0])
+    move = specific_move(AttributeSlopes(own, own, others, others))
+    np.testing.assert_allclose(move, [1.0, 4.9], rtol=0.01)
+
+
 def test_inseparable_attributes_are_refused() -> None:
+    nothing = np.zeros(15)
+    with pytest.raises(ValueError, match="no move changes it"):
+        specific_move(AttributeSlopes(nothing, nothing, TRUTH[:, 1:].T, TRUTH[:, 1:].T))
     with pytest.raises(ValueError, match="no move changes it"):
         least_move(np.zeros(15), TRUTH[:, 1:].T, 0.05)
     with pytest.raises(ValueError, match="no move changes it"):
