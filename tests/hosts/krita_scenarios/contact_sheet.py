@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from studio import (
     QtCore,
     QtWidgets,
@@ -51,6 +53,9 @@ def steps(stage):
     dialog = yield from file_dialog()
     proposed = dialog.selectedFiles()[0]
     assert proposed == str(stage.out / "portrait contact sheet.png"), proposed
+    del dialog
+    gc.collect()  # garbage may be collected at any time, also while the dialog is open
+    dialog = yield from file_dialog()
     dialog.accept()
     yield from until(lambda: control.state.notice is not None, 20, "the notice")
     said = control.state.notice.text

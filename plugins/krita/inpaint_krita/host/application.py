@@ -24,6 +24,7 @@ class KritaHost:
 
     def __init__(self, application: Any) -> None:
         self._application = application
+        self._sheet_dialog: QtWidgets.QFileDialog | None = None
 
     def active_document(self) -> KritaDocument | None:
         document = self._application.activeDocument()
@@ -93,6 +94,9 @@ class KritaHost:
         connect(dialog.fileSelected, lambda path: chosen(Path(path)))
         dialog.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
+        # Only Python's slots refer to the dialog: without this reference, the garbage
+        # collector would disconnect them while it is open, and nothing would be saved.
+        self._sheet_dialog = dialog
 
     def show_text(self, title: str, text: str) -> None:
         window = self._application.activeWindow()
