@@ -83,12 +83,16 @@ def results_of(
     runs = [Run(name, own, seed) for seed in range(args.seeds) for name, own in variants.items()]
     # Spawned, since a forked process would inherit the threads' locks and memory of the libraries.
     with ProcessPoolExecutor(args.jobs, mp_context=get_context("spawn")) as pool:
-        list(pool.map(partial(_train, args), runs))
-        judged = list(pool.map(partial(_judge, args, measures), runs))
+        judged = list(pool.map(partial(_train_and_judge, args, measures), runs))
     results: dict[str, list[Scores]] = {name: [] for name in variants}
     for run, scores in zip(runs, judged, strict=True):
         results[run.variant].append(scores)
     return results
+
+
+def _train_and_judge(args: argparse.Namespace, measures: Sequence[Measure], run: Run) -> Scores:
+    _train(args, run)
+    return _judge(args, measures, run)
 
 
 def _train(args: argparse.Namespace, run: Run) -> None:
@@ -130,7 +134,10 @@ def _inpaint_model_or_exit(run: Run, command: Sequence[object]) -> None:
 
 def _threads(args: argparse.Namespace) -> int:
     jobs: int = args.jobs
-    return max(1, (os.cpu_count() or 1) // jobs)
+    # Those that this process may use, e.g. with `taskset`; only Linux tells.
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, cores // jobs)
 
 
 def scores_of(report: dict[str, Any], measures: Sequence[Measure]) -> Scores:

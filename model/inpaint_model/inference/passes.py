@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from inpaint_model.data.image_tensors import from_uint8
+from inpaint_model.inference.refined_parts import parts_around
 from inpaint_model.networks.inpainting_model import Encoding, InpaintingModel, encoder_input
 from inpaint_model.networks.refinement_network import RefinementNetwork, strength
 
 ERASED = "erased"  # in encodings: the image with 0 in the hole, and the known mask
-_MARGIN = 32  # context of the refinement around holes, px
 
 
 class Passes(Protocol):
@@ -76,24 +76,13 @@ class EagerPasses:
         if hole.device.type != "cpu":
             refined: Tensor = refinement(images, erased, hole, where)
             return refined
+        result = images.clone()
         for k in range(len(images)):  # one by one, so that a fill does not depend on others
-            changing = (hole[k] * where[0]).amax(dim=0)
-            if not bool(changing.any()):
-                continue
-            rows, columns = (
-                _around(changing.amax(dim=axis), refinement.least_multiple) for axis in (1, 0)
-            )
-            part = (slice(k, k + 1), slice(None), rows, columns)
-            images[part] = refinement(
-                images[part], erased[part], hole[part], where[..., rows, columns]
-            )
-        return images
-
-
-def _around(present: Tensor, multiple: int) -> slice:
-    """Return where pixels [R] above 0 are, with a margin, as a multiple of some pixels."""
-    R, found = len(present), present.nonzero()
-    first, last = max(int(found[0]) - _MARGIN, 0), min(int(found[-1]) + 1 + _MARGIN, R)
-    length = min(-(-(last - first) // multiple) * multiple, R)
-    start = min(first, R - length)
-    return slice(start, start + length)
+            changing = (hole[k] * where[0]).amax(dim=0) > 0
+            for rows, columns, changed in parts_around(changing, refinement.least_multiple):
+                part = (slice(k, k + 1), slice(None), rows, columns)
+                refined = refinement(
+                    images[part], erased[part], hole[part], where[..., rows, columns]
+                )
+                result[part] = torch.where(changed, refined, result[part])
+        return result
