@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inpaint_model.evaluation.other_methods import Results
     from inpaint_model.evaluation.run import Plan
 
-SETS = ("easy", "hard", "all", "tenths", "whole", "half")
+SETS = ("easy", "hard", "all", "tenths", "whole", "half", "skin")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

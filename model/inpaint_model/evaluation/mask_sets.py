@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from inpaint_model.data.kept_features import FACE_FEATURES, holes_around_features
 from inpaint_model.data.masks import COMODGAN, RECIPES, draw_holes, hole_ratio
 from inpaint_model.data.sampler import derived_seed
 
@@ -40,6 +41,10 @@ MASK_SETS: dict[str, tuple[str, Draw]] = {
     "tenths": ("free-form, each tenth of the image equally often", _tenths),
     "whole": ("the whole image", lambda n, r, g: draw_holes(RECIPES["whole"], n, r, g)),
     "half": ("one half of the image", lambda n, r, g: draw_holes(RECIPES["half"], n, r, g)),
+    "skin": (
+        "ovals around brows, eyes and mouth of faces in FFHQ's alignment",
+        lambda n, r, g: holes_around_features(n, r, g, FACE_FEATURES),
+    ),
 }
 
 OWN = "own"  # name of the user's masks

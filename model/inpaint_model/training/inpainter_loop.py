@@ -21,6 +21,7 @@ from inpaint_model.bundle.manifest import Card
 from inpaint_model.bundle.weights import generator_sha256
 from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.data.dataset import ImageSet
+from inpaint_model.data.kept_features import FACE_FEATURES
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.data.transfer import upload
 from inpaint_model.networks.discriminator import Discriminator
@@ -151,7 +152,8 @@ def train_inpainter(
     sampler = None
     if images is not None:
         sampler, images = Sampler(len(images), options.seed, weights), images.on(device)
-    inputs = InpainterInputs(options, model.generator.config, world, sampler)
+    features = FACE_FEATURES if card.alignment == "ffhq" else ()
+    inputs = InpainterInputs(options, model.generator.config, world, sampler, features)
     edited = max(local // SHARE, 1)  # images for the edit loss
     phases = InpainterPhases(options, model, D, heads, perceptual, edited)
     trained, of_D = trained_parameters(model), list(D.parameters()) if D is not None else []

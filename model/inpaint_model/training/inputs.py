@@ -6,7 +6,7 @@ Drawing ahead does not change them (`randomness.py`). Threads suffice, since tor
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -14,9 +14,10 @@ from typing import NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Generator, Tensor
 
 from inpaint_model.data.devices import ACCELERATORS
+from inpaint_model.data.kept_features import Feature, holes_around_features
 from inpaint_model.data.masks import training_holes
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.networks.config import GeneratorConfig
@@ -50,6 +51,7 @@ class InpainterInputs:
     config: GeneratorConfig
     world: DistributedContext
     sampler: Sampler | None = None  # of real images
+    features: Sequence[Feature] = ()  # of aligned images, which some holes keep
 
     def __call__(self, nimg: int) -> InpainterDraws:
         """Return the draws after `nimg` images."""
@@ -60,7 +62,7 @@ class InpainterInputs:
         cut = torch.randint(1, config.num_ws, (batch, 1), generator=rng)
         classes = torch.randint(max(config.c_dim, 1), (batch,), generator=rng)
         labels = F.one_hot(classes, max(config.c_dim, 1))[:, : config.c_dim].float()
-        hole = training_holes(batch, config.resolution, generator_for(options.seed, nimg, "holes"))
+        hole = self._holes(generator_for(options.seed, nimg, "holes"))
         mixed_from = torch.where(mixed, cut, config.num_ws)
         is_real = torch.zeros(batch) > 0
         image, mirrored = torch.zeros(batch, dtype=torch.long), is_real
@@ -76,6 +78,14 @@ class InpainterInputs:
         real = is_real.nonzero()[:, 0]
         drawn = (z, mixed_from, labels, hole, real, image[real], mirrored[real])
         return InpainterDraws(*(x.contiguous() for x in drawn))
+
+    def _holes(self, rng: Generator) -> Tensor:
+        batch, R = self.options.batch_size, self.config.resolution
+        holes = training_holes(batch, R, rng)
+        if self.options.kept_fraction:
+            chosen = torch.rand(batch, generator=rng) < self.options.kept_fraction
+            holes[chosen] = holes_around_features(int(chosen.sum()), R, rng, self.features)
+        return holes
 
 
 def ahead(

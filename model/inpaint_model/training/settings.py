@@ -182,6 +182,10 @@ class InpainterTraining:
         40.0, "Then increase the adversarial weight from 0 over this many thousand images."
     )
     real_fraction: float = option(0.0, "Share of real images in the new-code branch.")
+    kept_fraction: float = option(
+        0.0,
+        "Share of holes in which small areas stay known, as eyes and mouth do in selected skin.",
+    )
     style_mixing_prob: float = option(0.0, "Share of sampled codes with styles from two latents.")
     edit_std: float = option(
         0.0, "Random shift of W_out in the new-code branch, in standard deviations of w."

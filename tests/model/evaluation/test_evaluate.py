@@ -337,7 +337,7 @@ def test_masks_are_drawn_once_and_stored_with_a_hash(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "low", "high"),
-    [("easy", 0, 0.4), ("hard", 0.4, 1), ("all", 0, 1), ("half", 0.4999, 0.5001)],
+    [("easy", 0, 0.4), ("hard", 0.4, 1), ("all", 0, 1), ("half", 0.4999, 0.5001), ("skin", 0, 0.9)],
 )
 def test_hole_ratios_of_the_sets(name: str, low: float, high: float, tmp_path: Path) -> None:
     ratio = mask_set(name, 3, 20, 64, tmp_path).holes.float().mean(dim=(1, 2, 3))

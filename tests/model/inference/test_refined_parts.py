@@ -32,8 +32,8 @@ def test_each_pixel_is_in_one_part(found: list[tuple[int, int, int, int]]) -> No
             assert 0 <= side.start < side.stop <= R
         assert changed.shape == (rows.stop - rows.start, columns.stop - columns.start)
     assert torch.equal(count, wanted.int())
-    rows, columns = (wanted.any(axis).nonzero() for axis in (1, 0))
-    height, width = (int(found[-1] - found[0]) + 1 + 2 * (24 + 8) for found in (rows, columns))
+    present = [wanted.any(axis).nonzero() for axis in (1, 0)]
+    height, width = (int(found[-1] - found[0]) + 1 + 2 * (24 + 8) for found in present)
     assert sum(part.changed.numel() for part in parts) <= height * width
 
 

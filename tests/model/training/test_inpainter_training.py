@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from inpaint_model.bundle.manifest import read_bundle
 from inpaint_model.bundle.weights import load_model
+from inpaint_model.data.masks import hole_ratio
 from inpaint_model.data.sampler import Sampler
 from inpaint_model.inference.tiny import tiny_model
 from inpaint_model.networks.config import ARCHS, TABLE_2, Arch
@@ -141,6 +142,19 @@ class TestInpainter:
         assert sum(found) / len(found) == pytest.approx(8 * fraction, abs=0.1)
         assert all(len(step.image) == len(step.mirrored) == len(step.real) for step in steps)
         assert {int(i) for step in steps for i in step.real} == set(range(8))
+
+    def test_a_share_of_the_holes_keeps_features(self) -> None:
+        config = tiny_model().config.generator
+        batches = {}
+        for fraction in (0.0, 0.25, 1.0):
+            options = replace(FILL, batch_size=200, kept_fraction=fraction)
+            batches[fraction] = InpainterInputs(options, config, DistributedContext())(0)
+        usual, some, every = (draws.hole for draws in batches.values())
+        changed = (usual != some).flatten(1).any(dim=1).float().mean()
+        assert 0.15 < changed < 0.35
+        ratio = hole_ratio(every)
+        assert ratio.max() < 0.95, "no free-form mask"
+        assert torch.equal(batches[0.0].z, batches[1.0].z)
 
     def test_new_codes_are_compared_on_known_pixels_only(self) -> None:
         model, (_, D) = tiny_model(), tiny_networks()
