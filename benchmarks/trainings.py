@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from inpaint_model.bundle.manifest import read_bundle
 from inpaint_model.cli.main import main as inpaint_model
 
 
@@ -106,6 +107,9 @@ def _train(args: argparse.Namespace, run: Run) -> None:
     if args.device == "cpu":
         command += ["--threads", _threads(args)]
     _inpaint_model_or_exit(run, command)
+    trained = read_bundle(run.folder(args.out) / "bundle").card.trained_kimg
+    if trained < args.kimg:  # a signal ended it; judged now, it would count as finished
+        raise SystemExit(f"{run.variant}, seed {run.seed}: stopped after {trained:g} kimg")
 
 
 def _judge(args: argparse.Namespace, measures: Sequence[Measure], run: Run) -> Scores:
