@@ -168,20 +168,25 @@ def train_inpainter(
     _calibrate(run, perceptual, P, _fixed_batch(inputs, model, images, device, 2).same, world)
     shown = _fixed_batch(inputs, model, images, device, 1)
 
+    # Meanwhile, the reconstruction losses alone would blur a finished model.
+    judged = heads is not None or state.D_optimizer is not None
+    alone = options.d_warmup_kimg * 1000 if judged else 0.0
     progress = Progress(run, stats, options.total_kimg, state.cur_nimg)
     snapshots = Snapshots(options.snapshot_kimg, options.snapshot_minutes, state.cur_nimg)
     stop = math.ceil(options.total_kimg * 1000)
     drawn = ahead(inputs, state.cur_nimg, stop, batch, options.input_threads, device)
     while state.cur_nimg < stop and world.agree(not deadline.passed):
         now = Moment(state.cur_nimg, state.step)
-        ramp = _ramp(options, now.nimg - state.start_nimg)
+        seen = now.nimg - state.start_nimg
+        ramp = _ramp(options, seen)
 
         given = _on_device(next(drawn), images, device)
         given |= _choices(inputs, perceptual, now, ramp, edited, device)
         if heads is not None:
             given |= heads.random_inputs(now, 2 * local)
         metrics = generator_phase(given, ramp > 0)
-        world.step(state.optimizer, trained)
+        if seen >= alone:
+            world.step(state.optimizer, trained)
         both, new = metrics.pop("both"), metrics.pop("new")
         stats.add_all(
             {n: x for n, x in metrics.items() if n.startswith("loss") and n != "loss_heads"}
@@ -199,7 +204,7 @@ def train_inpainter(
                 world.step(state.D_optimizer, of_D)
             stats.add_all(metrics)
 
-        update_ema(state.ema, model, batch, now.nimg - state.start_nimg, options.ema_kimg)
+        update_ema(state.ema, model, batch, seen, options.ema_kimg)
         state.cur_nimg, state.step = now.nimg + batch, now.step + 1
 
         if progress.due(state.cur_nimg, state.step, options.tick_kimg):

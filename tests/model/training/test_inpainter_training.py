@@ -367,6 +367,20 @@ class TestProjectedInpainter:
         assert not any(torch.equal(x, stored[f"P/heads.{n}"]) for n, x in heads.items())
         assert load_projected(info.folder, start)
 
+    @pytest.mark.parametrize(("adversarial", "projected"), [(0.0, 0.1), (0.1, 0.0), (0.0, 0.0)])
+    def test_the_model_rests_while_its_adversary_learns_alone(
+        self, network: Path, tmp_path: Path, adversarial: float, projected: float
+    ) -> None:
+        """Otherwise the losses of reconstruction would blur a finished model."""
+        start = dict(tiny_model().mixer.named_parameters(prefix="mixer"))
+        for kimg, rests in ((0.016, adversarial + projected > 0), (0.024, False)):
+            run = self.train(
+                network, tmp_path / str(kimg), adversarial, projected, kimg, d_warmup_kimg=0.016
+            )
+            stored = load_file(run.state_path)
+            same = all(torch.equal(stored[f"model/{name}"], x) for name, x in start.items())
+            assert same == rests
+
     def test_the_weight_matters(self, network: Path, tmp_path: Path) -> None:
         states = []
         for weight in (0.1, 10.0):
