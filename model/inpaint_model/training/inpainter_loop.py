@@ -169,8 +169,7 @@ def train_inpainter(
     shown = _fixed_batch(inputs, model, images, device, 1)
 
     # Meanwhile, the reconstruction losses alone would blur a finished model.
-    judged = heads is not None or state.D_optimizer is not None
-    alone = options.d_warmup_kimg * 1000 if judged else 0.0
+    alone = options.d_warmup_kimg * 1000 if heads or state.D_optimizer else 0.0
     progress = Progress(run, stats, options.total_kimg, state.cur_nimg)
     snapshots = Snapshots(options.snapshot_kimg, options.snapshot_minutes, state.cur_nimg)
     stop = math.ceil(options.total_kimg * 1000)
