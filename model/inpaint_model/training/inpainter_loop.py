@@ -168,7 +168,7 @@ def train_inpainter(
     _calibrate(run, perceptual, P, _fixed_batch(inputs, model, images, device, 2).same, world)
     shown = _fixed_batch(inputs, model, images, device, 1)
 
-    # Meanwhile, the reconstruction losses alone would blur a finished model.
+    # Until then the model rests: the reconstruction losses alone would blur a finished one.
     alone = options.d_warmup_kimg * 1000 if heads or state.D_optimizer else 0.0
     progress = Progress(run, stats, options.total_kimg, state.cur_nimg)
     snapshots = Snapshots(options.snapshot_kimg, options.snapshot_minutes, state.cur_nimg)

@@ -236,7 +236,7 @@ class TestCommand:
         bundle = save_bundle(
             tmp_path / "g",
             tiny_networks()[0],
-            Card("g"),
+            Card("g", alignment="cats"),
             write_extra=partial(save_projected, heads),
         ).folder
         features = save_script(nn.Conv2d(3, 4, 3), tmp_path / "features.pt")
@@ -263,6 +263,7 @@ class TestCommand:
         assert main([*base, *fill, *networks, *compared]) == 0
         assert "training new ones" not in capsys.readouterr().out  # those of the generator
         info = read_bundle(tmp_path / "run" / "bundle")
+        assert info.card.alignment == "cats", "the generator's"
         assert info.discriminator is None
         again = tiny_projected(network)
         assert load_projected(info.folder, again)

@@ -152,7 +152,10 @@ def run(args: argparse.Namespace) -> int:
             perceptual=perceptual,
             weights=weights,
             card=Card(
-                name=args.name or args.out.name, licence=args.license, provenance=args.provenance
+                name=args.name or args.out.name,
+                alignment=training_run.alignment_of(start),
+                licence=args.license,
+                provenance=args.provenance,
             ),
             device=device,
             world=world,

@@ -134,7 +134,10 @@ def run(args: argparse.Namespace) -> int:
             images=images,
             weights=weights,
             card=Card(
-                name=args.name or args.out.name, licence=args.license, provenance=args.provenance
+                name=args.name or args.out.name,
+                alignment=training_run.alignment_of(args.generator),
+                licence=args.license,
+                provenance=args.provenance,
             ),
             device=device,
             world=world,

@@ -166,6 +166,15 @@ def projected_discriminator(
     return P
 
 
+def alignment_of(start: Path | None) -> str:
+    """Return the alignment of the images of a bundle; that of FFHQ for other checkpoints."""
+    from inpaint_model.bundle.manifest import Card, read_bundle
+
+    if start is None or not (start / "model.yaml").exists():
+        return Card.alignment
+    return read_bundle(start).card.alignment
+
+
 def start_device(args: argparse.Namespace) -> tuple[torch.device, DistributedContext]:
     """Set up the device and torchrun's group of processes."""
     import torch
