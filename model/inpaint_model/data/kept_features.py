@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
-from inpaint_model.data.mask_rasterizer import quads_only, rasterize
+from inpaint_model.data.mask_rasterizer import fans, rasterize
 
 Feature = tuple[float, float, float, float]
 """Oval around a feature in aligned images: center (x, y), half the width and height, in sides."""
@@ -75,9 +75,6 @@ def _varied(feature: Feature, count: int, generator: Generator) -> Tensor:
 def _drawn(ovals: Tensor, owner: Tensor, count: int, resolution: int) -> Tensor:
     """Rasterize ovals [S, 4]; `owner` [S] is the mask of each."""
     angle = torch.arange(_CORNERS + 1) * (2 * math.pi / _CORNERS)
-    center, size = ovals[:, None, :2], ovals[:, None, 2:]
-    points = center + size * torch.stack([angle.cos(), angle.sin()], dim=1)
-    middle = center.expand(-1, _CORNERS, -1)
-    fan = torch.stack([middle, points[:, :-1], points[:, 1:], points[:, 1:]], dim=2)
-    shapes = quads_only(fan.reshape(-1, 4, 2), owner.repeat_interleave(_CORNERS))
-    return rasterize(shapes, count, resolution)
+    center, size = ovals.split(2, dim=1)
+    outline = center[:, None] + size[:, None] * torch.stack([angle.cos(), angle.sin()], dim=1)
+    return rasterize(fans(center, outline, owner), count, resolution)

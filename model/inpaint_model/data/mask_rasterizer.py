@@ -34,6 +34,14 @@ def boxes(left: Tensor, top: Tensor, right: Tensor, bottom: Tensor, owner: Tenso
     return quads_only(torch.stack(corners, dim=1).reshape(-1, 4, 2), owner)
 
 
+def fans(center: Tensor, outline: Tensor, owner: Tensor) -> Shapes:
+    """Make star-shaped outlines, closed and [S, C + 1, 2], of triangles around `center` [S, 2]."""
+    corners = outline.shape[1] - 1
+    middle = center[:, None].expand(-1, corners, -1)
+    fan = torch.stack([middle, outline[:, :-1], outline[:, 1:], outline[:, 1:]], dim=2)
+    return quads_only(fan.reshape(-1, 4, 2), owner.repeat_interleave(corners))
+
+
 def strokes(points: Tensor, segments: Tensor, radius: Tensor, owner: Tensor) -> Shapes:
     """Make strokes of a disc at every vertex and a rectangle for every segment.
 

@@ -18,6 +18,7 @@ from torch import Generator, Tensor
 from inpaint_model.data.mask_rasterizer import (
     Shapes,
     boxes,
+    fans,
     join,
     mirror,
     quads_only,
@@ -99,9 +100,7 @@ def lasso(count: int, generator: Generator) -> Shapes:
     outline = wobble[:, None] * size * oblong * torch.stack([angle.cos(), angle.sin()])
     center = 0.1 + 0.8 * _uniform((count, 2, 1), generator)
     points = (center + outline).transpose(1, 2)  # [N, C + 1, 2]
-    middle = center.transpose(1, 2).expand(-1, corners, -1)
-    fan = torch.stack([middle, points[:, :-1], points[:, 1:], points[:, 1:]], dim=2)
-    return quads_only(fan.reshape(-1, 4, 2), torch.arange(count).repeat_interleave(corners))
+    return fans(center[:, :, 0], points, torch.arange(count))
 
 
 def brush(count: int, generator: Generator) -> Shapes:

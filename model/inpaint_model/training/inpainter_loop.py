@@ -228,6 +228,9 @@ def _check(
     P: ProjectedDiscriminator | None,
     images: ImageSet | None,
 ) -> None:
+    for name in ("real_fraction", "kept_fraction"):
+        if getattr(options, name) > 1:
+            raise ValueError(f"{name} is {getattr(options, name):g}; give a share from 0 to 1")
     if options.real_fraction and images is None:
         raise ValueError("real_fraction needs real images: give --data")
     for name in ("lambda_codes", "lambda_edit"):

@@ -35,6 +35,7 @@ from inpaint_model.training.inputs import InpainterInputs
 from inpaint_model.training.perceptual_loss import PerceptualLoss, discriminator_features
 from inpaint_model.training.projected.files import load_projected
 from inpaint_model.training.run_folder import RunFolder
+from inpaint_model.training.settings import InpainterTraining
 from safetensors.torch import load_file
 from short_trainings import (
     FILL,
@@ -155,6 +156,14 @@ class TestInpainter:
         ratio = hole_ratio(every)
         assert ratio.max() < 0.95, "no free-form mask"
         assert torch.equal(batches[0.0].z, batches[1.0].z)
+
+    @pytest.mark.parametrize(
+        "options", [replace(FILL, real_fraction=1.5), replace(FILL, kept_fraction=1.5)]
+    )
+    def test_shares_above_1_are_refused(self, options: InpainterTraining, tmp_path: Path) -> None:
+        perceptual = PerceptualLoss(discriminator_features(tiny_networks()[1]))
+        with pytest.raises(ValueError, match=r"fraction is 1\.5; give a share from 0 to 1"):
+            train_inpainter(options, tiny_model(), None, perceptual, RunFolder(tmp_path))
 
     def test_new_codes_are_compared_on_known_pixels_only(self) -> None:
         model, (_, D) = tiny_model(), tiny_networks()
