@@ -2,12 +2,15 @@
 
 The solver is cascadic multigrid (Bornemann and Deuflhard, 1996): known values are averaged down a
 pyramid, and on the way up each level starts from the previous solution and is relaxed by a few
-sweeps.
+sweeps. The sweeps' relaxation factors are Chebyshev's (Young 1953): together they do as much as
+several times as many sweeps of Jacobi's method.
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
+from itertools import zip_longest
 
 import numpy as np
 import torch
@@ -22,6 +25,7 @@ _CELL = 16  # px: holes closer than this are solved together
 _MARGIN = 8  # px
 _MOST_PARTS = 64
 _REACHES = 6  # beyond this many reaches, a fill has faded to 0.3 %
+_CYCLE = 16  # sweeps with factors of their own; with more, rounding errors would grow
 
 
 def harmonic_fill(
@@ -37,12 +41,16 @@ def harmonic_fill(
         return values
     cells = _cells(~known)
     if reach is None:
-        result = values.clone()
+        result = values
     else:
-        result = values.nan_to_num() * known
+        result = torch.where(known, values, 0)
         sources = _cells((result != 0).any(0))
         cells &= grown(sources, math.ceil(_REACHES * reach / _CELL))
-    for part in _parts(cells, *known.shape):
+    parts = _parts(cells, *known.shape)
+    if parts == [(slice(0, known.shape[0]), slice(0, known.shape[1]))]:
+        return _solved(values, known, sweeps, reach)
+    result = result.clone()
+    for part in parts:
         result[:, *part] = _solved(values[:, *part], known[part], sweeps, reach)
     return result
 
@@ -80,7 +88,7 @@ def _parts(cells: Tensor, height: int, width: int) -> list[tuple[slice, slice]]:
 
 
 def _solved(values: Tensor, known: Tensor, sweeps: int, reach: float | None) -> Tensor:
-    levels = [(values.nan_to_num() * known, known)]  # unknown values may be NaN
+    levels = [(torch.where(known, values, 0), known)]
     most = math.inf if reach is None else _REACHES * reach  # beyond, all would be 0
     while (
         min(levels[-1][1].shape) > 2 and 2 ** len(levels) < most and not bool(levels[-1][1].all())
@@ -93,8 +101,22 @@ def _solved(values: Tensor, known: Tensor, sweeps: int, reach: float | None) -> 
         level, level_known = levels[depth]
         start = solution if depth == len(levels) - 1 else doubled(solution, *level.shape[1:])
         screening = 0.0 if reach is None else (2.0**depth / reach) ** 2
-        count = min(sweeps * 2**depth, max(sweeps, 64), max(level_known.shape) ** 2)
+        count = min(sweeps * 2**depth, max(sweeps, _CYCLE))
         solution = _relaxed(start, level, level_known, screening, count)
+    return _within(solution, values[:, known], reach)
+
+
+def _within(solution: Tensor, known: Tensor, reach: float | None) -> Tensor:
+    """Clamp a solution [C, H, W] to the range of the known values [C, n], as the exact one is.
+
+    With a reach, it fades to 0, which is then in the range. Single sweeps can leave it.
+    """
+    if known.shape[1]:
+        low, high = known.amin(1), known.amax(1)
+        if reach is not None:
+            low, high = low.clamp(max=0), high.clamp(min=0)
+        for plane, *bounds in zip(solution, low.tolist(), high.tolist(), strict=True):
+            plane.clamp_(*bounds)  # several times as fast as with bounds in a tensor
     return solution
 
 
@@ -105,23 +127,44 @@ def _halved(values: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _relaxed(start: Tensor, values: Tensor, known: Tensor, screening: float, sweeps: int) -> Tensor:
-    """Apply Jacobi sweeps with mirrored edges, keeping the known values.
+    """Apply sweeps with mirrored edges, keeping the known values.
 
-    Unknown `values` must be 0: a product and a sum then restore the known ones, which is much
-    faster than a selection per pixel.
+    A sweep moves every unknown value toward the mean of its four neighbors, by a factor. Unknown
+    `values` must be 0: a product and a sum then restore the known ones, which is much faster than a
+    selection per pixel.
     """
     unknown = (~known).to(values.dtype)
-    weight = unknown / (4 + screening)
     padded = values.new_empty(len(values), known.shape[0] + 2, known.shape[1] + 2)
     solution = padded[:, 1:-1, 1:-1]
     torch.addcmul(values, start, unknown, out=solution)
     around = torch.empty_like(solution)
-    for _ in range(sweeps):
+    diagonal = 4 + screening
+    for sweep in range(sweeps):
         for edge, nearest in ((0, 1), (-1, -2)):
             padded[:, edge] = padded[:, nearest]
             padded[..., edge] = padded[..., nearest]
+        factor = _factors(min(sweeps, _CYCLE))[sweep % _CYCLE]
         torch.add(padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], out=around)
         around += padded[:, 1:-1, :-2]
         around += padded[:, 1:-1, 2:]
-        torch.addcmul(values, around, weight, out=solution)
+        around.add_(solution, alpha=diagonal * (1 / factor - 1))
+        torch.addcmul(values, around, unknown, value=factor / diagonal, out=solution)
     return solution
+
+
+@cache
+def _factors(sweeps: int) -> tuple[float, ...]:
+    """Return the relaxation factors of a cycle: the inverse roots of a Chebyshev polynomial.
+
+    Together they reduce errors whose eigenvalues of the scaled operator lie in `low`..2. What is
+    smoother has been solved by the coarser levels. Large and small factors take turns, so that
+    intermediate results stay bounded.
+    """
+    low = 2 / max(sweeps, 2) ** 2
+    roots = [
+        (2 + low) / 2 + (2 - low) / 2 * math.cos(math.pi * (k + 0.5) / sweeps)
+        for k in range(sweeps)
+    ]
+    half = (sweeps + 1) // 2
+    turns = zip_longest(roots[:half], reversed(roots[half:]))
+    return tuple(1 / root for pair in turns for root in pair if root is not None)

@@ -17,7 +17,7 @@ RING = 64  # width of the ring in which grain is measured, px
 _MIN_RING = 64  # fewest pixels to measure grain
 OCTAVES_OF = 8.0  # grain has the octaves of a fill enlarged this many times
 _BORDER = 2  # width of the known border that the grain fades into, px
-_SWEEPS = 8
+_SWEEPS = 4
 
 
 def smooth_fill(

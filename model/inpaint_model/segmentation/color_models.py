@@ -38,7 +38,7 @@ def color_density(colors: Float64Array, probability: Float64Array, components: i
             continue
         covariance = np.cov(members.T) + LEAST_SPREAD**2 * np.eye(3)
         offset = colors - members.mean(axis=0)
-        distance = (offset @ np.linalg.inv(covariance) * offset).sum(axis=1)
+        distance = np.einsum("pi,pi->p", offset @ np.linalg.inv(covariance), offset)
         # Student's t with 4 degrees of freedom: highlights and shadows are outliers.
         density += (
             len(members)

@@ -105,9 +105,9 @@ def _cells(image: FloatImage, side: int) -> tuple[Tensor, Tensor, Tensor]:
     height, width = image.shape[:2]
     scale = side / max(height, width)
     rows, columns = (max(round(length * scale), 1) for length in (height, width))
-    bgr = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).flip(0)[None]
-    small = interpolate(bgr, (rows, columns), mode="bilinear", antialias=True).clamp(0, 1) * 255
-    padded = pad(small, (0, -columns % MULTIPLE, 0, -rows % MULTIPLE))
+    rgb = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+    small = interpolate(rgb, (rows, columns), mode="bilinear", antialias=True).clamp(0, 1) * 255
+    padded = pad(small.flip(1), (0, -columns % MULTIPLE, 0, -rows % MULTIPLE))  # expects BGR
     with torch.inference_mode():
         scores, boxes, points = face_networks().detector(padded)
     to_image = torch.tensor([width / columns, height / rows])

@@ -227,7 +227,7 @@ def _guided(small: FloatImage, mask: FloatImage, image: FloatImage, to_small: Ma
     a, b = guided_coefficients(small, mask.astype(np.float32), RADIUS, EPSILON)
     height, width = image.shape[:2]
     model = enlarge(np.dstack([a, b]).astype(np.float32), to_small, width, height)
-    combined: FloatImage = (model[..., :3] * image).sum(axis=2) + model[..., 3]
+    combined: FloatImage = np.einsum("hwc,hwc->hw", model[..., :3], image) + model[..., 3]
     return combined
 
 

@@ -36,7 +36,7 @@ def test_the_solution_is_close_to_the_direct_one(reach: float | None) -> None:
     values = np.sin(x / 15) + np.cos(y / 9) + 0.1 * np.random.default_rng(0).random((61, 83))
     reference = solved_directly(values, known, reach)
     spread = reference[~known].std()
-    for sweeps, tolerance in ((2, 0.1), (500, 0.01)):
+    for sweeps, tolerance in ((2, 0.05), (16, 0.02), (500, 1e-6)):
         solution = harmonic_fill(
             torch.from_numpy(values[None]), torch.from_numpy(known), sweeps, reach
         )
