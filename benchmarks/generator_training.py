@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 from inpaint_model.bundle.torchscript import load_torchscript
-from inpaint_model.inference.host_memory import MOST, keep_freed_memory
+from inpaint_model.inference.host_memory import keep_freed_memory
 from inpaint_model.networks.generator import Generator
 from inpaint_model.networks.ops import channels_last
 from inpaint_model.networks.presets import preset, reduced
@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--compile", action="store_true", help="compile the generator")
     parser.add_argument("--fp32", action="store_true", help="use float32 instead of bfloat16")
     args = parser.parse_args(arguments)
-    keep_freed_memory(MOST)  # as trainings do
+    keep_freed_memory(all_of_it=True)  # as trainings do
     torch.set_num_threads(args.threads)
     dtype = torch.float32 if args.fp32 else torch.bfloat16
     N = args.batch_size

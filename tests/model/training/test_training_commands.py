@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from inpaint_model.bundle.writer import save_bundle
 from inpaint_model.cli.main import main
 from inpaint_model.cli.train.training_run import add_data_arguments, load_data
 from inpaint_model.training.projected.files import FILE as HEADS
-from inpaint_model.training.projected.files import load_projected, save_projected
+from inpaint_model.training.projected.files import copy_projected, load_projected, save_projected
 from inpaint_model.training.run_folder import RunFolder
 from safetensors.torch import load_file
 from short_trainings import TORCHSCRIPT, reached_kimg, same_tensors
@@ -216,6 +217,12 @@ class TestCommand:
         assert main(["train", "generator", *arguments(data, third, 0.024), *extra]) == 0
         assert read_bundle(third / "bundle").discriminator is not None
         assert not same_tensors(first / "bundle" / HEADS, third / "bundle" / HEADS)
+
+        shipped = Path(shutil.copytree(first / "bundle", tmp_path / "shipped"))
+        assert copy_projected(first / "bundle", shipped, torch.float16)  # without the mixing
+        command = [*arguments(data, tmp_path / "seeded", 0.016), *extra[:2]]
+        assert main(["train", "generator", *command, "--from", str(shipped), "--seed", "5"]) == 0
+        assert "training new ones" not in capsys.readouterr().out
 
         extra[1] = str(tiny_feature_network(tmp_path / "other.pt", seed=1))
         fourth = tmp_path / "fourth"

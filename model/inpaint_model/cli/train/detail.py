@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         print(describe(plan))
         return 0
     device, _ = training_run.start_device(args)
-    P = training_run.projected_discriminator(args, options.crop, options.seed, options.bf16)
+    P = training_run.projected_discriminator(args, options.crop, options.bf16)
     images, weights = training_run.load_data(args, args.side)
     folder = RunFolder(args.out)
     folder.write_options(plan)

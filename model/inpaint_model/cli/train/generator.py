@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         if info.kind == "generator":  # an inpainter's trained_kimg counts its own training
             nimg = int(info.card.trained_kimg * 1000)
     R = G.config.resolution
-    P = training_run.projected_discriminator(args, R, options.seed, options.bf16, [start])
+    P = training_run.projected_discriminator(args, R, options.bf16, [start])
     plan = asdict(options) | training_run.data_plan(args)
     plan |= {"start": start, "generator": to_dict(G.config)}
     plan |= {"feature_networks": args.feature_networks, "cond": args.cond}

@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     device, world = training_run.start_device(args)
     P = training_run.projected_discriminator(
-        args, config.generator.resolution, options.seed, options.bf16, [args.init, args.generator]
+        args, config.generator.resolution, options.bf16, [args.init, args.generator]
     )
     folder = RunFolder(args.out)
     if world.is_main:

@@ -81,8 +81,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     device, _ = training_run.start_device(args)
     whole, close = (
-        training_run.projected_discriminator(args, options.crop, seed, options.bf16)
-        for seed in (options.seed, options.seed + 1)
+        training_run.projected_discriminator(args, options.crop, options.bf16, mixing=mixing)
+        for mixing in (0, 1)
     )
     images, weights = training_run.load_data(args, resolution)
     model = freeze_for_inference(load_model(info), device, "bf16" if options.bf16 else "fp32")

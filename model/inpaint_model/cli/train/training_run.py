@@ -139,13 +139,16 @@ def add_feature_network_argument(parser: argparse.ArgumentParser) -> None:
 def projected_discriminator(
     args: argparse.Namespace,
     resolution: int,
-    seed: int,
     bf16: bool,
     start: Iterable[Path | None] = (),
+    *,
+    mixing: int = 0,
 ) -> ProjectedDiscriminator | None:
     """Create the discriminator on `--feature-networks`, if any.
 
-    Its heads come from the first bundle in `start` that has some for these networks.
+    Its heads come from the first bundle in `start` that has some for these networks. `mixing` is
+    the seed of its random mixing. It does not follow the training's seed: heads only fit the mixing
+    that they were trained with, and bundles that ship do not contain it.
     """
     if not args.feature_networks:
         return None
@@ -158,7 +161,7 @@ def projected_discriminator(
     dtype = torch.bfloat16 if bf16 else torch.float32
     networks = [load_feature_network(path, dtype) for path in args.feature_networks]
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(mixing)
         P = ProjectedDiscriminator(networks, resolution, dtype)
     folders = [path for path in start if path is not None]
     if not any(load_projected(folder, P) for folder in folders) and folders:
@@ -179,10 +182,10 @@ def start_device(args: argparse.Namespace) -> tuple[torch.device, DistributedCon
     """Set up the device and torchrun's group of processes."""
     import torch
 
-    from inpaint_model.inference.host_memory import MOST, keep_freed_memory
+    from inpaint_model.inference.host_memory import keep_freed_memory
     from inpaint_model.training import distributed
 
-    keep_freed_memory(MOST)  # every step needs the same memory
+    keep_freed_memory(all_of_it=True)
     if args.threads:
         torch.set_num_threads(args.threads)
     device = devices.choose_device(args.device)

@@ -34,7 +34,7 @@ def save_projected(
 def copy_projected(source: Path, target: Path, dtype: torch.dtype) -> bool:
     """Copy a bundle's heads, stored as `dtype`; return False if it has none.
 
-    The mixing, two thirds of the file, is omitted: the training's seed reproduces it.
+    The mixing, two thirds of the file, is omitted: a fixed seed reproduces it.
     """
     path = source / FILE
     if not path.exists():
