@@ -158,7 +158,7 @@ class BlendContext:
         return RingStatistics.of(self.color, self.ring, self.upscale_factor / 2**self.octave)
 
     def prepare(self, settings: BlendSettings) -> None:
-        """Compute what all fits share, but for the wall, which waits for a network."""
+        """Compute what all fits share, but for `wall`, which another thread prepares."""
         if settings.colour_match and self.matchable:
             _ = self.ring_statistics
         if settings.grain and self.matchable:

@@ -152,8 +152,12 @@ class Placement:
         """Return functions that compute what all fits share, each in a thread of its own."""
         prepared: list[Callable[[], object]] = [lambda: self.surroundings.prepare(settings)]
         if settings.gradient:
-            prepared.append(lambda: self.backdrop)
+            prepared.append(self._prepare_wall)
         return prepared
+
+    def _prepare_wall(self) -> None:
+        around = self.surroundings
+        _ = (around.reduced if isinstance(around, LargeHole) else around).wall
 
     def _all(self, values: torch.Tensor) -> list[tuple[Box, torch.Tensor]]:
         return [(Box(0, 0, self.region.width, self.region.height), values)]
