@@ -104,6 +104,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="truncation psi of fills and samples; 1 is full variety (default 1)",
     )
     parser.add_argument(
+        "--fit-codes",
+        type=whole(0, 1000),
+        default=0,
+        metavar="STEPS",
+        help="first fit the codes of each fill to the known pixels, in this many steps of gradient "
+        "descent (default 0: no fit; 12 are enough)",
+    )
+    parser.add_argument(
         "--resolution",
         type=whole(1, 4096),
         default=256,
@@ -255,7 +263,12 @@ def _subject(args: argparse.Namespace, sets: list[str]) -> tuple[Plan, int, dict
             )
         plan = Plan(["whole"], seeds, samples=samples, count=args.samples, baselines=False)
         return plan, resolution, about
-    model = Model(load_bundle(args.bundle, args.device, args.dtype), args.truncation)
+    inpainter = load_bundle(args.bundle, args.device, args.dtype)
+    if args.fit_codes:
+        if not inpainter.config.abilities.editable:
+            raise ValueError(f"the codes of {args.bundle} cannot be fitted: leave out --fit-codes")
+        about["codes"] = f"fitted to the known pixels in {args.fit_codes} steps"
+    model = Model(inpainter, args.truncation, args.fit_codes)
     plan = Plan(
         sets,
         seeds,

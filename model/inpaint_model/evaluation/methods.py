@@ -89,16 +89,24 @@ class Model:
 
     name = "model"
 
-    def __init__(self, inpainter: Inpainter, truncation_psi: float = 1.0) -> None:
+    def __init__(
+        self, inpainter: Inpainter, truncation_psi: float = 1.0, fit_steps: int = 0
+    ) -> None:
         self._inpainter = inpainter
-        self._truncation_psi = truncation_psi
+        self._truncation_psi, self._fit_steps = truncation_psi, fit_steps
         info = inpainter.info
         self.key = f"model-{info.weights_sha256}-{truncation_psi}-{inpainter.dtype}"
+        if fit_steps:
+            self.key += f"-fitted-{fit_steps}"
 
     def fill(self, image: ImageU8, hole: BoolMask, seed: int) -> Filled:
         """Return the candidate of this seed."""
         (fill,) = self._inpainter.fill(
-            np.ascontiguousarray(image), hole.astype(np.uint8), [seed], self._truncation_psi
+            np.ascontiguousarray(image),
+            hole.astype(np.uint8),
+            [seed],
+            self._truncation_psi,
+            fit_steps=self._fit_steps,
         )
         return Filled(fill.composite, fill.output)
 

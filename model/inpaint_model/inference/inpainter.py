@@ -21,11 +21,13 @@ from inpaint_model.bundle.weights import (
     load_refinement,
     load_tensors,
 )
+from inpaint_model.data.image_tensors import from_uint8
 from inpaint_model.data.transfer import read_array, upload
 from inpaint_model.document.arrays import CodesF32, FloatImage, ImageU8, MaskU8
 from inpaint_model.framing.network import Framer, framer_from
 from inpaint_model.inference.abilities import check_editable
 from inpaint_model.inference.assessor import Assessor
+from inpaint_model.inference.code_fitting import fitted_offset
 from inpaint_model.inference.cuda_graphs import CudaRecorder, GraphedPasses
 from inpaint_model.inference.freeze import best_dtype, freeze_for_inference
 from inpaint_model.inference.passes import EagerPasses, Passes
@@ -181,6 +183,23 @@ class Inpainter:
         codes: CodesF32 = self.sample(encoding, [0], truncation_psi=0.0)[0]
         return codes
 
+    def fitted_offset(
+        self, image: ImageU8, hole: MaskU8, encoding: Encoding, steps: int
+    ) -> CodesF32:
+        """Return what to add to the codes of all candidates to fit the known pixels better.
+
+        The offset [num_ws, w_dim] is fitted to the mean candidate, so that candidates still differ.
+
+        Raises:
+            ValueError: The model's codes are not the generator's.
+        """
+        if not self.config.abilities.editable:
+            raise ValueError(f"the codes of {self.info.shown_name} cannot be fitted to an image")
+        mean = torch.from_numpy(self.sample(encoding, [0], truncation_psi=0.0)).to(self.device)
+        seen = from_uint8(upload(image[None], self.device))
+        offset: CodesF32 = fitted_offset(self._model, seen, hole, mean, steps)[0].cpu().numpy()
+        return offset
+
     def edit(self, ws_out: CodesF32, edits: Mapping[str, float]) -> CodesF32:
         """Return codes [N, num_ws, w_dim] moved along directions by name, in units.
 
@@ -221,17 +240,22 @@ class Inpainter:
         seeds: Sequence[int],
         truncation_psi: float = 1.0,
         edits: Mapping[str, float] | None = None,
+        fit_steps: int = 0,
     ) -> list[Fill]:
         """Return one candidate per seed, as `sample`, `edit` and `render` make them.
 
-        Known pixels stay unchanged bit for bit.
+        Known pixels stay unchanged bit for bit. With `fit_steps`, the codes are first fitted to
+        them (`fitted_offset`).
 
         Raises:
-            ValueError: A shape is not the model's, or a seed is out of range.
+            ValueError: A shape is not the model's, a seed is out of range, or the model's codes
+                cannot be fitted.
             UnknownDirectionError: The model does not offer a direction.
         """
         encoding = self.encode(image, hole)
         codes = self.sample(encoding, seeds, truncation_psi)
+        if fit_steps:
+            codes = codes + self.fitted_offset(image, hole, encoding, fit_steps)
         fills = []
         for seed, ws_out in zip(seeds, codes, strict=True):
             rendered = self.render(encoding, self.edit(ws_out[None], edits or {}))[0]
