@@ -42,13 +42,14 @@ def fitted_offset(
     Returns:
         [1, num_ws, w_dim]; 0 if nearly nothing is known.
     """
-    weight = _closeness(hole, image.device)
-    if float(weight.sum()) < FEWEST:
-        return torch.zeros_like(ws)
-    synthesis, deviation = model.generator.synthesis, model.w_std
-    wanted = [(block, *_means(image, weight, block)) for block in BLOCKS]
+    # Gradients need tensors that were made outside of inference mode.
     with torch.inference_mode(False), torch.enable_grad():
+        image, ws, weight = image.clone(), ws.clone(), _closeness(hole, image.device)
         offset = torch.zeros_like(ws, requires_grad=True)
+        if float(weight.sum()) < FEWEST:
+            return offset.detach()
+        synthesis, deviation = model.generator.synthesis, model.w_std
+        wanted = [(block, *_means(image, weight, block)) for block in BLOCKS]
         optimizer = torch.optim.Adam([offset], LEARNING_RATE, betas=(0.9, 0.99))
         for _ in range(steps):
             drawn = synthesis(ws + offset, "const", None, model.precision).float()
