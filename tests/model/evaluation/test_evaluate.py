@@ -196,6 +196,29 @@ def test_everything_is_measured_written_and_shown(
 
 
 @pytest.mark.slow
+def test_codes_can_be_fitted_first(
+    bundle: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The fills differ although the cache is shared, and the report says so."""
+    common = ["--images", images, "--cache", tmp_path / "cache", "--no-baselines"]
+    common += ["--sets", "easy", "--seeds", 1, "--limit", 4, "--diversity", 0]
+    reports = {}
+    for steps in (0, 3):
+        out = tmp_path / str(steps)
+        assert command(bundle, *common, "--fit-codes", steps, "--out", out) == 0
+        reports[steps] = json.loads((out / "report.json").read_text("utf-8"))
+    assert "codes" not in reports[0]["about"]
+    assert reports[3]["about"]["codes"] == "fitted to the known pixels in 3 steps"
+    plain, fitted = (reports[steps]["rows"][0]["numbers"]["psnr"] for steps in (0, 3))
+    assert plain != fitted
+    other = tmp_path / "comodgan"
+    save_bundle(other, tiny_model(resolution=RESOLUTION, arch="comodgan"), Card("tiny"))
+    capsys.readouterr()
+    assert command(other, *common, "--fit-codes", 3, "--out", tmp_path / "other") == 2
+    assert "cannot be fitted: leave out --fit-codes" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 def test_a_second_run_measures_nothing_again(
     bundle: Path, images: Path, judges: Path, landmarks: Path, tmp_path: Path
 ) -> None:
